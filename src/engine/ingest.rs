@@ -1,0 +1,189 @@
+//! Bringing logs into the store.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::pricing::Pricer;
+use crate::store::write::Ids;
+use crate::store::{Piece, Store, StoreError};
+use crate::tail::{self, Catalog, Found, Job, Reading, RootReport};
+
+/// Rows gathered before they are written: large enough to be quick, small enough to be seen soon.
+const ROWS_A_WRITE: usize = 30_000;
+/// The longest that something read waits to be written.
+const WRITE_AFTER: Duration = Duration::from_millis(400);
+/// Pieces that may wait between the readers and the writer.
+const QUEUE: usize = 64;
+
+/// How far a scan is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Files to read.
+    pub files: usize,
+    /// Of them read.
+    pub files_done: usize,
+    /// Bytes to read.
+    pub bytes: u64,
+    /// Of them read.
+    pub bytes_done: u64,
+}
+
+/// What a scan found and did.
+#[derive(Debug, Default)]
+pub struct ScanReport {
+    /// The roots and what lies below them.
+    pub roots: Vec<RootReport>,
+    /// Files read.
+    pub files_read: usize,
+    /// Sessions that changed.
+    pub sessions: BTreeSet<i64>,
+    /// Files that could not be read, and why.
+    pub failed: Vec<(PathBuf, String)>,
+}
+
+/// Brings logs into a store.
+#[derive(Debug)]
+pub struct Ingest {
+    /// The store.
+    pub store: Store,
+    /// The prices.
+    pub prices: Pricer,
+    /// The files.
+    pub catalog: Catalog,
+    ids: Ids,
+    threads: usize,
+}
+
+impl Ingest {
+    /// Puts the parts together. `threads` read at the same time; 0 is one per core.
+    #[must_use]
+    pub fn new(store: Store, prices: Pricer, catalog: Catalog, threads: usize) -> Ingest {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(16);
+        Ingest { store, prices, catalog, ids: Ids::default(), threads: if threads == 0 { cores() } else { threads } }
+    }
+
+    /// Walks all roots and reads what has changed. `progress` is called after each write.
+    pub fn scan(&mut self, progress: &mut dyn FnMut(&Store, Progress, &BTreeSet<i64>)) -> Result<ScanReport, StoreError> {
+        let (found, roots) = self.catalog.walk();
+        let known = self.store.file_stats()?;
+        let changed: Vec<Found> = found.into_iter().filter(|f| known.get(&f.path) != Some(&f.stat)).collect();
+        let mut report = self.read(changed, progress)?;
+        report.roots = roots;
+        Ok(report)
+    }
+
+    /// Reads what has changed among these paths.
+    pub fn look(&mut self, paths: &BTreeSet<PathBuf>) -> Result<ScanReport, StoreError> {
+        let found = paths.iter().filter_map(|path| self.catalog.look(path)).collect();
+        self.read(found, &mut |_, _, _| {})
+    }
+
+    fn job(&self, found: Found) -> Result<Job, StoreError> {
+        let known = self.store.file(&found.path)?;
+        Ok(Job { agent: found.agent, path: found.path, stat: found.stat, known })
+    }
+
+    fn read(&mut self, found: Vec<Found>, progress: &mut dyn FnMut(&Store, Progress, &BTreeSet<i64>)) -> Result<ScanReport, StoreError> {
+        let mut report = ScanReport::default();
+        let mut state = Progress { files: found.len(), bytes: found.iter().map(|f| f.stat.size).sum(), ..Progress::default() };
+        let jobs = found.into_iter().map(|f| self.job(f)).collect::<Result<Vec<_>, _>>()?;
+        if jobs.is_empty() {
+            return Ok(report);
+        }
+        let Ingest { store, prices, catalog, ids, threads } = self;
+        let (send, receive) = mpsc::sync_channel::<Reading>(QUEUE);
+        let result = std::thread::scope(|scope| {
+            let readers = scope.spawn(|| {
+                let send = send; // dropped with the readers, which ends the writing
+                tail::read_all(jobs, catalog, *threads, &|reading| send.send(reading).is_ok());
+            });
+            let mut gathered = Gathered::default();
+            let mut outcome = Ok(());
+            while let Some(reading) = gathered.next(&receive) {
+                match reading {
+                    Next::Read(Reading::Piece(piece)) => gathered.add(*piece),
+                    Next::Read(Reading::Failed { path, error }) => report.failed.push((path, error.to_string())),
+                    Next::Late => {}
+                }
+                if gathered.is_due() {
+                    outcome = write(store, prices, ids, &mut gathered, &mut state, &mut report, progress);
+                    if outcome.is_err() {
+                        break;
+                    }
+                }
+            }
+            drop(receive);
+            let _ = readers.join();
+            if outcome.is_ok() && !gathered.pieces.is_empty() {
+                outcome = write(store, prices, ids, &mut gathered, &mut state, &mut report, progress);
+            }
+            outcome
+        });
+        result.map(|()| report)
+    }
+
+    /// Reads one file's new lines at once, for a caller that waits.
+    pub fn look_at(&mut self, path: &Path) -> Result<ScanReport, StoreError> {
+        self.look(&BTreeSet::from([path.to_path_buf()]))
+    }
+}
+
+enum Next {
+    Read(Reading),
+    Late,
+}
+
+/// Pieces that have been read and not yet written.
+#[derive(Default)]
+struct Gathered {
+    pieces: Vec<Piece>,
+    rows: usize,
+    since: Option<Instant>,
+}
+
+impl Gathered {
+    fn next(&self, receive: &mpsc::Receiver<Reading>) -> Option<Next> {
+        let Some(since) = self.since else { return receive.recv().ok().map(Next::Read) };
+        match receive.recv_timeout(WRITE_AFTER.saturating_sub(since.elapsed())) {
+            Ok(reading) => Some(Next::Read(reading)),
+            Err(mpsc::RecvTimeoutError::Timeout) => Some(Next::Late),
+            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    fn add(&mut self, piece: Piece) {
+        self.since.get_or_insert_with(Instant::now);
+        self.rows += piece.batch.calls.len() + piece.batch.facts.len();
+        self.pieces.push(piece);
+    }
+
+    fn is_due(&self) -> bool {
+        self.rows >= ROWS_A_WRITE || self.since.is_some_and(|s| s.elapsed() >= WRITE_AFTER)
+    }
+}
+
+fn write(
+    store: &mut Store,
+    prices: &mut Pricer,
+    ids: &mut Ids,
+    gathered: &mut Gathered,
+    state: &mut Progress,
+    report: &mut ScanReport,
+    progress: &mut dyn FnMut(&Store, Progress, &BTreeSet<i64>),
+) -> Result<(), StoreError> {
+    let pieces = std::mem::take(gathered).pieces;
+    let written = store.write(&pieces, ids, prices)?;
+    for piece in &pieces {
+        let finished = piece.file.stat.size > 0 || piece.file.stat.ino != 0;
+        state.files_done += usize::from(finished);
+        if finished {
+            state.bytes_done += piece.file.stat.size;
+        }
+        report.files_read += usize::from(finished);
+    }
+    progress(store, *state, &written.sessions);
+    report.sessions.extend(written.sessions);
+    Ok(())
+}

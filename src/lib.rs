@@ -1,0 +1,8 @@
+//! x
+pub mod engine;
+pub mod model;
+pub mod pricing;
+pub mod query;
+pub mod sources;
+pub mod store;
+pub mod tail;

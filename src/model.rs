@@ -1,0 +1,26 @@
+//! The words of the house: plain values without I/O, without SQL, without a wire format.
+//!
+//! * **agent**: a coding agent product. **source**: the logs it writes.
+//! * **session**: one conversation; a subagent's or a fork's session has a parent.
+//! * **task**: from one human prompt to the end of the agent's answer.
+//! * **step**: one model call in a task. **loop length**: the steps of a task.
+//! * **tool call**: ok or failed. **retry**: a model call that failed and was tried again.
+//!
+//! Everything above this floor speaks in these types only.
+
+pub mod call;
+pub mod cost;
+pub mod key;
+pub mod money;
+pub mod session;
+pub mod text;
+pub mod time;
+pub mod tokens;
+
+pub use call::{Batch, Call, Fact, FactKind, RateLimit, Speed, Tier};
+pub use cost::{Basis, Cost};
+pub use key::Key;
+pub use money::{Money, Rate};
+pub use session::{AgentId, SessionKind, SessionState, SessionUpdate, Turn};
+pub use time::{Millis, Window};
+pub use tokens::Tokens;

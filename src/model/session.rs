@@ -1,0 +1,149 @@
+//! Sessions: who is talking, where, and whether somebody waits for somebody.
+
+use std::sync::Arc;
+
+use super::time::Millis;
+
+/// The name of an agent as used in configuration, filters and JSON, such as `claude-code`.
+pub type AgentId = &'static str;
+
+/// What kind of conversation a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SessionKind {
+    /// A person's own conversation.
+    #[default]
+    Main,
+    /// Started by another session to do a part of its work.
+    Subagent,
+    /// Continues from a copy of another session's history.
+    Fork,
+}
+
+impl SessionKind {
+    /// The word used on screen.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            SessionKind::Main => "main",
+            SessionKind::Subagent => "subagent",
+            SessionKind::Fork => "fork",
+        }
+    }
+
+    /// The number the store keeps.
+    #[must_use]
+    pub const fn to_sql(self) -> i64 {
+        match self {
+            SessionKind::Main => 0,
+            SessionKind::Subagent => 1,
+            SessionKind::Fork => 2,
+        }
+    }
+
+    /// Back from the store's number.
+    #[must_use]
+    pub const fn from_sql(value: i64) -> SessionKind {
+        match value {
+            1 => SessionKind::Subagent,
+            2 => SessionKind::Fork,
+            _ => SessionKind::Main,
+        }
+    }
+}
+
+/// Where the last task of a session stands, as far as the log tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Turn {
+    /// The agent has answered and it is the human's turn.
+    #[default]
+    Ended,
+    /// The agent is at work.
+    Open,
+    /// A tool call has no result yet: it runs, or waits for a permission.
+    ToolPending,
+}
+
+impl Turn {
+    /// The number the store keeps.
+    #[must_use]
+    pub const fn to_sql(self) -> i64 {
+        match self {
+            Turn::Ended => 0,
+            Turn::Open => 1,
+            Turn::ToolPending => 2,
+        }
+    }
+
+    /// Back from the store's number.
+    #[must_use]
+    pub const fn from_sql(value: i64) -> Turn {
+        match value {
+            1 => Turn::Open,
+            2 => Turn::ToolPending,
+            _ => Turn::Ended,
+        }
+    }
+}
+
+/// What a session does right now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SessionState {
+    /// The agent works: a model call or a tool runs.
+    Working,
+    /// The agent waits for its human.
+    Waiting,
+    /// Open, but nothing has happened for a while.
+    Idle,
+    /// Over, as far as anything on this machine shows.
+    Ended,
+}
+
+impl SessionState {
+    /// The word used on screen and in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            SessionState::Working => "working",
+            SessionState::Waiting => "waiting",
+            SessionState::Idle => "idle",
+            SessionState::Ended => "ended",
+        }
+    }
+
+    /// Whether the session counts as live: somebody may still spend in it without starting anything.
+    #[must_use]
+    pub const fn is_live(self) -> bool {
+        matches!(self, SessionState::Working | SessionState::Waiting)
+    }
+}
+
+/// What a batch of log lines says about a session. Several updates of one session merge in any order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SessionUpdate {
+    /// The agent's own id of the session; a subagent's is `parent/agent`.
+    pub uid: Arc<str>,
+    /// The session that this one belongs to or was forked from.
+    pub parent: Option<Arc<str>>,
+    /// What kind of conversation it is.
+    pub kind: SessionKind,
+    /// Whether the log itself says that this session starts with another's history.
+    pub forked: bool,
+    /// The first and last time stamped on its own lines; `None` when no line carried a time.
+    pub seen: Option<(Millis, Millis)>,
+    /// The working directory, and when it was first seen: the earliest names the project.
+    pub cwd: Option<(Millis, Arc<str>)>,
+    /// The git branch last seen.
+    pub branch: Option<Arc<str>>,
+    /// The agent's version last seen.
+    pub version: Option<Arc<str>>,
+    /// The model last asked.
+    pub model: Option<Arc<str>>,
+    /// What a subagent calls itself (`Explore`, a nickname).
+    pub role: Option<Arc<str>>,
+    /// Tokens in the context after the last call of the main chain.
+    pub context: Option<u64>,
+    /// The size of the context window, where the log tells.
+    pub window: Option<u64>,
+    /// Where the last task stands after these lines.
+    pub turn: Option<Turn>,
+}

@@ -1,0 +1,187 @@
+//! The rates of one model and the cost of one call, computed exactly and rounded once.
+//!
+//! Providers bill a call by four questions: which kind of token, how long the prompt was, which service tier
+//! answered, and which surcharges applied. Price lists leave gaps, and every gap has a rule here:
+//!
+//! * Above a length and for a tier: the rate listed for both, else the one for the length, else the one for the
+//!   tier, else the plain one. Once a prompt is longer than a threshold, *all* tokens of the call are billed at the
+//!   rates above it (Anthropic, `OpenAI` and Google all document it so for their long-context prices).
+//! * A cache read or a five-minute cache write without a rate is an ordinary input token.
+//! * An hour's cache write of Anthropic's models costs twice the input (Anthropic's documentation of prompt
+//!   caching); elsewhere it costs what the five-minute write does.
+
+use crate::model::money::TOKENS_PER_RATE;
+use crate::model::{Money, Rate, Speed, Tier, Tokens};
+
+/// No list price comes near a dollar per token: a number above it is a mistake, and is refused rather than billed.
+pub const MAX_RATE: Rate = Rate::from_nanos_per_million(1_000_000_000_000_000);
+
+/// What one situation changes about a model's rates. A gap leaves the more general rate in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Card {
+    /// Prompt tokens outside any cache.
+    pub input: Option<Rate>,
+    /// Tokens the model wrote.
+    pub output: Option<Rate>,
+    /// Prompt tokens served from the cache.
+    pub cache_read: Option<Rate>,
+    /// Prompt tokens written to the five-minute cache.
+    pub cache_write_5m: Option<Rate>,
+    /// Prompt tokens written to the one-hour cache.
+    pub cache_write_1h: Option<Rate>,
+}
+
+/// Rates that hold for long prompts, for a service tier, or for both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Variant {
+    /// Holds for prompts of more tokens than this; 0 for any length.
+    pub above: u64,
+    /// Holds for this tier; a standard variant holds for every tier that has none of its own.
+    pub tier: Tier,
+    /// The rates.
+    pub card: Card,
+}
+
+/// The rates that one particular call is billed at, all gaps filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Effective {
+    /// Prompt tokens outside any cache.
+    pub input: Rate,
+    /// Tokens the model wrote, reasoning included.
+    pub output: Rate,
+    /// Prompt tokens served from the cache.
+    pub cache_read: Rate,
+    /// Prompt tokens written to the five-minute cache.
+    pub cache_write_5m: Rate,
+    /// Prompt tokens written to the one-hour cache.
+    pub cache_write_1h: Rate,
+}
+
+/// Everything the price list says about one model.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rates {
+    /// Prompt tokens outside any cache.
+    pub input: Rate,
+    /// Tokens the model wrote, reasoning included.
+    pub output: Rate,
+    /// Prompt tokens served from the cache.
+    pub cache_read: Option<Rate>,
+    /// Prompt tokens written to the five-minute cache.
+    pub cache_write_5m: Option<Rate>,
+    /// Prompt tokens written to the one-hour cache.
+    pub cache_write_1h: Option<Rate>,
+    /// What long prompts and service tiers change.
+    pub variants: Vec<Variant>,
+    /// Whether this is a model of Anthropic's, whoever serves it: its one-hour cache writes follow Anthropic's rule.
+    pub anthropic: bool,
+    /// The price of one web search at the usual context size.
+    pub search_fee: Option<Money>,
+    /// The factor of fast mode on all token rates, in per mille.
+    pub fast_permille: Option<u32>,
+    /// The factor of inference inside the United States on all token rates, in per mille.
+    pub us_permille: Option<u32>,
+    /// The longest prompt the model takes.
+    pub context_window: Option<u64>,
+}
+
+impl Rates {
+    /// A model of which only the two basic rates are known.
+    #[must_use]
+    pub fn new(input: Rate, output: Rate) -> Rates {
+        Rates { input, output, ..Rates::default() }
+    }
+
+    /// The plain rates as a card.
+    #[must_use]
+    pub const fn base(&self) -> Card {
+        Card {
+            input: Some(self.input),
+            output: Some(self.output),
+            cache_read: self.cache_read,
+            cache_write_5m: self.cache_write_5m,
+            cache_write_1h: self.cache_write_1h,
+        }
+    }
+
+    /// The rates of a call with a prompt of that many tokens (cached ones included) at that tier.
+    #[must_use]
+    pub fn effective(&self, prompt: u64, tier: Tier) -> Effective {
+        let cards = self.cards(prompt, tier);
+        let pick = |kind: fn(&Card) -> Option<Rate>| cards.iter().flatten().find_map(kind);
+        let input = pick(|c| c.input).unwrap_or(self.input);
+        let short = pick(|c| c.cache_write_5m).unwrap_or(input);
+        let long = if self.anthropic {
+            // Not from a more general card than the input rate's: a discounted or long call doubles its own input.
+            let nearest = cards.iter().flatten().find(|c| c.cache_write_1h.is_some() || c.input.is_some());
+            nearest.and_then(|c| c.cache_write_1h).unwrap_or_else(|| doubled(input))
+        } else {
+            pick(|c| c.cache_write_1h).unwrap_or(short)
+        };
+        Effective {
+            input,
+            output: pick(|c| c.output).unwrap_or(self.output),
+            cache_read: pick(|c| c.cache_read).unwrap_or(input),
+            cache_write_5m: short,
+            cache_write_1h: long,
+        }
+    }
+
+    /// The cards that apply, the most particular first.
+    fn cards(&self, prompt: u64, tier: Tier) -> [Option<Card>; 4] {
+        let applies = |v: &&Variant| v.above < prompt && (v.tier == tier || v.tier == Tier::Standard);
+        let above = self.variants.iter().filter(applies).map(|v| v.above).max().unwrap_or(0);
+        let card = |above, tier| self.variants.iter().find(|v| v.above == above && v.tier == tier).map(|v| v.card);
+        [card(above, tier), card(above, Tier::Standard), card(0, tier), Some(self.base())]
+    }
+
+    /// What a call costs, exact to the nano-dollar and rounded once, half up.
+    ///
+    /// `None` where the list cannot tell: fast mode of a model without a known premium, or web searches of a model
+    /// without a known fee. A residency surcharge that the model does not have changes nothing.
+    #[must_use]
+    pub fn cost(&self, tokens: &Tokens, searches: u32, tier: Tier, speed: Speed) -> Option<Money> {
+        let fees = match searches {
+            0 => 0,
+            n => i128::from(self.search_fee?.nanos()).saturating_mul(i128::from(n)),
+        };
+        let (mut factor, mut divisor) = (1_i128, TOKENS_PER_RATE);
+        if speed.fast {
+            factor *= i128::from(self.fast_permille?);
+            divisor *= 1000;
+        }
+        if speed.us_only
+            && let Some(permille) = self.us_permille
+        {
+            factor *= i128::from(permille);
+            divisor *= 1000;
+        }
+        let rates = self.effective(tokens.prompt(), tier);
+        let scaled = [
+            (rates.input, tokens.input),
+            (rates.output, tokens.output),
+            (rates.cache_read, tokens.cache_read),
+            (rates.cache_write_5m, tokens.cache_write_5m),
+            (rates.cache_write_1h, tokens.cache_write_1h),
+        ]
+        .into_iter()
+        .fold(0_i128, |sum, (rate, count)| sum.saturating_add(scaled(rate, count)));
+        let nanos = rounded(scaled.saturating_mul(factor), divisor).saturating_add(fees);
+        Some(Money::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX)))
+    }
+}
+
+/// As [`Rate::scaled`], but even the counters of a broken log cannot overflow it.
+fn scaled(rate: Rate, tokens: u64) -> i128 {
+    i128::from(rate.nanos_per_million()).saturating_mul(i128::from(tokens))
+}
+
+/// A quotient of non-negative numbers, rounded half up: the one rounding of a call.
+const fn rounded(value: i128, divisor: i128) -> i128 {
+    let (whole, rest) = (value / divisor, value % divisor);
+    if rest >= divisor - rest { whole + 1 } else { whole }
+}
+
+/// Twice a rate.
+const fn doubled(rate: Rate) -> Rate {
+    Rate::from_nanos_per_million(rate.nanos_per_million().saturating_mul(2))
+}

@@ -1,0 +1,214 @@
+//! Questions to the store in the words of the house: what screens show and commands print.
+//!
+//! Pure but for the store it asks: `now`, the zone and what lives come from the caller.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::model::time::{HOUR, MINUTE};
+use crate::model::{Cost, Millis, SessionKind, SessionState, Tokens, Turn, Window};
+use crate::pricing::{Pricer, lookup};
+use crate::sources::Liveness;
+use crate::store::read::SessionRow;
+use crate::store::{Store, StoreError, Sums};
+
+pub mod detail;
+pub mod filter;
+pub mod report;
+
+pub use detail::{SessionDetail, TaskView};
+pub use filter::Filter;
+pub use report::{Report, ReportBy, ReportRow};
+
+/// Sessions that have a living process, by agent and session id.
+pub type Living = HashMap<(Arc<str>, Arc<str>), Liveness>;
+
+/// A session as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionView {
+    /// The store's id.
+    pub id: i64,
+    /// The agent's name.
+    pub agent: Arc<str>,
+    /// The agent's id of the session; a subagent's is `parent/agent`.
+    pub uid: Arc<str>,
+    /// The session it belongs to or was forked from.
+    pub parent: Option<Arc<str>>,
+    /// What kind of conversation it is.
+    pub kind: SessionKind,
+    /// The last part of its directory.
+    pub project: Arc<str>,
+    /// Its whole directory.
+    pub cwd: Option<Arc<str>>,
+    /// Its git branch.
+    pub branch: Option<Arc<str>>,
+    /// What a subagent is called.
+    pub role: Option<Arc<str>>,
+    /// The agent's version.
+    pub version: Option<Arc<str>>,
+    /// The model last asked.
+    pub model: Option<Arc<str>>,
+    /// All models asked in the window.
+    pub models: Vec<Arc<str>>,
+    /// What it does now.
+    pub state: SessionState,
+    /// Its first line's time.
+    pub started_at: Option<Millis>,
+    /// Its last line's time.
+    pub last_at: Option<Millis>,
+    /// Steps of the running or last task.
+    pub loop_steps: u64,
+    /// Steps of its longest task in the window.
+    pub longest_loop: u64,
+    /// Tokens in its context.
+    pub context: Option<u64>,
+    /// The size of its context window.
+    pub context_window: Option<u64>,
+    /// The sums inside the window.
+    pub sums: Sums,
+    /// What it cost since local midnight.
+    pub today: Cost,
+    /// What it has cost over all its life.
+    pub lifetime: Cost,
+    /// What it spent in the last hour.
+    pub last_hour: Cost,
+}
+
+impl SessionView {
+    /// Tokens inside the window.
+    #[must_use]
+    pub fn tokens(&self) -> Tokens {
+        self.sums.tokens()
+    }
+
+    /// Cost inside the window.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        self.sums.cost()
+    }
+
+    /// How full the context is, in per mille.
+    #[must_use]
+    pub fn context_permille(&self) -> Option<u32> {
+        let (context, window) = (self.context?, self.context_window.filter(|w| *w > 0)?);
+        u32::try_from(u128::from(context) * 1000 / u128::from(window)).ok()
+    }
+}
+
+/// What a question needs to know besides the store.
+pub struct Asking<'a> {
+    /// The window of the figures.
+    pub window: Window,
+    /// Now.
+    pub now: Millis,
+    /// The viewer's zone.
+    pub zone: chrono_tz::Tz,
+    /// What lives.
+    pub living: &'a Living,
+}
+
+/// The sessions with any activity in the window.
+pub fn sessions(store: &Store, prices: &mut Pricer, asking: &Asking<'_>) -> Result<Vec<SessionView>, StoreError> {
+    let rows = store.sessions(asking.window)?;
+    complete(store, prices, asking, rows)
+}
+
+/// Some sessions by id.
+pub fn sessions_by_id(store: &Store, prices: &mut Pricer, asking: &Asking<'_>, ids: &[i64]) -> Result<Vec<SessionView>, StoreError> {
+    let rows = store.sessions_by_id(ids, asking.window)?;
+    complete(store, prices, asking, rows)
+}
+
+/// How many sessions are completed one by one; more are completed by scanning.
+const FEW: usize = 400;
+
+fn complete(store: &Store, prices: &mut Pricer, asking: &Asking<'_>, rows: Vec<SessionRow>) -> Result<Vec<SessionView>, StoreError> {
+    let ids: Vec<i64> = rows.iter().map(|r| r.id).collect();
+    let today = Window::today(asking.now, asking.zone);
+    let sums_in = |window: Window| -> Result<HashMap<i64, Sums>, StoreError> {
+        let rows = if ids.len() <= FEW { store.sessions_by_id(&ids, window)? } else { store.sessions(window)? };
+        Ok(rows.into_iter().map(|r| (r.id, r.sums)).collect())
+    };
+    let lifetime = if asking.window == Window::ALL { HashMap::new() } else { sums_in(Window::ALL)? };
+    let today = if asking.window == today { HashMap::new() } else { sums_in(today)? };
+    let hour = store.recent_cost(asking.now - HOUR)?;
+    let loops = store.loops(&ids, asking.window)?;
+    let models = store.models_of(&ids, asking.window)?;
+    let view = |row: SessionRow| {
+        let window = row.window.or_else(|| context_window(prices, &row));
+        let live = asking.living.get(&(row.agent.clone(), row.uid.clone()));
+        let (loop_steps, longest_loop) = loops.get(&row.id).copied().unwrap_or_default();
+        SessionView {
+            id: row.id,
+            state: state(&row, live, asking.now),
+            project: project_of(row.cwd.as_deref()),
+            context_window: window,
+            loop_steps,
+            longest_loop,
+            today: today.get(&row.id).unwrap_or(&row.sums).cost(),
+            lifetime: lifetime.get(&row.id).unwrap_or(&row.sums).cost(),
+            last_hour: hour.get(&row.id).copied().unwrap_or_default(),
+            models: models.get(&row.id).cloned().unwrap_or_default(),
+            agent: row.agent,
+            uid: row.uid,
+            parent: row.parent,
+            kind: row.kind,
+            cwd: row.cwd,
+            branch: row.branch,
+            role: row.role,
+            version: row.version,
+            model: row.model,
+            started_at: row.started_at,
+            last_at: row.last_at,
+            context: row.context,
+            sums: row.sums,
+        }
+    };
+    Ok(rows.into_iter().map(view).collect())
+}
+
+/// The last part of a directory, whichever system wrote it.
+#[must_use]
+pub fn project_of(cwd: Option<&str>) -> Arc<str> {
+    let cwd = cwd.unwrap_or_default().trim_end_matches(['/', '\\']);
+    Arc::from(cwd.rsplit(['/', '\\']).next().unwrap_or_default())
+}
+
+/// Claude Code's window: 200 000 tokens, or a million where the model's name or the context itself says so.
+const CLAUDE_WINDOW: u64 = 200_000;
+
+fn context_window(prices: &mut Pricer, row: &SessionRow) -> Option<u64> {
+    let model = row.model.as_deref()?;
+    if &*row.agent == crate::sources::claude_code::AGENT && model.contains("claude") {
+        let long = lookup::is_long_window(model) || row.context.is_some_and(|c| c > CLAUDE_WINDOW);
+        return Some(if long { 1_000_000 } else { CLAUDE_WINDOW });
+    }
+    prices.rates(model)?.context_window
+}
+
+/// How long a model may think, or a tool may run, without a line in the log.
+const SILENT: Millis = 10 * MINUTE;
+/// How long a session counts as open when nothing shows whether it is.
+const OPEN: Millis = HOUR;
+
+/// What a session does now, by its agent's registry, else by its log and the clock.
+#[must_use]
+pub fn state(row: &SessionRow, live: Option<&Liveness>, now: Millis) -> SessionState {
+    let silent = now - row.last_at.unwrap_or(0);
+    if let Some(live) = live {
+        return live.state.unwrap_or(match row.turn {
+            Turn::Ended if silent > SILENT => SessionState::Idle,
+            Turn::Ended => SessionState::Waiting,
+            _ => SessionState::Working,
+        });
+    }
+    match row.turn {
+        _ if silent > OPEN => SessionState::Ended,
+        // A subagent is over with its answer; nobody waits for its human.
+        Turn::Ended if row.kind == SessionKind::Subagent => SessionState::Ended,
+        Turn::Ended if silent > SILENT => SessionState::Idle,
+        Turn::Ended => SessionState::Waiting,
+        _ if silent > SILENT => SessionState::Idle,
+        _ => SessionState::Working,
+    }
+}

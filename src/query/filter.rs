@@ -1,0 +1,86 @@
+//! The filter line: words that must all be met.
+
+use super::SessionView;
+
+/// A parsed filter such as `agent:codex project:api live billing`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    words: Vec<Word>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Word {
+    Agent(String),
+    Project(String),
+    Model(String),
+    Branch(String),
+    Live,
+    Text(String),
+}
+
+impl Filter {
+    /// Reads a filter line. Every line is a filter: an unknown `key:` is text to look for.
+    #[must_use]
+    pub fn parse(line: &str) -> Filter {
+        let words = line
+            .split_whitespace()
+            .map(str::to_lowercase)
+            .map(|word| match word.split_once(':') {
+                Some(("agent", value)) => Word::Agent(value.to_owned()),
+                Some(("project", value)) => Word::Project(value.to_owned()),
+                Some(("model", value)) => Word::Model(value.to_owned()),
+                Some(("branch", value)) => Word::Branch(value.to_owned()),
+                None if word == "live" => Word::Live,
+                _ => Word::Text(word),
+            })
+            .collect();
+        Filter { words }
+    }
+
+    /// Adds the conditions of another filter.
+    #[must_use]
+    pub fn and(mut self, other: Filter) -> Filter {
+        self.words.extend(other.words);
+        self
+    }
+
+    /// Whether everything passes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// Whether a session meets every word.
+    #[must_use]
+    pub fn matches(&self, session: &SessionView) -> bool {
+        self.words.iter().all(|word| match word {
+            Word::Live => session.state.is_live(),
+            Word::Agent(part) => holds(&session.agent, part),
+            Word::Project(part) => holds(&session.project, part) || session.cwd.as_deref().is_some_and(|c| holds(c, part)),
+            Word::Branch(part) => session.branch.as_deref().is_some_and(|b| holds(b, part)),
+            Word::Model(part) => has_model(session, part),
+            Word::Text(part) => {
+                holds(&session.agent, part)
+                    || holds(&session.project, part)
+                    || holds(&session.uid, part)
+                    || session.branch.as_deref().is_some_and(|b| holds(b, part))
+                    || session.role.as_deref().is_some_and(|r| holds(r, part))
+                    || has_model(session, part)
+            }
+        })
+    }
+
+    /// Whether a row of this model may be shown: only `model:` words have a say.
+    #[must_use]
+    pub fn meets_model(&self, model: &str) -> bool {
+        self.words.iter().all(|word| !matches!(word, Word::Model(part) if !holds(model, part)))
+    }
+}
+
+fn holds(text: &str, part: &str) -> bool {
+    text.to_lowercase().contains(part)
+}
+
+fn has_model(session: &SessionView, part: &str) -> bool {
+    session.model.as_deref().is_some_and(|m| holds(m, part)) || session.models.iter().any(|m| holds(m, part))
+}

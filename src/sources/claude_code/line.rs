@@ -1,0 +1,449 @@
+//! One transcript line as a record, without regard to any other line.
+
+use std::sync::Arc;
+
+use crate::model::time::parse_stamp;
+use crate::model::{Key, Millis, Money, Speed, Tier, Tokens};
+use crate::sources::intern::Interner;
+use crate::sources::json::{Bad, Cursor, RawStr};
+use crate::sources::lines::{Lines, each};
+
+use super::AGENT;
+
+/// What a line is about.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// A block of a model's response.
+    Answer(Box<Answer>),
+    /// Something a human typed.
+    Prompt,
+    /// A prompt that was typed while the agent worked.
+    Queued,
+    /// A slash command: a prompt only if the model answers it.
+    Slash,
+    /// What tools gave back: whose call it was and whether it failed.
+    Results(Vec<(Key, bool)>),
+    /// What the program itself printed, such as the output of a slash command.
+    Machine,
+    /// The human stopped the agent.
+    Interrupt,
+    /// A failed model call that will be tried again.
+    Retry,
+    /// The context was summarized; the tokens left in it, where told.
+    Compaction(Option<u64>),
+    /// The agent says that its answer is complete.
+    TurnEnd,
+    /// Nothing to count, but the session was alive.
+    Other,
+}
+
+/// One line of a response.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub key: Option<Key>,
+    pub model: Option<Arc<str>>,
+    pub tokens: Tokens,
+    /// The context after this call, where it differs from what the counters add up to.
+    pub context: Option<u64>,
+    pub searches: u32,
+    pub tier: Tier,
+    pub speed: Speed,
+    pub stop: Option<Stop>,
+    pub tools: Vec<(Key, Arc<str>)>,
+    pub advisors: Vec<(Option<Arc<str>>, Tokens)>,
+    pub reported: Option<Money>,
+    pub synthetic: bool,
+    pub api_error: bool,
+}
+
+/// Why the model stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    Tool,
+    Done,
+}
+
+/// One line.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub at: Option<Millis>,
+    pub session: Option<Arc<str>>,
+    pub agent: Option<Arc<str>>,
+    pub cwd: Option<Arc<str>>,
+    pub branch: Option<Arc<str>>,
+    pub version: Option<Arc<str>>,
+    pub uuid: Option<Key>,
+    pub parent: Option<Key>,
+    pub sidechain: bool,
+    pub forked: bool,
+    pub body: Body,
+}
+
+#[derive(Default)]
+struct Names {
+    session: Interner,
+    agent: Interner,
+    cwd: Interner,
+    branch: Interner,
+    version: Interner,
+    model: Interner,
+    tool: Interner,
+}
+
+/// Reads all lines.
+pub(super) fn skim(bytes: &[u8]) -> Lines<Record> {
+    let mut names = Names::default();
+    each(bytes, |cursor| read(cursor, &mut names))
+}
+
+/// The fields of a line before they are made sense of together.
+#[derive(Default)]
+struct Raw<'a> {
+    kind: &'a [u8],
+    subtype: &'a [u8],
+    request: Option<&'a [u8]>,
+    id: Option<&'a [u8]>,
+    is_meta: bool,
+    is_summary: bool,
+    machine: bool,
+    queued: bool,
+    content: Content<'a>,
+    answer: Answer,
+    post_tokens: Option<u64>,
+}
+
+/// What `message.content` holds.
+#[derive(Default)]
+struct Content<'a> {
+    /// The first text that a human may have typed.
+    text: Option<&'a [u8]>,
+    results: Vec<(Key, bool)>,
+    tools: Vec<(Key, Arc<str>)>,
+    images: bool,
+}
+
+fn read(cursor: &mut Cursor<'_>, names: &mut Names) -> Result<Option<Record>, Bad> {
+    let mut raw = Raw::default();
+    let mut record = Record {
+        at: None,
+        session: None,
+        agent: None,
+        cwd: None,
+        branch: None,
+        version: None,
+        uuid: None,
+        parent: None,
+        sidechain: false,
+        forked: false,
+        body: Body::Other,
+    };
+    if cursor.peek() != Some(b'{') {
+        return Err(Bad { at: 0 });
+    }
+    cursor.object(|key, c| {
+        match key {
+            b"type" => raw.kind = bytes(c)?.unwrap_or_default(),
+            b"subtype" => raw.subtype = bytes(c)?.unwrap_or_default(),
+            b"timestamp" => record.at = bytes(c)?.and_then(parse_stamp),
+            b"sessionId" | b"session_id" => record.session = names.session.non_empty(c.string()?).or(record.session.take()),
+            b"agentId" => record.agent = names.agent.non_empty(c.string()?),
+            b"cwd" => record.cwd = names.cwd.non_empty(c.string()?),
+            b"gitBranch" => record.branch = names.branch.non_empty(c.string()?),
+            b"version" => record.version = names.version.non_empty(c.string()?),
+            b"uuid" => record.uuid = bytes(c)?.map(|id| Key::of(&[AGENT.as_bytes(), id])),
+            b"parentUuid" => record.parent = bytes(c)?.map(|id| Key::of(&[AGENT.as_bytes(), id])),
+            b"requestId" => raw.request = bytes(c)?,
+            b"isSidechain" => record.sidechain = c.is_true()?,
+            b"isMeta" => raw.is_meta = c.is_true()?,
+            b"isCompactSummary" => raw.is_summary = c.is_true()?,
+            b"isApiErrorMessage" => raw.answer.api_error = c.is_true()?,
+            b"forkedFrom" => {
+                record.forked = c.peek() == Some(b'{');
+                c.skip()?;
+            }
+            b"costUSD" => raw.answer.reported = std::str::from_utf8(c.scalar()?).ok().and_then(parse_cost),
+            b"origin" => c.object(|key, c| {
+                if key == b"kind" {
+                    raw.machine = bytes(c)?.is_some_and(|kind| kind != b"human");
+                }
+                Ok(())
+            })?,
+            b"attachment" => read_attachment(c, &mut raw)?,
+            b"compactMetadata" => c.object(|key, c| {
+                if key == b"postTokens" {
+                    raw.post_tokens = c.counter()?;
+                }
+                Ok(())
+            })?,
+            b"message" => read_message(c, &mut raw, names)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    record.body = body(&mut raw, &record);
+    Ok(Some(record))
+}
+
+fn bytes<'a>(c: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, Bad> {
+    Ok(c.string()?.map(|s| s.0).filter(|s| !s.is_empty()))
+}
+
+/// A reported cost is a float in the log; digits finer than a nano-dollar are its noise.
+fn parse_cost(text: &str) -> Option<Money> {
+    Money::parse_usd(text).or_else(|| {
+        let (whole, part) = text.split_once('.')?;
+        Money::parse_usd(&format!("{whole}.{}", part.get(..9)?))
+    })
+}
+
+fn read_attachment<'a>(c: &mut Cursor<'a>, raw: &mut Raw<'a>) -> Result<(), Bad> {
+    let (mut queued, mut prompt) = (false, true);
+    c.object(|key, c| {
+        match key {
+            b"type" => queued = bytes(c)? == Some(b"queued_command"),
+            b"commandMode" => prompt = bytes(c)? == Some(b"prompt"),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    raw.queued = queued && prompt;
+    Ok(())
+}
+
+fn read_message<'a>(c: &mut Cursor<'a>, raw: &mut Raw<'a>, names: &mut Names) -> Result<(), Bad> {
+    c.object(|key, c| {
+        match key {
+            b"id" => raw.id = bytes(c)?,
+            b"model" => {
+                let model = c.string()?;
+                raw.answer.synthetic = model.is_some_and(|m| m.0 == b"<synthetic>");
+                raw.answer.model = names.model.non_empty(model);
+            }
+            b"stop_reason" => {
+                raw.answer.stop =
+                    bytes(c)?.map(|reason| if reason == b"tool_use" || reason == b"pause_turn" { Stop::Tool } else { Stop::Done });
+            }
+            b"usage" => read_usage(c, &mut raw.answer, names)?,
+            b"content" => read_content(c, &mut raw.content, names)?,
+            _ => {}
+        }
+        Ok(())
+    })
+}
+
+fn read_content<'a>(c: &mut Cursor<'a>, content: &mut Content<'a>, names: &mut Names) -> Result<(), Bad> {
+    if c.peek() == Some(b'"') {
+        content.text = c.string()?.map(|s| s.0);
+        return Ok(());
+    }
+    c.array(|c| {
+        let (mut kind, mut id, mut result, mut text): (&[u8], _, _, Option<&[u8]>) = (b"", None, None, None);
+        let mut name: Option<RawStr<'_>> = None;
+        let mut failed = false;
+        c.object(|key, c| {
+            match key {
+                b"type" => kind = bytes(c)?.unwrap_or_default(),
+                b"id" => id = bytes(c)?,
+                b"name" => name = c.string()?,
+                b"tool_use_id" => result = bytes(c)?,
+                b"is_error" => failed = c.is_true()?,
+                b"text" => text = c.string()?.map(|s| s.0),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        match kind {
+            b"tool_use" => {
+                if let Some(id) = id {
+                    content.tools.push((tool_key(id), name.map_or_else(|| Arc::from("?"), |n| names.tool.get(n))));
+                }
+            }
+            b"tool_result" => content.results.extend(result.map(|id| (tool_key(id), failed))),
+            b"text" => {
+                // The editor puts notes before what was typed, each in a block of its own.
+                if content.text.is_none_or(is_note) {
+                    content.text = text;
+                }
+            }
+            b"image" | b"document" => content.images = true,
+            _ => {}
+        }
+        Ok(())
+    })
+}
+
+fn tool_key(id: &[u8]) -> Key {
+    Key::of(&[AGENT.as_bytes(), b"tool", id])
+}
+
+#[derive(Default)]
+struct Counters {
+    input: u64,
+    output: u64,
+    read: u64,
+    written: u64,
+    split: Option<(u64, u64)>,
+    reasoning: u64,
+}
+
+impl Counters {
+    fn tokens(&self) -> Tokens {
+        // Without the split by lifetime (old logs) every write is a five-minute one.
+        let (short, long) = self.split.filter(|(s, l)| s + l > 0 || self.written == 0).unwrap_or((self.written, 0));
+        Tokens {
+            input: self.input,
+            cache_read: self.read,
+            cache_write_5m: short,
+            cache_write_1h: long,
+            output: self.output,
+            reasoning: self.reasoning.min(self.output),
+        }
+    }
+
+    fn take(&mut self, key: &[u8], c: &mut Cursor<'_>) -> Result<(), Bad> {
+        match key {
+            b"input_tokens" => self.input = c.counter()?.unwrap_or(0),
+            b"output_tokens" => self.output = c.counter()?.unwrap_or(0),
+            b"cache_read_input_tokens" => self.read = c.counter()?.unwrap_or(0),
+            b"cache_creation_input_tokens" => self.written = c.counter()?.unwrap_or(0),
+            b"cache_creation" if c.peek() == Some(b'{') => {
+                let (mut short, mut long) = (0, 0);
+                c.object(|key, c| {
+                    match key {
+                        b"ephemeral_5m_input_tokens" => short = c.counter()?.unwrap_or(0),
+                        b"ephemeral_1h_input_tokens" => long = c.counter()?.unwrap_or(0),
+                        _ => {}
+                    }
+                    Ok(())
+                })?;
+                self.split = Some((short, long));
+            }
+            b"output_tokens_details" => c.object(|key, c| {
+                if key == b"thinking_tokens" {
+                    self.reasoning = c.counter()?.unwrap_or(0);
+                }
+                Ok(())
+            })?,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn read_usage(c: &mut Cursor<'_>, answer: &mut Answer, names: &mut Names) -> Result<(), Bad> {
+    let mut counters = Counters::default();
+    let mut messages = 0;
+    c.object(|key, c| {
+        match key {
+            b"server_tool_use" => c.object(|key, c| {
+                if key == b"web_search_requests" {
+                    answer.searches = c.counter()?.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+                }
+                Ok(())
+            })?,
+            b"service_tier" => {
+                answer.tier = match bytes(c)?.unwrap_or_default() {
+                    b"priority" => Tier::Priority,
+                    b"batch" => Tier::Batch,
+                    b"flex" => Tier::Flex,
+                    _ => Tier::Standard,
+                }
+            }
+            b"speed" => answer.speed.fast = bytes(c)? == Some(b"fast"),
+            b"inference_geo" => answer.speed.us_only = bytes(c)? == Some(b"us"),
+            b"iterations" => c.array(|c| {
+                let mut part = Counters::default();
+                let mut advisor = false;
+                let mut model = None;
+                c.object(|key, c| {
+                    match key {
+                        b"type" => advisor = bytes(c)? == Some(b"advisor_message"),
+                        b"model" => model = names.model.non_empty(c.string()?),
+                        _ => part.take(key, c)?,
+                    }
+                    Ok(())
+                })?;
+                if advisor {
+                    answer.advisors.push((model, part.tokens()));
+                } else {
+                    messages += 1;
+                    answer.context = Some(part.tokens().total());
+                }
+                Ok(())
+            })?,
+            _ => counters.take(key, c)?,
+        }
+        Ok(())
+    })?;
+    if messages < 2 {
+        answer.context = None; // a single iteration repeats the counters, sometimes without all of them
+    }
+    answer.tokens = counters.tokens();
+    Ok(())
+}
+
+/// Makes one thing of the fields that were read.
+fn body(raw: &mut Raw<'_>, record: &Record) -> Body {
+    match raw.kind {
+        b"assistant" => {
+            let mut answer = std::mem::take(&mut raw.answer);
+            answer.tools = std::mem::take(&mut raw.content.tools);
+            let agent = AGENT.as_bytes();
+            answer.key = raw
+                .id
+                .or(raw.request)
+                .map(|id| Key::of(&[agent, b"call", id]))
+                .or_else(|| record.uuid.map(|uuid| Key::of(&[agent, b"line", &uuid.0.to_le_bytes()])));
+            Body::Answer(Box::new(answer))
+        }
+        b"user" => user(raw),
+        b"attachment" if raw.queued => Body::Queued,
+        b"system" => match raw.subtype {
+            b"api_error" => Body::Retry,
+            b"compact_boundary" => Body::Compaction(raw.post_tokens),
+            b"turn_duration" => Body::TurnEnd,
+            _ => Body::Other,
+        },
+        _ => Body::Other,
+    }
+}
+
+/// What machines write in a human's name.
+const MACHINE: [&[u8]; 9] = [
+    b"<local-command-stdout>",
+    b"<local-command-stderr>",
+    b"<local-command-caveat>",
+    b"<bash-input>",
+    b"<bash-stdout>",
+    b"<task-notification>",
+    b"<system-reminder>",
+    b"<teammate-message",
+    b"Caveat:",
+];
+
+fn is_note(text: &[u8]) -> bool {
+    text.starts_with(b"<ide_opened_file>") || text.starts_with(b"<ide_selection>") || text.starts_with(b"<system-reminder>")
+}
+
+fn user(raw: &mut Raw<'_>) -> Body {
+    if !raw.content.results.is_empty() {
+        return Body::Results(std::mem::take(&mut raw.content.results));
+    }
+    let text = raw.content.text.unwrap_or_default();
+    if text.starts_with(b"[Request interrupted by user") {
+        return Body::Interrupt;
+    }
+    if raw.is_meta || raw.is_summary || raw.machine {
+        return Body::Other;
+    }
+    if MACHINE.iter().any(|m| text.starts_with(m)) {
+        return Body::Machine;
+    }
+    if text.starts_with(b"<command-name>") || text.starts_with(b"<command-message>") {
+        return Body::Slash;
+    }
+    if text.is_empty() && !raw.content.images {
+        return Body::Other;
+    }
+    Body::Prompt
+}

@@ -1,0 +1,444 @@
+//! The memory between rollout lines: counters so far, the running turn, and a copied history that has not ended.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Batch, Call, Fact, FactKind, Key, Millis, RateLimit, SessionKind, SessionUpdate, Speed, Tier, Tokens, Turn};
+use crate::sources::lines::Lines;
+use crate::sources::{Fold, Skim};
+
+use super::AGENT;
+use super::history::{History, Known};
+use super::line::{Body, Count, Meta, Record, Usage};
+
+/// Pending tools beyond these are forgotten, oldest first.
+const MOST_PENDING: usize = 64;
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Memory {
+    thread: Option<String>,
+    parent: Option<String>,
+    subagent: bool,
+    forked: bool,
+    nickname: Option<String>,
+    history: Option<History>,
+    totals: Option<Usage>,
+    /// How often the counters have begun anew.
+    segment: u32,
+    turn: Option<String>,
+    task: u64,
+    /// Prompts counted in this turn, and a message that is one if no better record of a prompt comes.
+    prompts: Vec<u64>,
+    fallback: Option<(u64, Millis)>,
+    model: Option<String>,
+    tier: u8,
+    pending: Vec<u64>,
+    open: bool,
+    last_at: Millis,
+    /// Tool calls without an id so far.
+    nameless: u64,
+}
+
+/// The fold of one rollout.
+pub(super) struct CodexFold {
+    stem: String,
+    memory: Memory,
+    model: Option<Arc<str>>,
+    /// What the thread holds whose records this file repeats, where its file could be read.
+    known: Option<Known>,
+}
+
+impl CodexFold {
+    pub(super) fn new(path: &Path, carry: Option<&[u8]>) -> CodexFold {
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("unknown");
+        let stem = name.trim_end_matches(".zst").trim_end_matches(".jsonl").to_owned();
+        let memory: Memory = carry.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
+        CodexFold { stem, model: memory.model.as_deref().map(Arc::from), memory, known: None }
+    }
+
+    fn thread(&self) -> &str {
+        self.memory.thread.as_deref().unwrap_or(&self.stem)
+    }
+
+    /// The first header names the thread; further ones are a parent's, copied.
+    fn begin(&mut self, meta: &Meta, history: Option<History>) {
+        let m = &mut self.memory;
+        m.thread = Some(meta.id.as_deref().unwrap_or(&self.stem).to_owned());
+        m.parent = meta.parent.as_deref().or(meta.forked_from.as_deref()).map(str::to_owned);
+        m.subagent = meta.subagent;
+        m.forked = meta.forked_from.is_some();
+        m.nickname = meta.nickname.as_deref().map(str::to_owned);
+        m.task = Key::of(&[AGENT.as_bytes(), b"task", m.thread.as_deref().unwrap_or_default().as_bytes()]).0;
+        m.history = history.or(m.history.take());
+    }
+
+    fn update(&self) -> SessionUpdate {
+        let m = &self.memory;
+        SessionUpdate {
+            uid: Arc::from(self.thread()),
+            parent: m.parent.as_deref().map(Arc::from),
+            kind: if m.subagent {
+                SessionKind::Subagent
+            } else if m.forked {
+                SessionKind::Fork
+            } else {
+                SessionKind::Main
+            },
+            forked: m.forked,
+            role: m.nickname.as_deref().map(Arc::from),
+            ..SessionUpdate::default()
+        }
+    }
+
+    /// A record of a history that belongs to another thread: only the counters go on from it.
+    fn pass_over(&mut self, record: &Record) {
+        match &record.body {
+            Body::Count(count) => {
+                if let Some(totals) = count.totals {
+                    self.memory.totals = Some(totals);
+                }
+            }
+            Body::Context { model: Some(model), .. } => self.set_model(model.clone()),
+            _ => {}
+        }
+    }
+
+    fn set_model(&mut self, model: Arc<str>) {
+        if self.model.as_ref() != Some(&model) {
+            self.memory.model = Some(model.to_string());
+            self.model = Some(model);
+        }
+    }
+
+    fn begin_turn(&mut self, turn: &str) {
+        if self.memory.turn.as_deref() == Some(turn) {
+            return;
+        }
+        let task = Key::of(&[AGENT.as_bytes(), b"turn", self.thread().as_bytes(), turn.as_bytes()]).0;
+        let m = &mut self.memory;
+        m.turn = Some(turn.to_owned());
+        m.task = task;
+        m.prompts.clear();
+        m.fallback = None;
+        m.pending.clear();
+    }
+
+    fn fact(&self, key: Key, kind: FactKind, at: Millis) -> Fact {
+        Fact { key, session: 0, task: Key(self.memory.task), at, kind, name: None, seen: true, failed: false, sidechain: false }
+    }
+
+    fn prompt(&mut self, text: u64, at: Millis, out: &mut Batch) {
+        if self.memory.turn.is_none() {
+            // Releases without turn ids: each prompt begins a turn.
+            self.memory.prompts.clear();
+            self.memory.task = Key::of(&[AGENT.as_bytes(), b"prompt", self.thread().as_bytes(), &at.to_le_bytes()]).0;
+        }
+        self.memory.fallback = None;
+        if self.memory.prompts.contains(&text) {
+            return;
+        }
+        let kind = if self.memory.prompts.is_empty() { FactKind::Prompt } else { FactKind::QueuedPrompt };
+        self.memory.prompts.push(text);
+        self.memory.open = true;
+        let key = Key::of(&[AGENT.as_bytes(), b"prompt", &self.memory.task.to_le_bytes(), &text.to_le_bytes()]);
+        out.facts.push(self.fact(key, kind, at));
+    }
+
+    fn take(&mut self, record: Record, out: &mut Batch) {
+        let at = record.at.unwrap_or(self.memory.last_at);
+        self.memory.last_at = at;
+        if let Some(update) = out.sessions.first_mut()
+            && record.at.is_some()
+        {
+            update.seen = Some(update.seen.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
+        }
+        let place = |label: &[u8], thread: &str| Key::of(&[AGENT.as_bytes(), label, thread.as_bytes(), &at.to_le_bytes()]);
+        match record.body {
+            Body::Meta(_) | Body::Other => {}
+            Body::Context { turn, model, cwd, tier } => {
+                if let Some(turn) = turn {
+                    self.begin_turn(&turn);
+                }
+                if let Some(tier) = tier {
+                    self.memory.tier = u8::try_from(tier.to_sql()).unwrap_or(0);
+                }
+                if let Some(model) = model {
+                    self.set_model(model);
+                }
+                if let Some(update) = out.sessions.first_mut() {
+                    if self.model.is_some() {
+                        update.model.clone_from(&self.model);
+                    }
+                    if let Some(cwd) = cwd
+                        && update.cwd.as_ref().is_none_or(|(since, _)| at < *since)
+                    {
+                        update.cwd = Some((at, cwd));
+                    }
+                }
+            }
+            Body::Started { turn, window } => {
+                if let Some(turn) = turn {
+                    self.begin_turn(&turn);
+                }
+                self.memory.open = true;
+                set_window(out, window);
+            }
+            Body::Ended { failed } => {
+                if failed {
+                    let key = place(b"failed", self.thread());
+                    out.facts.push(self.fact(key, FactKind::ApiError, at));
+                }
+                self.settle_fallback(out);
+                self.memory.open = false;
+                self.memory.pending.clear();
+            }
+            Body::Prompt(text) => self.prompt(text.0, at, out),
+            Body::Input(text) => {
+                if self.memory.prompts.is_empty() {
+                    self.memory.fallback = Some((text.0, at));
+                }
+            }
+            Body::Count(count) => self.count(&count, at, out),
+            Body::Tool { call, name } => self.tool(call, name, at, out),
+            Body::Result { call, failed } => {
+                let key = self.own(call);
+                self.memory.pending.retain(|p| *p != key.0);
+                if failed {
+                    out.facts.push(Fact { seen: false, failed: true, ..self.fact(key, FactKind::Tool, at) });
+                }
+            }
+            Body::Retry => {
+                let key = place(b"retry", self.thread());
+                out.facts.push(self.fact(key, FactKind::Retry, at));
+            }
+            Body::ApiError => {
+                let key = place(b"error", self.thread());
+                out.facts.push(self.fact(key, FactKind::ApiError, at));
+            }
+            Body::Compaction => {
+                let key = place(b"compacted", self.thread());
+                out.facts.push(self.fact(key, FactKind::Compaction, at));
+            }
+        }
+    }
+
+    /// Tool ids are unique in a thread only.
+    fn own(&self, call: Key) -> Key {
+        Key::of(&[self.thread().as_bytes(), &call.0.to_le_bytes()])
+    }
+
+    fn tool(&mut self, call: Key, name: Arc<str>, at: Millis, out: &mut Batch) {
+        let key = if call.0 == 0 {
+            self.memory.nameless += 1;
+            Key::of(&[AGENT.as_bytes(), b"nameless", self.thread().as_bytes(), &self.memory.nameless.to_le_bytes()])
+        } else {
+            let key = self.own(call);
+            self.memory.pending.push(key.0);
+            let overflow = self.memory.pending.len().saturating_sub(MOST_PENDING);
+            self.memory.pending.drain(..overflow);
+            key
+        };
+        out.facts.push(Fact { name: Some(name), ..self.fact(key, FactKind::Tool, at) });
+    }
+
+    /// Where no record says "prompt", the first user message that Codex did not inject was one.
+    fn settle_fallback(&mut self, out: &mut Batch) {
+        if let Some((text, since)) = self.memory.fallback.take()
+            && self.memory.prompts.is_empty()
+        {
+            self.prompt(text, since, out);
+        }
+    }
+
+    fn count(&mut self, count: &Count, at: Millis, out: &mut Batch) {
+        for limit in &count.limits {
+            let told = RateLimit {
+                session: 0,
+                at,
+                limit: limit.id.clone(),
+                window_minutes: limit.minutes,
+                used_permille: limit.used_permille,
+                resets_at: limit.resets_at,
+                plan: limit.plan.clone(),
+            };
+            match out.limits.iter_mut().find(|l| l.limit == told.limit && l.window_minutes == told.window_minutes) {
+                Some(known) => *known = told,
+                None => out.limits.push(told),
+            }
+        }
+        set_window(out, count.window);
+        let Some(totals) = count.totals else { return };
+        let context = count.last.map(|l| l.total).filter(|t| *t > 0);
+        if let (Some(context), Some(update)) = (context, out.sessions.first_mut()) {
+            update.context = Some(context);
+        }
+        let Some(used) = self.raise(totals, count.last) else { return };
+        self.settle_fallback(out);
+        let key = Key::of(&[
+            AGENT.as_bytes(),
+            b"call",
+            self.thread().as_bytes(),
+            &self.memory.segment.to_le_bytes(),
+            &[totals.input, totals.cached, totals.written, totals.output, totals.reasoning, totals.total].map(u64::to_le_bytes).concat(),
+        ]);
+        out.calls.push(Call {
+            key,
+            session: 0,
+            task: Key(self.memory.task),
+            at,
+            model: self.model.clone(),
+            tokens: normal(&used),
+            searches: 0,
+            tier: Tier::from_sql(i64::from(self.memory.tier)),
+            speed: Speed::default(),
+            context: context.unwrap_or(used.input + used.output),
+            sidechain: false,
+            lower_bound: false,
+            reported: None,
+        });
+    }
+
+    /// What the thread used since the last counter; `None` when this is no new call.
+    fn raise(&mut self, totals: Usage, last: Option<Usage>) -> Option<Usage> {
+        let Some(before) = self.memory.totals.replace(totals) else {
+            // The first counter of a thread. After a revert the totals already hold history, so the last call's own count.
+            return Some(last.unwrap_or(totals)).filter(|u| u.input + u.output > 0);
+        };
+        if let Some(used) = minus(&totals, &before) {
+            return Some(used).filter(|u| u.input + u.output > 0);
+        }
+        let fresh = last.is_none_or(|l| l == totals);
+        if !fresh && totals.total.saturating_mul(2) > before.total && totals.input > 0 {
+            // A little lower than before, with the same thread going on: a stale picture of the counters.
+            self.memory.totals = Some(before);
+            return None;
+        }
+        self.memory.segment += 1;
+        Some(last.unwrap_or(totals)).filter(|u| u.input + u.output > 0)
+    }
+}
+
+/// Whether a file begins with another thread's records: it says so, or that thread's own header follows.
+fn copied_history(meta: &Meta, at: Option<Millis>, second: Option<&Record>) -> Option<History> {
+    let of = meta.forked_from.as_deref().or(meta.parent.as_deref())?;
+    let header_follows = second.is_some_and(|r| matches!(r.body, Body::Meta(_)));
+    (meta.own_from.is_some() || header_follows).then(|| History::new(of, meta.at.or(at), meta.own_from))
+}
+
+fn set_window(out: &mut Batch, window: Option<u64>) {
+    if let (Some(window), Some(update)) = (window, out.sessions.first_mut()) {
+        update.window = Some(window);
+    }
+}
+
+fn minus(a: &Usage, b: &Usage) -> Option<Usage> {
+    Some(Usage {
+        input: a.input.checked_sub(b.input)?,
+        cached: a.cached.checked_sub(b.cached)?,
+        written: a.written.checked_sub(b.written)?,
+        output: a.output.checked_sub(b.output)?,
+        reasoning: a.reasoning.checked_sub(b.reasoning)?,
+        total: a.total.checked_sub(b.total)?,
+    })
+}
+
+/// Codex counts cached and cache-write tokens inside the input; here every kind is apart.
+fn normal(used: &Usage) -> Tokens {
+    let cache_read = used.cached.min(used.input);
+    let written = used.written.min(used.input - cache_read);
+    Tokens {
+        input: used.input - cache_read - written,
+        cache_read,
+        cache_write_5m: written,
+        cache_write_1h: 0,
+        output: used.output,
+        reasoning: used.reasoning.min(used.output),
+    }
+}
+
+impl Fold for CodexFold {
+    fn feed(&mut self, records: Skim, out: &mut Batch) {
+        let Some(lines) = records.open::<Lines<Record>>() else { return };
+        out.lines += lines.lines;
+        out.malformed += lines.malformed;
+        if out.first_malformed.is_none() {
+            out.first_malformed = lines.first_malformed;
+        }
+        let mut records = lines.records.into_iter().peekable();
+        if self.memory.thread.is_none() && records.peek().is_some() {
+            match records.next() {
+                Some(Record { at, ordinal: _, body: Body::Meta(meta) }) => {
+                    let copied = copied_history(&meta, at, records.peek());
+                    self.begin(&meta, copied);
+                    out.sessions.push(self.update());
+                    if let Some(update) = out.sessions.first_mut() {
+                        let at = at.or(meta.at);
+                        update.seen = at.map(|t| (t, t));
+                        update.cwd = meta.cwd.clone().map(|cwd| (at.unwrap_or(0), cwd));
+                        update.branch.clone_from(&meta.branch);
+                        update.version.clone_from(&meta.version);
+                    }
+                    self.memory.last_at = at.unwrap_or(0);
+                }
+                Some(first) => {
+                    // A rollout that lost its header is a thread named by its file.
+                    self.begin(&Meta::default(), None);
+                    out.sessions.push(self.update());
+                    self.take(first, out);
+                }
+                None => {}
+            }
+        }
+        if out.sessions.is_empty() {
+            out.sessions.push(self.update());
+        }
+        for record in records {
+            if let Some(history) = &mut self.memory.history {
+                if !history.ends_before(&record, self.known.as_ref()) {
+                    self.pass_over(&record);
+                    continue;
+                }
+                if history.own_from.is_some() {
+                    // The newest subagents count from zero although they repeat their parent's records.
+                    self.memory.totals = None;
+                }
+                self.memory.history = None;
+            }
+            self.take(record, out);
+        }
+        if let Some(update) = out.sessions.first_mut() {
+            let m = &self.memory;
+            update.turn = Some(if m.open && !m.pending.is_empty() {
+                Turn::ToolPending
+            } else if m.open {
+                Turn::Open
+            } else {
+                Turn::Ended
+            });
+            if update.model.is_none() {
+                update.model.clone_from(&self.model);
+            }
+        }
+    }
+
+    fn carry(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.memory).unwrap_or_default()
+    }
+
+    fn wants_ancestor(&self, records: &Skim) -> Option<String> {
+        if self.memory.thread.is_some() {
+            return self.memory.history.as_ref().filter(|h| h.wants_parent()).map(|h| h.of.clone());
+        }
+        let [first, second, ..] = records.peek::<Lines<Record>>()?.records.as_slice() else { return None };
+        let Body::Meta(meta) = &first.body else { return None };
+        copied_history(meta, first.at, Some(second)).filter(History::wants_parent).map(|h| h.of)
+    }
+
+    fn ancestor(&mut self, records: Skim) {
+        if let Some(lines) = records.open::<Lines<Record>>() {
+            self.known.get_or_insert_default().learn(&lines.records);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Where a copied history ends.
+//!
+//! A fork's rollout begins with its own header, then the parent's header and records. Nothing marks the first record of
+//! its own, so the evidence is weighed, strongest first:
+//!
+//! 1. `subagent_history_start_ordinal` names it.
+//! 2. The parent's file is there: the first turn that the parent does not have, or, where turns have no ids, the first
+//!    counter that it does not have.
+//! 3. The parent is gone: a turn whose id (a UUID version 7, which carries its time) was made after this thread was; or
+//!    a record stamped clearly later than the copies, which are written in one burst.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Key, Millis};
+
+use super::line::{Body, Record, Usage};
+
+/// The longest pause inside a burst of copied records.
+const BURST_GAP: Millis = 1500;
+
+/// A copied history that has not ended yet.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct History {
+    /// The thread whose records are repeated.
+    pub of: String,
+    /// When this thread was made.
+    pub made_at: Option<Millis>,
+    /// The first ordinal of its own.
+    pub own_from: Option<u64>,
+    /// When the last copied record was stamped, once the copying has begun.
+    last_copy: Option<Millis>,
+}
+
+/// What tells a parent's records.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Known {
+    turns: HashSet<Arc<str>>,
+    counts: HashSet<Key>,
+}
+
+impl Known {
+    /// Learns the parent's records.
+    pub(super) fn learn(&mut self, records: &[Record]) {
+        for record in records {
+            match &record.body {
+                Body::Started { turn: Some(turn), .. } | Body::Context { turn: Some(turn), .. } => {
+                    self.turns.insert(turn.clone());
+                }
+                Body::Count(count) => {
+                    if let Some(totals) = &count.totals {
+                        self.counts.insert(count_key(totals, count.last.as_ref()));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn count_key(totals: &Usage, last: Option<&Usage>) -> Key {
+    let bytes = |u: &Usage| [u.input, u.cached, u.written, u.output, u.reasoning, u.total].map(u64::to_le_bytes).concat();
+    Key::of(&[&bytes(totals), &last.map(bytes).unwrap_or_default()])
+}
+
+impl History {
+    pub(super) fn new(of: &str, made_at: Option<Millis>, own_from: Option<u64>) -> History {
+        History { of: of.to_owned(), made_at, own_from, last_copy: None }
+    }
+
+    /// Whether the parent's records would help.
+    pub(super) const fn wants_parent(&self) -> bool {
+        self.own_from.is_none()
+    }
+
+    /// Whether the record is the thread's own: the copy ends before it.
+    pub(super) fn ends_before(&mut self, record: &Record, known: Option<&Known>) -> bool {
+        if let Some(first) = self.own_from {
+            return record.ordinal.is_some_and(|n| n >= first);
+        }
+        let own = match &record.body {
+            Body::Meta(_) => false,
+            Body::Started { turn, .. } | Body::Context { turn, .. } => self.is_own_turn(turn.as_ref(), record.at, known),
+            Body::Count(count) => match (known, &count.totals) {
+                (Some(known), Some(totals)) => !known.counts.contains(&count_key(totals, count.last.as_ref())),
+                (Some(_), None) => false,
+                (None, _) => self.is_late(record.at),
+            },
+            Body::Prompt(_) => known.is_none() && self.is_late(record.at),
+            _ => false,
+        };
+        if !own {
+            self.last_copy = record.at.or(self.last_copy);
+        }
+        own
+    }
+
+    fn is_own_turn(&self, turn: Option<&Arc<str>>, at: Option<Millis>, known: Option<&Known>) -> bool {
+        match (known, turn) {
+            (Some(known), Some(turn)) if !known.turns.is_empty() => !known.turns.contains(turn),
+            (Some(_), _) => false, // no turns to compare: the counters decide
+            (None, turn) => match (turn.and_then(|t| made_at(t)), self.made_at) {
+                (Some(turn), Some(thread)) => turn >= thread,
+                _ => self.is_late(at),
+            },
+        }
+    }
+
+    /// Whether a stamp lies clearly after the burst of copies.
+    fn is_late(&self, at: Option<Millis>) -> bool {
+        let (Some(at), Some(last)) = (at, self.last_copy) else { return false };
+        // Copies that keep their old stamps are older than the thread itself, whatever the pauses between them.
+        at - last > BURST_GAP && self.made_at.is_none_or(|made| at >= made)
+    }
+}
+
+/// The time in a UUID version 7: its first 48 bits are milliseconds.
+fn made_at(uuid: &str) -> Option<Millis> {
+    let mut parts = uuid.split('-');
+    let (high, low, version) = (parts.next()?, parts.next()?, parts.next()?);
+    if high.len() != 8 || low.len() != 4 || !version.starts_with('7') {
+        return None;
+    }
+    i64::from_str_radix(&format!("{high}{low}"), 16).ok()
+}

@@ -1,0 +1,77 @@
+//! The truth: one SQLite file. SQL has its home here and nowhere else.
+//!
+//! **Why so.** Agents delete their logs, processes get killed, and a screen must not cost what is stored but what it
+//! shows. So a batch's rows, the changes they make to the sums, and the file's new offset are committed in one
+//! transaction; calls are keyed by the agents' own ids, so that reading something twice changes nothing; and everything
+//! that is drawn comes from sums kept per quarter of an hour, session and model.
+//!
+//! SQLite before 3.51.3 can corrupt a database that two processes write in WAL mode (the "WAL-reset" race); a test
+//! holds the bundled version above it.
+
+use std::path::PathBuf;
+
+pub mod family;
+pub mod files;
+pub mod merge;
+pub mod open;
+pub mod read;
+pub mod rebuild;
+pub mod sums;
+pub mod write;
+
+pub use files::{FileRow, FileStat};
+pub use open::{Opened, Store};
+pub use sums::Sums;
+pub use write::{Piece, WriteReport};
+
+/// What can go wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite refused.
+    #[error("the store at {path} could not be used while {doing}: {source}")]
+    Sqlite {
+        /// The operation.
+        doing: &'static str,
+        /// The database file.
+        path: PathBuf,
+        /// SQLite's word.
+        source: rusqlite::Error,
+    },
+    /// The directory or file could not be made.
+    #[error("could not create {path}: {source}")]
+    Create {
+        /// The directory or file.
+        path: PathBuf,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// A newer release wrote it.
+    #[error(
+        "the store at {path} was written by a newer aifinops (schema {found}, this one knows {known}): update aifinops, or set another data dir"
+    )]
+    Newer {
+        /// The database file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+}
+
+impl StoreError {
+    /// Whether the database file itself is damaged or is no database.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        matches!(self, StoreError::Sqlite { source, .. } if matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)))
+    }
+
+    /// Whether trying again later may succeed: a full disk, a lock, a directory that cannot be written.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly, SystemIoFailure};
+        matches!(self, StoreError::Sqlite { source, .. }
+            if matches!(source.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull | SystemIoFailure | ReadOnly | CannotOpen)))
+    }
+}

@@ -1,0 +1,189 @@
+//! Two sightings of the same call or fact as one row: pure, and the same in whatever order they come.
+
+use crate::model::{FactKind, Key, Millis, Money, Speed, Tier, Tokens};
+
+use super::Sums;
+
+/// A call as the store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each field is the one of model::Call of its name, ids instead of names")]
+pub struct CallRow {
+    pub session: i64,
+    pub task: Key,
+    pub at: Millis,
+    /// The id of the model's name; 0 where the log does not say.
+    pub model: i64,
+    pub tokens: Tokens,
+    pub searches: u32,
+    pub tier: Tier,
+    pub speed: Speed,
+    pub context: u64,
+    pub sidechain: bool,
+    pub lower_bound: bool,
+    pub reported: Option<Money>,
+    /// What it costs; `None` when no price is known.
+    pub money: Option<Money>,
+}
+
+const FAST: i64 = 1;
+const US_ONLY: i64 = 2;
+const SIDECHAIN: i64 = 4;
+const LOWER: i64 = 8;
+const TIER_SHIFT: u32 = 4;
+
+/// How far apart two calls of one id must be to be two calls: some gateways hand out the same id again and again.
+const SAME_CALL: Millis = 10 * 60_000;
+
+impl CallRow {
+    /// The flags as one number.
+    #[must_use]
+    pub const fn flags(&self) -> i64 {
+        let mut flags = self.tier.to_sql() << TIER_SHIFT;
+        if self.speed.fast {
+            flags |= FAST;
+        }
+        if self.speed.us_only {
+            flags |= US_ONLY;
+        }
+        if self.sidechain {
+            flags |= SIDECHAIN;
+        }
+        if self.lower_bound {
+            flags |= LOWER;
+        }
+        flags
+    }
+
+    /// Sets the flags from that number.
+    pub const fn set_flags(&mut self, flags: i64) {
+        self.speed = Speed { fast: flags & FAST != 0, us_only: flags & US_ONLY != 0 };
+        self.sidechain = flags & SIDECHAIN != 0;
+        self.lower_bound = flags & LOWER != 0;
+        self.tier = Tier::from_sql((flags >> TIER_SHIFT) & 3);
+    }
+
+    /// Whether the other sighting is another call that happens to carry the same id.
+    #[must_use]
+    pub fn is_other_call(&self, other: &CallRow) -> bool {
+        self.session != other.session && (self.at - other.at).abs() > SAME_CALL && self.tokens.prompt() != other.tokens.prompt()
+    }
+
+    /// The fuller of both sightings, owned as decided so far. `money` has to be computed anew.
+    #[must_use]
+    pub fn merged(&self, other: &CallRow) -> CallRow {
+        let rank = |c: &CallRow| (c.tokens.output, std::cmp::Reverse(c.at), c.model);
+        let (full, less) = if rank(self) >= rank(other) { (self, other) } else { (other, self) };
+        let owner = self.owner(other);
+        CallRow {
+            session: owner.session,
+            task: owner.task,
+            at: full.at,
+            model: if full.model == 0 { less.model } else { full.model },
+            tokens: most(&self.tokens, &other.tokens),
+            searches: self.searches.max(other.searches),
+            tier: if self.tier.to_sql() >= other.tier.to_sql() { self.tier } else { other.tier },
+            speed: Speed { fast: self.speed.fast || other.speed.fast, us_only: self.speed.us_only || other.speed.us_only },
+            context: full.context.max(less.context),
+            sidechain: self.sidechain && other.sidechain,
+            lower_bound: self.lower_bound && other.lower_bound,
+            reported: self.reported.max(other.reported),
+            money: None,
+        }
+    }
+
+    /// A side conversation's copy never owns the call; among one session's sightings the earliest names the task.
+    fn owner<'a>(&'a self, other: &'a CallRow) -> &'a CallRow {
+        if self.sidechain != other.sidechain {
+            return if self.sidechain { other } else { self };
+        }
+        if self.session == other.session && (other.at, other.task) < (self.at, self.task) { other } else { self }
+    }
+
+    /// What the call counts for.
+    #[must_use]
+    pub fn sums(&self) -> Sums {
+        let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let known = self.money.is_some();
+        let reported = self.reported.is_some();
+        Sums {
+            calls: 1,
+            input: count(self.tokens.input),
+            cache_read: count(self.tokens.cache_read),
+            cache_write_5m: count(self.tokens.cache_write_5m),
+            cache_write_1h: count(self.tokens.cache_write_1h),
+            output: count(self.tokens.output),
+            reasoning: count(self.tokens.reasoning),
+            searches: i64::from(self.searches),
+            nanos: self.money.map_or(0, Money::nanos),
+            priced: i64::from(known && !reported),
+            reported: i64::from(known && reported),
+            unpriced: i64::from(!known),
+            lower: i64::from(known && self.lower_bound),
+            ..Sums::default()
+        }
+    }
+}
+
+fn most(a: &Tokens, b: &Tokens) -> Tokens {
+    Tokens {
+        input: a.input.max(b.input),
+        cache_read: a.cache_read.max(b.cache_read),
+        cache_write_5m: a.cache_write_5m.max(b.cache_write_5m),
+        cache_write_1h: a.cache_write_1h.max(b.cache_write_1h),
+        output: a.output.max(b.output),
+        reasoning: a.reasoning.max(b.reasoning),
+    }
+}
+
+/// A fact as the store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each field is the one of model::Fact of its name, ids instead of names")]
+pub struct FactRow {
+    pub session: i64,
+    pub task: Key,
+    pub at: Millis,
+    pub kind: FactKind,
+    pub name: Option<i64>,
+    pub seen: bool,
+    pub failed: bool,
+    pub sidechain: bool,
+}
+
+impl FactRow {
+    /// The flags as one number.
+    #[must_use]
+    pub const fn flags(&self) -> i64 {
+        (if self.seen { 1 } else { 0 }) | (if self.failed { 2 } else { 0 }) | (if self.sidechain { 4 } else { 0 })
+    }
+
+    /// Both sightings as one.
+    #[must_use]
+    pub fn merged(&self, other: &FactRow) -> FactRow {
+        let owner = if self.sidechain != other.sidechain {
+            if self.sidechain { other } else { self }
+        } else if self.session == other.session && (!other.seen, other.at, other.task) > (!self.seen, self.at, self.task) {
+            self
+        } else if self.session == other.session {
+            other
+        } else {
+            self
+        };
+        let queued = self.kind == FactKind::QueuedPrompt && other.kind == FactKind::Prompt;
+        FactRow {
+            session: owner.session,
+            task: owner.task,
+            at: self.at.min(other.at),
+            kind: if queued { FactKind::Prompt } else { self.kind },
+            name: self.name.or(other.name),
+            seen: self.seen || other.seen,
+            failed: self.failed || other.failed,
+            sidechain: self.sidechain && other.sidechain,
+        }
+    }
+
+    /// What the fact counts for.
+    #[must_use]
+    pub fn sums(&self) -> Sums {
+        Sums::of_fact(self.kind, self.seen, self.failed)
+    }
+}

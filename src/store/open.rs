@@ -1,0 +1,246 @@
+//! Opening the database: permissions, settings, migrations, and who may write.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::StoreError;
+
+/// The schema's steps, applied in order and never edited.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+
+/// The database's name in the data directory.
+pub const FILE: &str = "aifinops.db";
+
+/// How long a statement waits for another process' lock.
+const BUSY: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// The open database.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) conn: Connection,
+    pub(super) path: PathBuf,
+    /// Held for as long as this process is the one that writes.
+    lock: Option<File>,
+}
+
+/// How opening went.
+#[derive(Debug)]
+pub struct Opened {
+    /// The store.
+    pub store: Store,
+    /// What the user should know: a damaged store was moved aside, a directory cannot be written.
+    pub notice: Option<String>,
+}
+
+impl Store {
+    /// Opens the store in `dir`, making it if need be.
+    ///
+    /// A damaged database is moved aside and a new one begun, since all of it can be read again from the logs. Where the
+    /// directory cannot be written the store lives in memory for this run. Both are told in the notice. A database of a
+    /// newer release is an error.
+    pub fn open(dir: &Path) -> Result<Opened, StoreError> {
+        let path = dir.join(FILE);
+        match Store::open_file(dir, &path) {
+            Ok(store) => Ok(Opened { store, notice: None }),
+            Err(error) if error.is_damage() => {
+                let aside = set_aside(&path);
+                let store = Store::open_file(dir, &path)?;
+                let notice = format!("the store was damaged and has been moved to {}; all logs are read again", aside.display());
+                Ok(Opened { store, notice: Some(notice) })
+            }
+            Err(error @ StoreError::Newer { .. }) => Err(error),
+            Err(error) => {
+                let notice = format!("nothing will be remembered after this run: {error}");
+                Ok(Opened { store: Store::in_memory()?, notice: Some(notice) })
+            }
+        }
+    }
+
+    fn open_file(dir: &Path, path: &Path) -> Result<Store, StoreError> {
+        private_dir(dir)?;
+        private_file(path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let fail = |doing| move |source| StoreError::Sqlite { doing, path: path.to_path_buf(), source };
+        let conn = Connection::open_with_flags(path, flags).map_err(fail("opening it"))?;
+        let mut store = Store { conn, path: path.to_path_buf(), lock: None };
+        store.configure()?;
+        store.migrate()?;
+        store.lock = take_lock(&dir.join("writer.lock"));
+        Ok(store)
+    }
+
+    /// A store that lives as long as the process.
+    pub fn in_memory() -> Result<Store, StoreError> {
+        let path = PathBuf::from(":memory:");
+        let conn = Connection::open_in_memory().map_err(|source| StoreError::Sqlite { doing: "opening it", path: path.clone(), source })?;
+        let mut store = Store { conn, path, lock: None };
+        store.configure()?;
+        store.migrate()?;
+        Ok(store)
+    }
+
+    /// Whether this process may write: only one does, the others follow.
+    #[must_use]
+    pub fn is_writer(&self) -> bool {
+        self.lock.is_some() || self.path.as_os_str() == ":memory:"
+    }
+
+    /// Tries again to become the one that writes, after another process has ended.
+    pub fn become_writer(&mut self) -> bool {
+        if !self.is_writer()
+            && let Some(dir) = self.path.parent()
+        {
+            self.lock = take_lock(&dir.join("writer.lock"));
+        }
+        self.is_writer()
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The version of SQLite in use.
+    #[must_use]
+    pub fn sqlite_version() -> &'static str {
+        rusqlite::version()
+    }
+
+    pub(super) fn fail(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
+        let path = self.path.clone();
+        move |source| StoreError::Sqlite { doing, path: path.clone(), source }
+    }
+
+    fn configure(&self) -> Result<(), StoreError> {
+        let fail = self.fail("setting it up");
+        self.conn.busy_timeout(BUSY).map_err(&fail)?;
+        // The last process to close would otherwise write the whole log back and wait for the disk.
+        self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(&fail)?;
+        self.conn
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;
+                 PRAGMA cache_size = -12000; PRAGMA wal_autocheckpoint = 8000;",
+            )
+            .map_err(&fail)?;
+        self.conn.set_prepared_statement_cache_capacity(64);
+        Ok(())
+    }
+
+    fn migrate(&mut self) -> Result<(), StoreError> {
+        let fail = self.fail("bringing its schema up to date");
+        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        let found: i64 = self.conn.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(&fail)?;
+        if found > known {
+            return Err(StoreError::Newer { path: self.path.clone(), found, known });
+        }
+        if found == known {
+            return Ok(());
+        }
+        let tx = self.conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(&fail)?;
+        // Another process may have done it while this one waited.
+        let found: i64 = tx.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(&fail)?;
+        for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+            tx.execute_batch(step).map_err(&fail)?;
+        }
+        tx.pragma_update(None, "user_version", known).map_err(&fail)?;
+        tx.commit().map_err(&fail)
+    }
+
+    /// Writes the log back into the database and gives up its space. Not needed for safety; done when there is time.
+    pub fn checkpoint(&self) {
+        // Busy readers only delay it.
+        let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+
+    /// A number that changes when another connection has written.
+    #[must_use]
+    pub fn data_version(&self) -> i64 {
+        self.conn.query_row("PRAGMA data_version", [], |r| r.get(0)).unwrap_or(0)
+    }
+
+    /// A remembered value.
+    #[must_use]
+    pub fn meta(&self, name: &str) -> Option<String> {
+        self.conn.query_row("SELECT value FROM meta WHERE name = ?1", [name], |r| r.get(0)).ok()
+    }
+
+    /// Remembers a value.
+    pub fn set_meta(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        self.conn
+            .execute("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", [name, value])
+            .map(|_| ())
+            .map_err(self.fail("remembering a setting"))
+    }
+
+    /// SQLite's own check of the whole file: `None` when it is sound.
+    #[must_use]
+    pub fn integrity(&self) -> Option<String> {
+        let word = self.conn.query_row("PRAGMA integrity_check(1)", [], |r| r.get::<_, String>(0));
+        match word {
+            Ok(word) if word == "ok" => None,
+            Ok(word) => Some(word),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    /// The bytes that the database and its log take on disk.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        ["", "-wal", "-shm"]
+            .iter()
+            .filter_map(|suffix| {
+                let mut name = self.path.clone().into_os_string();
+                name.push(suffix);
+                fs::metadata(name).ok().map(|m| m.len())
+            })
+            .sum()
+    }
+}
+
+/// Makes a directory that only its owner may enter.
+pub fn private_dir(dir: &Path) -> Result<(), StoreError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir).map_err(|source| StoreError::Create { path: dir.to_path_buf(), source })
+}
+
+/// Makes a file that only its owner may read, before SQLite would make it with the umask's rights.
+fn private_file(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(_) if path.exists() => Ok(()), // readable at least: SQLite will say what it can do with it
+        Err(source) => Err(StoreError::Create { path: path.to_path_buf(), source }),
+    }
+}
+
+fn take_lock(path: &Path) -> Option<File> {
+    private_file(path).ok()?;
+    let file = OpenOptions::new().append(true).open(path).ok()?;
+    file.try_lock().ok().map(|()| file)
+}
+
+/// Renames the damaged database and its log to names that are free.
+fn set_aside(path: &Path) -> PathBuf {
+    let name = |n: u32, suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".damaged-{n}{suffix}"));
+        PathBuf::from(name)
+    };
+    let n = (1..1000).find(|n| !name(*n, "").exists()).unwrap_or(1000);
+    for suffix in ["", "-wal", "-shm"] {
+        let mut from = path.as_os_str().to_owned();
+        from.push(suffix);
+        let _ = fs::rename(&from, name(n, suffix));
+    }
+    name(n, "")
+}

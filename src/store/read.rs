@@ -1,0 +1,437 @@
+//! Reading: what screens, commands and exports ask.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::params;
+
+use crate::model::time::SLOT;
+use crate::model::{Cost, Key, Millis, Money, SessionKind, Tokens, Turn, Window};
+
+use super::sums::{self, Sums};
+use super::write::{CALL_COLUMNS, call_from_row};
+use super::{Store, StoreError};
+
+/// A session and what it did in the window asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are the columns of the session table and of the sums")]
+pub struct SessionRow {
+    pub id: i64,
+    pub agent: Arc<str>,
+    pub uid: Arc<str>,
+    pub parent: Option<Arc<str>>,
+    pub kind: SessionKind,
+    pub started_at: Option<Millis>,
+    pub last_at: Option<Millis>,
+    pub cwd: Option<Arc<str>>,
+    pub branch: Option<Arc<str>>,
+    pub version: Option<Arc<str>>,
+    pub role: Option<Arc<str>>,
+    /// The model last asked.
+    pub model: Option<Arc<str>>,
+    pub context: Option<u64>,
+    pub window: Option<u64>,
+    pub turn: Turn,
+    pub sums: Sums,
+}
+
+/// What one session spent with one model on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotRow {
+    /// The slot's first instant.
+    pub at: Millis,
+    /// The session.
+    pub session: i64,
+    /// The model's name; `None` where the log does not say.
+    pub model: Option<Arc<str>>,
+    /// The sums.
+    pub sums: Sums,
+}
+
+/// A task and its sums.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskRow {
+    /// Its identity.
+    pub key: Key,
+    /// Its session.
+    pub session: i64,
+    /// Its first and last instant.
+    pub started_at: Millis,
+    /// Its last instant.
+    pub ended_at: Millis,
+    /// The sums; `calls` are its steps.
+    pub sums: Sums,
+}
+
+/// One step of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepRow {
+    /// The task it belongs to.
+    pub task: Key,
+    /// When.
+    pub at: Millis,
+    /// The model's name.
+    pub model: Option<Arc<str>>,
+    /// Its tokens.
+    pub tokens: Tokens,
+    /// The context it left.
+    pub context: u64,
+    /// Its cost, where known.
+    pub money: Option<Money>,
+    /// Whether the true output is higher.
+    pub lower_bound: bool,
+}
+
+/// How often a tool was called in a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolRow {
+    /// The tool's name.
+    pub name: Arc<str>,
+    /// Calls.
+    pub calls: u64,
+    /// Of them failed.
+    pub failures: u64,
+}
+
+/// How much of a plan's window is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitRow {
+    /// Whose.
+    pub agent: Arc<str>,
+    /// The limit's id, may be empty.
+    pub limit: Arc<str>,
+    /// The window's length.
+    pub window_minutes: u32,
+    /// When it was told.
+    pub at: Millis,
+    /// Used share in tenths of a percent.
+    pub used_permille: u32,
+    /// When it starts anew.
+    pub resets_at: Option<Millis>,
+}
+
+const SESSION: &str = "s.id, s.agent, s.uid, s.parent_uid, s.kind, s.started_at, s.last_at, s.cwd, s.branch, s.version, s.role, n.text, s.context, s.window, s.turn";
+const SESSION_WIDTH: usize = 15;
+/// Above this many sessions one scan is cheaper than looking each up.
+const MANY: usize = 400;
+
+fn slots(window: Window) -> (i64, i64) {
+    (window.from.div_euclid(SLOT), window.to.saturating_add(SLOT - 1).div_euclid(SLOT))
+}
+
+fn text(r: &rusqlite::Row<'_>, i: usize) -> rusqlite::Result<Option<Arc<str>>> {
+    Ok(r.get_ref(i)?.as_str_or_null()?.map(Arc::from))
+}
+
+fn session(r: &rusqlite::Row<'_>) -> rusqlite::Result<SessionRow> {
+    Ok(SessionRow {
+        id: r.get(0)?,
+        agent: text(r, 1)?.unwrap_or_default(),
+        uid: text(r, 2)?.unwrap_or_default(),
+        parent: text(r, 3)?,
+        kind: SessionKind::from_sql(r.get(4)?),
+        started_at: r.get(5)?,
+        last_at: r.get(6)?,
+        cwd: text(r, 7)?,
+        branch: text(r, 8)?,
+        version: text(r, 9)?,
+        role: text(r, 10)?,
+        model: text(r, 11)?,
+        context: r.get::<_, Option<i64>>(12)?.map(i64::cast_unsigned),
+        window: r.get::<_, Option<i64>>(13)?.map(i64::cast_unsigned),
+        turn: Turn::from_sql(r.get(14)?),
+        sums: Sums::from_row(r, SESSION_WIDTH)?,
+    })
+}
+
+impl Store {
+    fn rows<T>(
+        &self,
+        doing: &'static str,
+        sql: &str,
+        values: impl rusqlite::Params,
+        read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let fail = self.fail(doing);
+        let mut query = self.conn.prepare_cached(sql).map_err(&fail)?;
+        let rows = query.query_map(values, read).map_err(&fail)?;
+        rows.collect::<Result<_, _>>().map_err(&fail)
+    }
+
+    /// The sessions with any activity in the window, and their sums inside it.
+    pub fn sessions(&self, window: Window) -> Result<Vec<SessionRow>, StoreError> {
+        let (from, to) = slots(window);
+        let sums = sums::sum_columns("r");
+        let sql = format!(
+            "SELECT {SESSION}, {sums} FROM rollup r JOIN session s ON s.id = r.session LEFT JOIN name n ON n.id = s.model
+             WHERE r.slot >= ?1 AND r.slot < ?2 GROUP BY r.session"
+        );
+        let mut rows = self.rows("listing sessions", &sql, params![from, to], session)?;
+        if window == Window::ALL {
+            // Sessions that only began: no call, no prompt that counts.
+            let zeros = sums::COLUMNS.map(|_| "0").join(", ");
+            let sql = format!(
+                "SELECT {SESSION}, {zeros} FROM session s LEFT JOIN name n ON n.id = s.model
+                 WHERE NOT EXISTS (SELECT 1 FROM rollup r WHERE r.session = s.id)"
+            );
+            rows.extend(self.rows("listing sessions", &sql, [], session)?);
+        }
+        Ok(rows)
+    }
+
+    /// Some sessions by id, with their sums inside the window.
+    pub fn sessions_by_id(&self, ids: &[i64], window: Window) -> Result<Vec<SessionRow>, StoreError> {
+        let (from, to) = slots(window);
+        let sums = sums::sum_columns("r");
+        let sql = format!(
+            "SELECT {SESSION}, {sums} FROM session s LEFT JOIN rollup r ON r.session = s.id AND r.slot >= ?2 AND r.slot < ?3
+             LEFT JOIN name n ON n.id = s.model WHERE s.id = ?1 GROUP BY s.id"
+        );
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            found.extend(self.rows("looking up a session", &sql, params![id, from, to], session)?);
+        }
+        Ok(found)
+    }
+
+    /// The sums of a window, over everything.
+    pub fn total(&self, window: Window) -> Result<Sums, StoreError> {
+        let (from, to) = slots(window);
+        let sql = format!("SELECT {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2", sums::sum_columns("r"));
+        Ok(self.rows("summing", &sql, params![from, to], |r| Sums::from_row(r, 0))?.into_iter().next().unwrap_or_default())
+    }
+
+    /// Every slot of the window by session and model, oldest first.
+    pub fn slots(&self, window: Window) -> Result<Vec<SlotRow>, StoreError> {
+        let (from, to) = slots(window);
+        let names = self.names()?;
+        let sql = format!(
+            "SELECT r.slot, r.session, r.model, {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2 ORDER BY r.slot",
+            sums::columns("r")
+        );
+        self.rows("listing slots", &sql, params![from, to], |r| {
+            Ok(SlotRow {
+                at: r.get::<_, i64>(0)? * SLOT,
+                session: r.get(1)?,
+                model: names.get(&r.get::<_, i64>(2)?).cloned(),
+                sums: Sums::from_row(r, 3)?,
+            })
+        })
+    }
+
+    /// The slots of one session, by model.
+    pub fn slots_of(&self, id: i64) -> Result<Vec<SlotRow>, StoreError> {
+        let names = self.names()?;
+        let sql = format!("SELECT r.slot, r.session, r.model, {} FROM rollup r WHERE r.session = ?1 ORDER BY r.slot", sums::columns("r"));
+        self.rows("listing a session's slots", &sql, [id], |r| {
+            Ok(SlotRow {
+                at: r.get::<_, i64>(0)? * SLOT,
+                session: r.get(1)?,
+                model: names.get(&r.get::<_, i64>(2)?).cloned(),
+                sums: Sums::from_row(r, 3)?,
+            })
+        })
+    }
+
+    /// Names of models and tools by their ids.
+    pub fn names(&self) -> Result<HashMap<i64, Arc<str>>, StoreError> {
+        let rows = self.rows("listing names", "SELECT id, text FROM name", [], |r| Ok((r.get(0)?, text(r, 1)?.unwrap_or_default())))?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// The steps of each session's last task, and of its longest one in the window.
+    pub fn loops(&self, ids: &[i64], window: Window) -> Result<HashMap<i64, (u64, u64)>, StoreError> {
+        let read = |r: &rusqlite::Row<'_>| {
+            let steps: i64 = r.get(2)?;
+            Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, steps.cast_unsigned(), r.get::<_, i64>(3)?))
+        };
+        let columns = "session, started_at, calls, ended_at";
+        let rows = if ids.len() > MANY {
+            self.rows("looking up loops", &format!("SELECT {columns} FROM task"), [], read)?
+        } else {
+            let sql = format!("SELECT {columns} FROM task WHERE session = ?1");
+            let mut rows = Vec::new();
+            for id in ids {
+                rows.extend(self.rows("looking up loops", &sql, [id], read)?);
+            }
+            rows
+        };
+        let mut found: HashMap<i64, (u64, u64)> = HashMap::with_capacity(ids.len());
+        let mut newest: HashMap<i64, Millis> = HashMap::with_capacity(ids.len());
+        for (session, started, steps, ended) in rows {
+            let entry = found.entry(session).or_default();
+            if ended >= window.from && started < window.to {
+                entry.1 = entry.1.max(steps);
+            }
+            if newest.get(&session).is_none_or(|at| started >= *at) {
+                newest.insert(session, started);
+                entry.0 = steps;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The models that sessions asked in the window, by session.
+    pub fn models_of(&self, ids: &[i64], window: Window) -> Result<HashMap<i64, Vec<Arc<str>>>, StoreError> {
+        let (from, to) = slots(window);
+        let names = self.names()?;
+        let read = |r: &rusqlite::Row<'_>| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?));
+        let rows = if ids.len() > MANY {
+            let sql = "SELECT DISTINCT session, model FROM rollup WHERE slot >= ?1 AND slot < ?2 AND calls > 0";
+            self.rows("listing models", sql, params![from, to], read)?
+        } else {
+            let sql = "SELECT DISTINCT session, model FROM rollup WHERE session = ?3 AND slot >= ?1 AND slot < ?2 AND calls > 0";
+            let mut rows = Vec::new();
+            for id in ids {
+                rows.extend(self.rows("listing models", sql, params![from, to, id], read)?);
+            }
+            rows
+        };
+        let mut found: HashMap<i64, Vec<Arc<str>>> = HashMap::new();
+        for (session, model) in rows {
+            if let Some(name) = names.get(&model) {
+                found.entry(session).or_default().push(name.clone());
+            }
+        }
+        for models in found.values_mut() {
+            models.sort();
+        }
+        Ok(found)
+    }
+
+    /// What each session has cost since an instant.
+    pub fn recent_cost(&self, since: Millis) -> Result<HashMap<i64, Cost>, StoreError> {
+        let sql = "SELECT c.session, coalesce(sum(c.nanos), 0), count(c.nanos), count(*) - count(c.nanos) FROM session s
+                   JOIN call c ON c.session = s.id AND c.at >= ?1 WHERE s.last_at >= ?1 GROUP BY c.session";
+        let rows = self.rows("summing the last hour", sql, [since], |r| {
+            let count = |i: usize| r.get::<_, i64>(i).map(i64::cast_unsigned);
+            let cost = Cost { known: Money::from_nanos(r.get(1)?), priced_calls: count(2)?, unpriced_calls: count(3)?, ..Cost::default() };
+            Ok((r.get(0)?, cost))
+        })?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// The agent and project of every session.
+    pub fn session_places(&self) -> Result<HashMap<i64, (Arc<str>, Arc<str>)>, StoreError> {
+        let mut shared: HashMap<String, Arc<str>> = HashMap::new();
+        let mut share = |text: &str| shared.entry(text.to_owned()).or_insert_with(|| Arc::from(text)).clone();
+        let rows = self.rows("listing sessions", "SELECT id, agent, coalesce(cwd, '') FROM session", [], |r| {
+            let cwd = r.get_ref(2)?.as_str()?.trim_end_matches(['/', '\\']);
+            let project = share(cwd.rsplit(['/', '\\']).next().unwrap_or_default());
+            let agent = share(r.get_ref(1)?.as_str()?);
+            Ok((r.get(0)?, (agent, project)))
+        })?;
+        Ok(rows.into_iter().collect())
+    }
+
+    /// Sessions whose agent or id matches: the id itself, or a prefix of it, or of the part behind a slash.
+    pub fn find_sessions(&self, prefix: &str) -> Result<Vec<(i64, Arc<str>, Arc<str>)>, StoreError> {
+        let sql = "SELECT id, agent, uid FROM session WHERE uid = ?1 OR substr(uid, 1, length(?1)) = ?1
+                   OR (instr(uid, '/') > 0 AND substr(uid, instr(uid, '/') + 1, length(?1)) = ?1) ORDER BY uid <> ?1, last_at DESC LIMIT 50";
+        self.rows("looking up a session", sql, [prefix], |r| {
+            Ok((r.get(0)?, text(r, 1)?.unwrap_or_default(), text(r, 2)?.unwrap_or_default()))
+        })
+    }
+
+    /// The direct children of a session.
+    pub fn children_of(&self, agent: &str, uid: &str) -> Result<Vec<i64>, StoreError> {
+        self.rows(
+            "listing subagents",
+            "SELECT id FROM session WHERE agent = ?1 AND parent_uid = ?2 ORDER BY started_at",
+            [agent, uid],
+            |r| r.get(0),
+        )
+    }
+
+    /// A session's tasks, oldest first.
+    pub fn tasks(&self, id: i64) -> Result<Vec<TaskRow>, StoreError> {
+        let zero = sums::COLUMNS.map(|c| format!("t.{c} = 0")).join(" AND ");
+        let sql = format!(
+            "SELECT t.key, t.session, t.started_at, t.ended_at, {} FROM task t WHERE t.session = ?1 AND NOT ({zero}) ORDER BY t.started_at, t.key",
+            sums::columns("t")
+        );
+        self.rows("listing tasks", &sql, [id], task)
+    }
+
+    /// A session's model calls, oldest first; only the last `limit`.
+    pub fn steps(&self, id: i64, limit: usize) -> Result<Vec<StepRow>, StoreError> {
+        let names = self.names()?;
+        let sql = format!("SELECT {CALL_COLUMNS} FROM call WHERE session = ?1 ORDER BY at DESC, key LIMIT ?2");
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut rows = self.rows("listing steps", &sql, params![id, limit], |r| {
+            let call = call_from_row(r, 0)?;
+            Ok(StepRow {
+                task: call.task,
+                at: call.at,
+                model: names.get(&call.model).cloned(),
+                tokens: call.tokens,
+                context: call.context,
+                money: call.money,
+                lower_bound: call.lower_bound,
+            })
+        })?;
+        rows.reverse();
+        Ok(rows)
+    }
+
+    /// Instant, session and cost of the calls since `since`, oldest first.
+    pub fn recent_spend(&self, since: Millis) -> Result<Vec<(Millis, i64, i64)>, StoreError> {
+        let sql = "SELECT c.at, c.session, coalesce(c.nanos, 0) FROM session s JOIN call c ON c.session = s.id AND c.at >= ?1 WHERE s.last_at >= ?1 ORDER BY c.at";
+        self.rows("summing the last hour", sql, [since], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
+    }
+
+    /// The spend of one session since an instant.
+    pub fn spend_since(&self, id: i64, since: Millis) -> Result<Vec<(Millis, i64)>, StoreError> {
+        self.rows(
+            "summing the last hour",
+            "SELECT at, coalesce(nanos, 0) FROM call WHERE session = ?1 AND at >= ?2 ORDER BY at",
+            params![id, since],
+            |r| Ok((r.get(0)?, r.get(1)?)),
+        )
+    }
+
+    /// A session's tools, most used first; of one task only when given.
+    pub fn tools(&self, id: i64, task: Option<Key>) -> Result<Vec<ToolRow>, StoreError> {
+        let sql = "SELECT coalesce(n.text, '?'), sum(f.flags & 1), sum((f.flags >> 1) & 1) FROM fact f LEFT JOIN name n ON n.id = f.name
+                   WHERE f.session = ?1 AND f.kind = 1 AND (?2 IS NULL OR f.task = ?2) GROUP BY 1 ORDER BY 2 DESC, 1";
+        self.rows("listing tools", sql, params![id, task.map(Key::to_sql)], |r| {
+            Ok(ToolRow {
+                name: text(r, 0)?.unwrap_or_default(),
+                calls: r.get::<_, i64>(1)?.cast_unsigned(),
+                failures: r.get::<_, i64>(2)?.cast_unsigned(),
+            })
+        })
+    }
+
+    /// What providers last said about a session's limits.
+    pub fn limits(&self, id: i64) -> Result<Vec<LimitRow>, StoreError> {
+        let sql = "SELECT agent, limit_id, window_minutes, at, used_permille, resets_at FROM rate_limit WHERE session = ?1 ORDER BY window_minutes";
+        self.rows("listing rate limits", sql, [id], |r| {
+            Ok(LimitRow {
+                agent: text(r, 0)?.unwrap_or_default(),
+                limit: text(r, 1)?.unwrap_or_default(),
+                window_minutes: r.get(2)?,
+                at: r.get(3)?,
+                used_permille: r.get(4)?,
+                resets_at: r.get(5)?,
+            })
+        })
+    }
+
+    /// Models without a price, and the calls that asked them.
+    pub fn unpriced(&self) -> Result<Vec<(Arc<str>, u64)>, StoreError> {
+        let sql = "SELECT coalesce(n.text, '(no model in the log)'), sum(r.unpriced) FROM rollup r LEFT JOIN name n ON n.id = r.model
+                   GROUP BY r.model HAVING sum(r.unpriced) > 0 ORDER BY 2 DESC";
+        self.rows("listing unpriced models", sql, [], |r| Ok((text(r, 0)?.unwrap_or_default(), r.get::<_, i64>(1)?.cast_unsigned())))
+    }
+}
+
+fn task(r: &rusqlite::Row<'_>) -> rusqlite::Result<TaskRow> {
+    Ok(TaskRow {
+        key: Key::from_sql(r.get(0)?),
+        session: r.get(1)?,
+        started_at: r.get(2)?,
+        ended_at: r.get(3)?,
+        sums: Sums::from_row(r, 4)?,
+    })
+}

@@ -1,0 +1,137 @@
+//! Computing the sums anew from the rows they stand for, and pricing the calls anew.
+
+use std::collections::HashMap;
+
+use rusqlite::Transaction;
+
+use crate::model::{FactKind, Key};
+use crate::pricing::Pricer;
+
+use super::sums::COLUMNS;
+use super::write::{CALL_COLUMNS, Deltas, call_from_row, price};
+use super::{Store, StoreError, Sums};
+
+/// How the stored sums differed from the rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RebuildReport {
+    /// Calls looked at.
+    pub calls: u64,
+    /// Facts looked at.
+    pub facts: u64,
+    /// Slots whose sums were wrong.
+    pub wrong_slots: u64,
+    /// Tasks whose sums were wrong.
+    pub wrong_tasks: u64,
+}
+
+/// The price book that the stored costs were computed with.
+const BOOK: &str = "price_book";
+
+impl Store {
+    /// Recomputes every sum from the calls and facts, counts what differed, and keeps the recomputed ones.
+    pub fn rebuild(&mut self) -> Result<RebuildReport, StoreError> {
+        let fail = self.fail("recomputing the sums");
+        self.conn
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .and_then(|tx| {
+                let report = rebuild(&tx)?;
+                tx.commit()?;
+                Ok(report)
+            })
+            .map_err(&fail)
+    }
+
+    /// Prices all calls anew if the book has changed since they were priced. Gives the number of calls that changed.
+    pub fn reprice(&mut self, prices: &mut Pricer) -> Result<u64, StoreError> {
+        let fingerprint = format!("{:016x}", prices.book().fingerprint());
+        if self.meta(BOOK).as_deref() == Some(&fingerprint) {
+            return Ok(0);
+        }
+        let fail = self.fail("pricing calls anew");
+        let changed = self
+            .conn
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .and_then(|tx| {
+                let changed = reprice(&tx, prices)?;
+                tx.commit()?;
+                Ok(changed)
+            })
+            .map_err(&fail)?;
+        self.set_meta(BOOK, &fingerprint)?;
+        Ok(changed)
+    }
+}
+
+fn names(tx: &Transaction<'_>) -> rusqlite::Result<HashMap<i64, String>> {
+    tx.prepare("SELECT id, text FROM name")?.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
+}
+
+fn reprice(tx: &Transaction<'_>, prices: &mut Pricer) -> rusqlite::Result<u64> {
+    let names = names(tx)?;
+    let mut deltas = Deltas::default();
+    let mut changes = Vec::new();
+    {
+        let mut query = tx.prepare(&format!("SELECT key, {CALL_COLUMNS} FROM call"))?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let key: i64 = row.get(0)?;
+            let old = call_from_row(row, 1)?;
+            let mut new = old.clone();
+            new.money = price(prices, names.get(&new.model).map(String::as_str), &new);
+            if new.money != old.money {
+                deltas.count(old.session, old.task, old.at, old.model, &old.sums(), -1);
+                deltas.count(new.session, new.task, new.at, new.model, &new.sums(), 1);
+                changes.push((key, new.money.map(crate::model::Money::nanos)));
+            }
+        }
+    }
+    let mut update = tx.prepare("UPDATE call SET nanos = ?2 WHERE key = ?1")?;
+    for (key, nanos) in &changes {
+        update.execute(rusqlite::params![key, nanos])?;
+    }
+    deltas.flush(tx)?;
+    Ok(changes.len() as u64)
+}
+
+fn rebuild(tx: &Transaction<'_>) -> rusqlite::Result<RebuildReport> {
+    let mut report = RebuildReport::default();
+    let mut deltas = Deltas::default();
+    {
+        let mut query = tx.prepare(&format!("SELECT {CALL_COLUMNS} FROM call"))?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let call = call_from_row(row, 0)?;
+            deltas.count(call.session, call.task, call.at, call.model, &call.sums(), 1);
+            report.calls += 1;
+        }
+        let mut query = tx.prepare("SELECT session, task, at, kind, flags FROM fact")?;
+        let mut rows = query.query([])?;
+        while let Some(row) = rows.next()? {
+            let flags: i64 = row.get(4)?;
+            report.facts += 1;
+            if let Some(kind) = FactKind::from_sql(row.get(3)?) {
+                let sums = Sums::of_fact(kind, flags & 1 != 0, flags & 2 != 0);
+                deltas.count(row.get(0)?, Key::from_sql(row.get(1)?), row.get(2)?, 0, &sums, 1);
+            }
+        }
+    }
+    let names = COLUMNS.join(", ");
+    let differ = COLUMNS.map(|c| format!("a.{c} <> b.{c}")).join(" OR ");
+    let zero = COLUMNS.map(|c| format!("{c} = 0")).join(" AND ");
+    tx.execute_batch(&format!(
+        "CREATE TEMP TABLE old_rollup AS SELECT * FROM rollup WHERE NOT ({zero});
+         CREATE TEMP TABLE old_task AS SELECT key, {names} FROM task WHERE NOT ({zero});
+         DELETE FROM rollup; DELETE FROM task;"
+    ))?;
+    deltas.flush(tx)?;
+    let count = |sql: String| tx.query_row(&sql, [], |r| r.get::<_, i64>(0)).map(i64::unsigned_abs);
+    report.wrong_slots = count(format!(
+        "SELECT count(*) FROM old_rollup a FULL JOIN rollup b ON a.slot = b.slot AND a.session = b.session AND a.model = b.model
+         WHERE a.slot IS NULL OR b.slot IS NULL OR {differ}"
+    ))?;
+    report.wrong_tasks = count(format!(
+        "SELECT count(*) FROM old_task a FULL JOIN task b ON a.key = b.key WHERE a.key IS NULL OR b.key IS NULL OR {differ}"
+    ))?;
+    tx.execute_batch("DROP TABLE old_rollup; DROP TABLE old_task;")?;
+    Ok(report)
+}

@@ -1,0 +1,224 @@
+//! The counters that are summed everywhere: per slot, per task, per row on the screen.
+
+use rusqlite::Row;
+
+use crate::model::{Cost, Fact, FactKind, Money, Tokens};
+
+/// How many counters there are.
+pub const WIDTH: usize = 20;
+
+/// Their columns, in the order of [`Sums::to_array`].
+pub const COLUMNS: [&str; WIDTH] = [
+    "calls",
+    "input",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "output",
+    "reasoning",
+    "searches",
+    "nanos",
+    "priced",
+    "reported",
+    "unpriced",
+    "lower",
+    "prompts",
+    "queued",
+    "tools",
+    "failures",
+    "retries",
+    "errors",
+    "compactions",
+];
+
+/// Everything that is counted. As a difference, counters may be negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "each field is the column of its name, described where the words are: model.rs")]
+pub struct Sums {
+    pub calls: i64,
+    pub input: i64,
+    pub cache_read: i64,
+    pub cache_write_5m: i64,
+    pub cache_write_1h: i64,
+    pub output: i64,
+    pub reasoning: i64,
+    pub searches: i64,
+    pub nanos: i64,
+    pub priced: i64,
+    pub reported: i64,
+    pub unpriced: i64,
+    pub lower: i64,
+    pub prompts: i64,
+    pub queued: i64,
+    pub tools: i64,
+    pub failures: i64,
+    pub retries: i64,
+    pub errors: i64,
+    pub compactions: i64,
+}
+
+impl Sums {
+    /// The counters in the order of [`COLUMNS`].
+    #[must_use]
+    pub const fn to_array(&self) -> [i64; WIDTH] {
+        [
+            self.calls,
+            self.input,
+            self.cache_read,
+            self.cache_write_5m,
+            self.cache_write_1h,
+            self.output,
+            self.reasoning,
+            self.searches,
+            self.nanos,
+            self.priced,
+            self.reported,
+            self.unpriced,
+            self.lower,
+            self.prompts,
+            self.queued,
+            self.tools,
+            self.failures,
+            self.retries,
+            self.errors,
+            self.compactions,
+        ]
+    }
+
+    /// Back from [`Sums::to_array`].
+    #[must_use]
+    pub const fn from_array(a: [i64; WIDTH]) -> Sums {
+        let [
+            calls,
+            input,
+            cache_read,
+            cache_write_5m,
+            cache_write_1h,
+            output,
+            reasoning,
+            searches,
+            nanos,
+            priced,
+            reported,
+            unpriced,
+            lower,
+            prompts,
+            queued,
+            tools,
+            failures,
+            retries,
+            errors,
+            compactions,
+        ] = a;
+        Sums {
+            calls,
+            input,
+            cache_read,
+            cache_write_5m,
+            cache_write_1h,
+            output,
+            reasoning,
+            searches,
+            nanos,
+            priced,
+            reported,
+            unpriced,
+            lower,
+            prompts,
+            queued,
+            tools,
+            failures,
+            retries,
+            errors,
+            compactions,
+        }
+    }
+
+    /// Reads the counters from a row's columns, beginning at `first`.
+    pub fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Sums> {
+        let mut values = [0; WIDTH];
+        for (i, value) in values.iter_mut().enumerate() {
+            *value = row.get::<_, Option<i64>>(first + i)?.unwrap_or(0);
+        }
+        Ok(Sums::from_array(values))
+    }
+
+    /// Adds `sign` times the other.
+    pub fn add(&mut self, other: &Sums, sign: i64) {
+        let mut mine = self.to_array();
+        for (a, b) in mine.iter_mut().zip(other.to_array()) {
+            *a = a.saturating_add(b.saturating_mul(sign));
+        }
+        *self = Sums::from_array(mine);
+    }
+
+    /// Whether nothing would change.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        *self == Sums::default()
+    }
+
+    /// What one fact counts for.
+    #[must_use]
+    pub fn of_fact(kind: FactKind, seen: bool, failed: bool) -> Sums {
+        let mut sums = Sums::default();
+        let (seen, failed) = (i64::from(seen), i64::from(failed));
+        match kind {
+            FactKind::Prompt => sums.prompts = seen,
+            FactKind::QueuedPrompt => sums.queued = seen,
+            FactKind::Tool => {
+                sums.tools = seen;
+                sums.failures = failed;
+            }
+            FactKind::Retry => sums.retries = seen,
+            FactKind::ApiError => sums.errors = seen,
+            FactKind::Compaction => sums.compactions = seen,
+        }
+        sums
+    }
+
+    /// What a fact as read from a log counts for.
+    #[must_use]
+    pub fn of(fact: &Fact) -> Sums {
+        Sums::of_fact(fact.kind, fact.seen, fact.failed)
+    }
+
+    /// The token counters.
+    #[must_use]
+    pub fn tokens(&self) -> Tokens {
+        let count = |n: i64| u64::try_from(n).unwrap_or(0);
+        Tokens {
+            input: count(self.input),
+            cache_read: count(self.cache_read),
+            cache_write_5m: count(self.cache_write_5m),
+            cache_write_1h: count(self.cache_write_1h),
+            output: count(self.output),
+            reasoning: count(self.reasoning),
+        }
+    }
+
+    /// The cost.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        let count = |n: i64| u64::try_from(n).unwrap_or(0);
+        Cost {
+            known: Money::from_nanos(self.nanos),
+            priced_calls: count(self.priced),
+            reported_calls: count(self.reported),
+            unpriced_calls: count(self.unpriced),
+            lower_bound_calls: count(self.lower),
+        }
+    }
+}
+
+/// `sum(alias.calls), sum(alias.input), …` for a query.
+#[must_use]
+pub fn sum_columns(alias: &str) -> String {
+    COLUMNS.map(|c| format!("sum({alias}.{c})")).join(", ")
+}
+
+/// `alias.calls, alias.input, …` for a query.
+#[must_use]
+pub fn columns(alias: &str) -> String {
+    COLUMNS.map(|c| format!("{alias}.{c}")).join(", ")
+}

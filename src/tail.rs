@@ -1,0 +1,19 @@
+//! From files to records: which files there are, which have changed, and what their new lines say.
+//!
+//! It knows the trait [`crate::sources::Source`] and no agent's format, and it never writes. A file is read up to its
+//! last newline only, so that a record that is being written is never taken for a broken one, and it is known again by
+//! its first kilobyte and the bytes before its offset rather than by its inode, which systems use again.
+
+pub mod catalog;
+pub mod fingerprint;
+pub mod pool;
+pub mod span;
+pub mod watch;
+
+pub use catalog::{Catalog, Found, RootReport};
+pub use pool::{Job, Reading, read_all};
+
+/// A line longer than this is passed over and counted. Codex' own limit is 16 MiB.
+pub const MAX_LINE: usize = 32 << 20;
+/// How much of a file is read at once; larger files are shared between the cores in pieces of this size.
+pub const CHUNK: u64 = 2 << 20;

@@ -1,0 +1,164 @@
+//! Which log files there are.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use walkdir::WalkDir;
+
+use crate::model::AgentId;
+use crate::sources::{self, Source};
+use crate::store::FileStat;
+
+use super::fingerprint;
+
+/// How deep below a root logs are looked for.
+const DEPTH: usize = 12;
+
+/// A log file.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Whose log it is.
+    pub agent: AgentId,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// What can be seen of it without opening it.
+    pub stat: FileStat,
+    /// When it was last written: the newest are read first.
+    pub modified: SystemTime,
+}
+
+/// What was found under one root.
+#[derive(Debug, Clone)]
+pub struct RootReport {
+    /// Whose root it is.
+    pub agent: AgentId,
+    /// The directory.
+    pub path: PathBuf,
+    /// Whether it exists.
+    pub exists: bool,
+    /// Log files below it.
+    pub files: usize,
+    /// What could not be looked into, and why.
+    pub problems: Vec<String>,
+}
+
+/// The roots to look in, and the files found there so far.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    roots: Vec<(AgentId, PathBuf)>,
+    /// The file of each session id that a file name ends with.
+    by_id: HashMap<String, PathBuf>,
+}
+
+impl Catalog {
+    /// A catalog of these roots. The same directory named twice, also through links, is looked into once.
+    #[must_use]
+    pub fn new(roots: Vec<(AgentId, PathBuf)>) -> Catalog {
+        let mut seen = HashSet::new();
+        let roots =
+            roots.into_iter().filter(|(agent, path)| seen.insert((*agent, path.canonicalize().unwrap_or_else(|_| path.clone())))).collect();
+        Catalog { roots, by_id: HashMap::new() }
+    }
+
+    /// The roots.
+    #[must_use]
+    pub fn roots(&self) -> &[(AgentId, PathBuf)] {
+        &self.roots
+    }
+
+    /// The roots of one agent.
+    #[must_use]
+    pub fn roots_of(&self, agent: AgentId) -> Vec<PathBuf> {
+        self.roots.iter().filter(|(a, _)| *a == agent).map(|(_, path)| path.clone()).collect()
+    }
+
+    /// Walks all roots. Links to directories are followed once, loops are not; pipes and devices are left alone.
+    pub fn walk(&mut self) -> (Vec<Found>, Vec<RootReport>) {
+        let mut files = Vec::new();
+        let mut reports = Vec::new();
+        let mut seen: HashSet<PathBuf> = HashSet::new();
+        for (agent, root) in self.roots.clone() {
+            let mut report = RootReport { agent, path: root.clone(), exists: root.is_dir(), files: 0, problems: Vec::new() };
+            if let (true, Some(source)) = (report.exists, sources::by_agent(agent)) {
+                self.walk_root(source, &root, &mut files, &mut seen, &mut report);
+            }
+            reports.push(report);
+        }
+        files.sort_by(|a, b| b.modified.cmp(&a.modified).then_with(|| a.path.cmp(&b.path)));
+        (files, reports)
+    }
+
+    fn walk_root(
+        &mut self,
+        source: &dyn Source,
+        root: &Path,
+        files: &mut Vec<Found>,
+        seen: &mut HashSet<PathBuf>,
+        report: &mut RootReport,
+    ) {
+        for entry in WalkDir::new(root).max_depth(DEPTH).follow_links(true) {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    if error.loop_ancestor().is_none() && report.problems.len() < 20 {
+                        report.problems.push(error.to_string());
+                    }
+                    continue;
+                }
+            };
+            if entry.file_type().is_dir() || !source.accepts(entry.path()) {
+                continue;
+            }
+            let Ok(meta) = entry.metadata() else { continue };
+            let linked = entry.path_is_symlink() || entry.depth() > 0 && root.is_symlink();
+            let fresh = !linked || entry.path().canonicalize().is_ok_and(|real| seen.insert(real));
+            if meta.is_file() && fresh && seen.insert(entry.path().to_path_buf()) {
+                report.files += 1;
+                self.remember(entry.path());
+                files.push(Found {
+                    agent: source.agent(),
+                    path: entry.into_path(),
+                    stat: fingerprint::stat(&meta, source.version()),
+                    modified: meta.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+                });
+            }
+        }
+    }
+
+    /// Looks at one path that the system says has changed: a log of a known root, or nothing.
+    pub fn look(&mut self, path: &Path) -> Option<Found> {
+        let agent = self.roots.iter().find(|(_, root)| path.starts_with(root))?.0;
+        let source = sources::by_agent(agent)?;
+        let meta = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        if !source.accepts(path) {
+            return None;
+        }
+        self.remember(path);
+        Some(Found {
+            agent,
+            path: path.to_path_buf(),
+            stat: fingerprint::stat(&meta, source.version()),
+            modified: meta.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+        })
+    }
+
+    fn remember(&mut self, path: &Path) {
+        if let Some(id) = id_of(path) {
+            self.by_id.entry(id.to_owned()).or_insert_with(|| path.to_path_buf());
+        }
+    }
+
+    /// The file whose name ends with this session id.
+    #[must_use]
+    pub fn file_of(&self, id: &str) -> Option<&Path> {
+        self.by_id.get(id).map(PathBuf::as_path)
+    }
+}
+
+/// The UUID at the end of a file's name.
+fn id_of(path: &Path) -> Option<&str> {
+    let name = path.file_name()?.to_str()?;
+    let stem = name.trim_end_matches(".zst").trim_end_matches(".jsonl");
+    stem.get(stem.len().checked_sub(36)?..)
+}

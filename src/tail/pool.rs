@@ -1,0 +1,354 @@
+//! Reading many files on all cores: small ones whole, large ones in pieces that any core may take.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use crate::model::{AgentId, Batch};
+use crate::sources::{self, Fold, Skim, Source};
+use crate::store::{FileRow, FileStat, Piece};
+
+use super::fingerprint::{HEAD, TAIL, hash_at};
+use super::{CHUNK, Catalog, MAX_LINE, span};
+
+/// A file to read on.
+#[derive(Debug)]
+pub struct Job {
+    /// Whose log it is.
+    pub agent: AgentId,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// As it was seen.
+    pub stat: FileStat,
+    /// What is remembered of it.
+    pub known: Option<FileRow>,
+}
+
+/// What comes out of a file.
+#[derive(Debug)]
+pub enum Reading {
+    /// Some lines.
+    Piece(Box<Piece>),
+    /// The file could not be read.
+    Failed {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+/// Reads all jobs with `threads` workers and hands what comes out to `sink`, each file's pieces in order.
+///
+/// `sink` is called on the workers; a `false` stops the reading.
+pub fn read_all(jobs: Vec<Job>, catalog: &Catalog, threads: usize, sink: &(dyn Fn(Reading) -> bool + Sync)) {
+    let open = jobs.len();
+    let pool = Pool {
+        queue: Mutex::new(Queue { tasks: jobs.into_iter().map(Task::Whole).collect(), open, stopped: false }),
+        news: Condvar::new(),
+        catalog,
+        sink,
+    };
+    if threads <= 1 || open == 1 && pool.is_small() {
+        pool.work();
+        return;
+    }
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| pool.work());
+        }
+    });
+}
+
+enum Task {
+    Whole(Job),
+    Part(Arc<Large>, usize),
+}
+
+struct Queue {
+    tasks: VecDeque<Task>,
+    /// Files that are not finished.
+    open: usize,
+    stopped: bool,
+}
+
+struct Pool<'a> {
+    queue: Mutex<Queue>,
+    news: Condvar,
+    catalog: &'a Catalog,
+    sink: &'a (dyn Fn(Reading) -> bool + Sync),
+}
+
+/// A file that several workers read.
+struct Large {
+    file: File,
+    source: &'static dyn Source,
+    start: u64,
+    size: u64,
+    parts: usize,
+    order: Mutex<Order>,
+}
+
+/// Parts that are done out of turn wait for those before them.
+struct Order {
+    next: usize,
+    waiting: BTreeMap<usize, (Skim, span::Span)>,
+    state: FileState,
+}
+
+struct FileState {
+    row: FileRow,
+    fold: Box<dyn Fold>,
+    agent: AgentId,
+}
+
+impl Pool<'_> {
+    fn is_small(&self) -> bool {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.tasks.iter().all(|t| matches!(t, Task::Whole(job) if job.stat.size < 4 * CHUNK))
+    }
+
+    fn work(&self) {
+        let mut buf = Vec::new();
+        while let Some(task) = self.next() {
+            match task {
+                Task::Whole(job) => self.whole(job, &mut buf),
+                Task::Part(large, index) => self.part(&large, index, &mut buf),
+            }
+            if buf.capacity() > 4 * usize::try_from(CHUNK).unwrap_or(usize::MAX) {
+                buf = Vec::new();
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Task> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if queue.stopped || queue.open == 0 {
+                return None;
+            }
+            if let Some(task) = queue.tasks.pop_front() {
+                return Some(task);
+            }
+            // A large file that another worker holds may still be cut into parts.
+            queue = self.news.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn close_one(&self) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.open -= 1;
+        if queue.open == 0 {
+            self.news.notify_all();
+        }
+    }
+
+    fn emit(&self, reading: Reading) {
+        if !(self.sink)(reading) {
+            self.queue.lock().unwrap_or_else(PoisonError::into_inner).stopped = true;
+            self.news.notify_all();
+        }
+    }
+
+    fn whole(&self, job: Job, buf: &mut Vec<u8>) {
+        let path = job.path.clone();
+        match self.begin(job, buf) {
+            Ok(Some(large)) => {
+                let parts = large.parts;
+                let large = Arc::new(large);
+                let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+                for index in (0..parts).rev() {
+                    queue.tasks.push_front(Task::Part(large.clone(), index));
+                }
+                drop(queue);
+                self.news.notify_all();
+                return;
+            }
+            Ok(None) => {}
+            Err(error) => self.emit(Reading::Failed { path, error }),
+        }
+        self.close_one();
+    }
+
+    /// Reads a small file, or prepares a large one for all workers.
+    fn begin(&self, job: Job, buf: &mut Vec<u8>) -> io::Result<Option<Large>> {
+        let Some(source) = sources::by_agent(job.agent) else { return Ok(None) };
+        let file = File::open(&job.path)?;
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Ok(None);
+        }
+        if job.path.extension().is_some_and(|e| e == "zst") {
+            self.compressed(source, &file, job)?;
+            return Ok(None);
+        }
+        let size = meta.len();
+        let mut state = resume(source, &file, job, size)?;
+        let start = state.row.offset;
+        if size - start >= 4 * CHUNK {
+            let parts = usize::try_from((size - start).div_ceil(CHUNK)).unwrap_or(usize::MAX);
+            let order = Mutex::new(Order { next: 0, waiting: BTreeMap::new(), state });
+            return Ok(Some(Large { file, source, start, size, parts, order }));
+        }
+        let mut at = start;
+        loop {
+            let to = (at + CHUNK).min(size);
+            let span = span::read(&file, at, to, size, at == start, buf)?;
+            let skim = source.skim(buf);
+            let last = to >= size;
+            self.feed(&mut state, &file, skim, span, last)?;
+            if last {
+                return Ok(None);
+            }
+            at = to;
+        }
+    }
+
+    fn part(&self, large: &Large, index: usize, buf: &mut Vec<u8>) {
+        let from = large.start + index as u64 * CHUNK;
+        let to = (from + CHUNK).min(large.size);
+        let path = || large.order.lock().unwrap_or_else(PoisonError::into_inner).state.row.path.clone();
+        let read = span::read(&large.file, from, to, large.size, index == 0, buf);
+        match read {
+            Ok(span) => {
+                let skim = large.source.skim(buf);
+                let mut order = large.order.lock().unwrap_or_else(PoisonError::into_inner);
+                order.waiting.insert(index, (skim, span));
+                while let Some((skim, span)) = {
+                    let next = order.next;
+                    order.waiting.remove(&next)
+                } {
+                    order.next += 1;
+                    let last = order.next == large.parts;
+                    let fed = self.feed(&mut order.state, &large.file, skim, span, last);
+                    if let Err(error) = fed {
+                        let path = order.state.row.path.clone();
+                        self.emit(Reading::Failed { path, error });
+                    }
+                }
+            }
+            Err(error) => {
+                // The parts behind it stay unread with it: the offset must not pass a gap.
+                self.emit(Reading::Failed { path: path(), error });
+            }
+        }
+        let done = index + 1 == large.parts;
+        if done {
+            self.close_one();
+        }
+    }
+
+    fn feed(&self, state: &mut FileState, file: &File, skim: Skim, span: span::Span, last: bool) -> io::Result<()> {
+        if let Some(id) = state.fold.wants_ancestor(&skim)
+            && let Some(path) = self.catalog.file_of(&id).filter(|p| *p != state.row.path)
+            && let Some(source) = sources::by_agent(state.agent)
+        {
+            show_ancestor(source, path, state.fold.as_mut()).ok(); // a parent that cannot be read is as good as gone
+        }
+        let mut batch = Batch::default();
+        state.fold.feed(skim, &mut batch);
+        let row = &mut state.row;
+        if span.to > span.from {
+            row.offset = span.to;
+        }
+        row.lines += batch.lines + span.oversized;
+        row.malformed += batch.malformed + span.oversized;
+        if span.oversized > 0 {
+            row.first_malformed.get_or_insert_with(|| format!("a line of over {} MiB was passed over", MAX_LINE >> 20));
+        }
+        if row.first_malformed.is_none() {
+            row.first_malformed.clone_from(&batch.first_malformed);
+        }
+        let mut saved = row.clone();
+        if !last {
+            saved.stat = FileStat::default(); // not up to date before the last piece
+        }
+        let tail = saved.offset.min(TAIL);
+        saved.tail_hash = hash_at(file, saved.offset - tail, tail)?;
+        saved.carry = state.fold.carry();
+        self.emit(Reading::Piece(Box::new(Piece { agent: state.agent, file: saved, batch })));
+        Ok(())
+    }
+
+    /// Compressed logs are finished: read whole whenever they change.
+    fn compressed(&self, source: &'static dyn Source, file: &File, job: Job) -> io::Result<()> {
+        let broken = |e: ruzstd::decoding::errors::FrameDecoderError| io::Error::new(io::ErrorKind::InvalidData, e.to_string());
+        let mut decoder = ruzstd::decoding::StreamingDecoder::new(file).map_err(broken)?;
+        let mut state = fresh(source, job, 0);
+        let mut buf = Vec::new();
+        loop {
+            let got = decoder.by_ref().take(CHUNK).read_to_end(&mut buf)?;
+            let len = memchr::memrchr(b'\n', &buf).map_or(0, |i| i + 1);
+            let skim = source.skim(buf.get(..len).unwrap_or_default());
+            let span = span::Span { from: 0, to: 0, oversized: 0 };
+            buf.drain(..len);
+            if buf.len() > MAX_LINE {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line of the compressed log is too long"));
+            }
+            state.row.offset = 0;
+            self.feed(&mut state, file, skim, span, got == 0)?;
+            if got == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The state of a file that is read from the start.
+fn fresh(source: &'static dyn Source, job: Job, generation: u32) -> FileState {
+    let mut fold = source.fold(&job.path, None);
+    if let Some(bytes) = source.companion(&job.path).and_then(|p| read_small(&p)) {
+        fold.companion(&bytes);
+    }
+    let row = FileRow { path: job.path, agent: job.agent.to_owned(), stat: job.stat, generation, ..FileRow::default() };
+    FileState { row, fold, agent: job.agent }
+}
+
+/// The state where reading goes on: behind what was read, if the file still is the one that was read.
+fn resume(source: &'static dyn Source, file: &File, mut job: Job, size: u64) -> io::Result<FileState> {
+    let head_len = size.min(HEAD);
+    let mut state = match job.known.take() {
+        Some(row) if is_same(file, &row, size, job.stat.version)? => {
+            let fold = source.fold(&job.path, Some(&row.carry));
+            FileState { row: FileRow { stat: job.stat, ..row }, fold, agent: job.agent }
+        }
+        Some(row) => fresh(source, job, row.generation + 1),
+        None => fresh(source, job, 0),
+    };
+    if state.row.head_len < head_len {
+        state.row.head_len = head_len;
+        state.row.head_hash = hash_at(file, 0, head_len)?;
+    }
+    state.row.stat.size = size;
+    Ok(state)
+}
+
+/// Whether the file still begins and goes on as it did when it was read.
+fn is_same(file: &File, row: &FileRow, size: u64, version: u32) -> io::Result<bool> {
+    if row.stat.version != version && row.stat != FileStat::default() || size < row.offset || size < row.head_len {
+        return Ok(false);
+    }
+    let tail = row.offset.min(TAIL);
+    Ok(hash_at(file, 0, row.head_len)? == row.head_hash && hash_at(file, row.offset - tail, tail)? == row.tail_hash)
+}
+
+fn show_ancestor(source: &dyn Source, path: &Path, fold: &mut dyn Fold) -> io::Result<()> {
+    let file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let (mut at, mut buf) = (0, Vec::new());
+    while at < size {
+        let to = (at + CHUNK).min(size);
+        span::read(&file, at, to, size, at == 0, &mut buf)?;
+        fold.ancestor(source.skim(&buf));
+        at = to;
+    }
+    Ok(())
+}
+
+/// A companion file is a few hundred bytes.
+fn read_small(path: &Path) -> Option<Vec<u8>> {
+    let meta = std::fs::symlink_metadata(path).ok()?;
+    (meta.is_file() && meta.len() <= 64 * 1024).then(|| std::fs::read(path).ok()).flatten()
+}
