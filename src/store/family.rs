@@ -5,9 +5,9 @@
 //! one that had nothing more to say (it ended where the copy was made) or said it earlier. That depends on the logs only
 //! and not on the order in which they were read.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{OptionalExtension as _, Transaction};
 
 use crate::model::Key;
 
@@ -23,6 +23,39 @@ pub(super) fn undecided(tx: &Transaction<'_>, touched: &BTreeSet<i64>) -> rusqli
         found.extend(query.query_row([session], |r| r.get::<_, i64>(0)).optional()?);
     }
     Ok(found)
+}
+
+/// What decides between two holders: how many forks away from the original, when it first said something of its own
+/// (never: it ended where the copy was made), and, for want of anything else, its name.
+type Rank = (u32, i64, String);
+
+/// Forks of forks beyond this are taken for equal.
+const MOST_HOPS: u32 = 16;
+
+fn ranks(tx: &Transaction<'_>, family: &BTreeSet<i64>) -> rusqlite::Result<HashMap<i64, Rank>> {
+    let mut load = tx.prepare_cached(
+        "SELECT coalesce(root.agent, s.agent), coalesce(root.forked, s.forked), coalesce(root.parent_uid, s.parent_uid),
+                coalesce(iif(root.id IS NULL, s.own_at, root.own_at), 0), s.uid
+         FROM session s LEFT JOIN session root ON s.kind = 1 AND root.agent = s.agent AND root.uid = s.parent_uid WHERE s.id = ?1",
+    )?;
+    let mut parent = tx.prepare_cached("SELECT forked, parent_uid FROM session WHERE agent = ?1 AND uid = ?2")?;
+    let mut ranks = HashMap::new();
+    for session in family {
+        let (agent, mut forked, mut from, own_at, uid) = load.query_row([session], |r| {
+            Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, Option<String>>(2)?, r.get(3)?, r.get(4)?))
+        })?;
+        let mut hops = 0;
+        while forked && hops < MOST_HOPS {
+            hops += 1;
+            let Some(uid) = from.take() else { break };
+            match parent.query_row([&agent, &uid], |r| Ok((r.get(0)?, r.get(1)?))).optional()? {
+                Some(next) => (forked, from) = next,
+                None => break,
+            }
+        }
+        ranks.insert(*session, (hops, own_at, uid));
+    }
+    Ok(ranks)
 }
 
 /// Decides anew about everything that these sessions share with others; gives the sessions whose figures changed.
@@ -57,16 +90,12 @@ pub(super) fn settle(tx: &Transaction<'_>, sessions: &HashSet<i64>, deltas: &mut
             }
         }
     }
-    let mut owner = tx.prepare_cached(
-        "SELECT c.session, c.task FROM claim c
-         JOIN session s ON s.id = c.session
-         LEFT JOIN session root ON s.kind = 1 AND root.agent = s.agent AND root.uid = s.parent_uid
-         WHERE c.key = ?1
-         ORDER BY coalesce(root.forked, s.forked), coalesce(iif(root.id IS NULL, s.own_at, root.own_at), 0), coalesce(root.uid, s.uid), s.uid LIMIT 1",
-    )?;
+    let ranks = ranks(tx, &family)?;
+    let mut held = tx.prepare_cached("SELECT session, task FROM claim WHERE key = ?1")?;
     let mut changed = HashSet::new();
     for key in keys {
-        let (session, task) = owner.query_row(params![key], |r| Ok((r.get::<_, i64>(0)?, Key::from_sql(r.get(1)?))))?;
+        let claims = held.query_map([key], |r| Ok((r.get::<_, i64>(0)?, Key::from_sql(r.get(1)?))))?.collect::<Result<Vec<_>, _>>()?;
+        let Some((session, task)) = claims.into_iter().min_by_key(|(session, _)| ranks.get(session)) else { continue };
         let key = Key::from_sql(key);
         if let Some(old) = read_fact(tx, key)? {
             if old.session != session {

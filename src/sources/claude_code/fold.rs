@@ -293,7 +293,14 @@ fn see(update: &mut SessionUpdate, record: &Record) {
     if let Some(version) = &record.version {
         update.version = Some(version.clone());
     }
-    update.forked |= record.forked;
+    if let Some(origin) = &record.forked_from
+        && *origin != update.uid
+        && update.kind != SessionKind::Subagent
+    {
+        update.forked = true;
+        update.kind = SessionKind::Fork;
+        update.parent = Some(origin.clone());
+    }
 }
 
 fn call(talk: &Talk, session: u32, record: &Record, answer: &Answer, at: Millis, out: &mut Batch) {

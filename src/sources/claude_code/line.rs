@@ -75,13 +75,15 @@ pub(super) struct Record {
     pub uuid: Option<Key>,
     pub parent: Option<Key>,
     pub sidechain: bool,
-    pub forked: bool,
+    /// The session that this line was copied from.
+    pub forked_from: Option<Arc<str>>,
     pub body: Body,
 }
 
 #[derive(Default)]
 struct Names {
     session: Interner,
+    origin: Interner,
     agent: Interner,
     cwd: Interner,
     branch: Interner,
@@ -134,7 +136,7 @@ fn read(cursor: &mut Cursor<'_>, names: &mut Names) -> Result<Option<Record>, Ba
         uuid: None,
         parent: None,
         sidechain: false,
-        forked: false,
+        forked_from: None,
         body: Body::Other,
     };
     if cursor.peek() != Some(b'{') {
@@ -157,10 +159,13 @@ fn read(cursor: &mut Cursor<'_>, names: &mut Names) -> Result<Option<Record>, Ba
             b"isMeta" => raw.is_meta = c.is_true()?,
             b"isCompactSummary" => raw.is_summary = c.is_true()?,
             b"isApiErrorMessage" => raw.answer.api_error = c.is_true()?,
-            b"forkedFrom" => {
-                record.forked = c.peek() == Some(b'{');
-                c.skip()?;
-            }
+            // A copy of a copy names both; the last one is where this file's copy was taken.
+            b"forkedFrom" => c.object(|key, c| {
+                if key == b"sessionId" {
+                    record.forked_from = names.origin.non_empty(c.string()?);
+                }
+                Ok(())
+            })?,
             b"costUSD" => raw.answer.reported = std::str::from_utf8(c.scalar()?).ok().and_then(parse_cost),
             b"origin" => c.object(|key, c| {
                 if key == b"kind" {
