@@ -1,3 +1,8 @@
 //! Where things run: bringing logs into the store, keeping the picture of the present, and telling the screen.
 
 pub mod ingest;
+pub mod live;
+pub mod snapshot;
+
+pub use live::{Command, Engine, Setup};
+pub use snapshot::{Snapshot, Span};

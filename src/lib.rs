@@ -1,4 +1,6 @@
 //! x
+pub mod config;
+pub mod demo;
 pub mod engine;
 pub mod model;
 pub mod pricing;
@@ -6,3 +8,4 @@ pub mod query;
 pub mod sources;
 pub mod store;
 pub mod tail;
+pub mod ui;

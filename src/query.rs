@@ -50,6 +50,8 @@ pub struct SessionView {
     pub model: Option<Arc<str>>,
     /// All models asked in the window.
     pub models: Vec<Arc<str>>,
+    /// Where its last task stands, by its log.
+    pub turn: Turn,
     /// What it does now.
     pub state: SessionState,
     /// Its first line's time.
@@ -140,7 +142,8 @@ fn complete(store: &Store, prices: &mut Pricer, asking: &Asking<'_>, rows: Vec<S
         let (loop_steps, longest_loop) = loops.get(&row.id).copied().unwrap_or_default();
         SessionView {
             id: row.id,
-            state: state(&row, live, asking.now),
+            turn: row.turn,
+            state: state(row.turn, row.kind, row.last_at, live, asking.now),
             project: project_of(row.cwd.as_deref()),
             context_window: window,
             loop_steps,
@@ -193,19 +196,19 @@ const OPEN: Millis = HOUR;
 
 /// What a session does now, by its agent's registry, else by its log and the clock.
 #[must_use]
-pub fn state(row: &SessionRow, live: Option<&Liveness>, now: Millis) -> SessionState {
-    let silent = now - row.last_at.unwrap_or(0);
+pub fn state(turn: Turn, kind: SessionKind, last_at: Option<Millis>, live: Option<&Liveness>, now: Millis) -> SessionState {
+    let silent = now - last_at.unwrap_or(0);
     if let Some(live) = live {
-        return live.state.unwrap_or(match row.turn {
+        return live.state.unwrap_or(match turn {
             Turn::Ended if silent > SILENT => SessionState::Idle,
             Turn::Ended => SessionState::Waiting,
             _ => SessionState::Working,
         });
     }
-    match row.turn {
+    match turn {
         _ if silent > OPEN => SessionState::Ended,
         // A subagent is over with its answer; nobody waits for its human.
-        Turn::Ended if row.kind == SessionKind::Subagent => SessionState::Ended,
+        Turn::Ended if kind == SessionKind::Subagent => SessionState::Ended,
         Turn::Ended if silent > SILENT => SessionState::Idle,
         Turn::Ended => SessionState::Waiting,
         _ if silent > SILENT => SessionState::Idle,

@@ -1,6 +1,7 @@
 //! Bringing logs into the store.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -29,6 +30,9 @@ pub struct Progress {
     /// Of them read.
     pub bytes_done: u64,
 }
+
+/// Told after each write: the store, how far the scan is, and which sessions changed. `Break` ends the scan.
+pub type OnWrite<'a> = dyn FnMut(&Store, &mut Pricer, Progress, &BTreeSet<i64>) -> ControlFlow<()> + 'a;
 
 /// What a scan found and did.
 #[derive(Debug, Default)]
@@ -65,7 +69,7 @@ impl Ingest {
     }
 
     /// Walks all roots and reads what has changed. `progress` is called after each write.
-    pub fn scan(&mut self, progress: &mut dyn FnMut(&Store, Progress, &BTreeSet<i64>)) -> Result<ScanReport, StoreError> {
+    pub fn scan(&mut self, progress: &mut OnWrite<'_>) -> Result<ScanReport, StoreError> {
         let (found, roots) = self.catalog.walk();
         let known = self.store.file_stats()?;
         let changed: Vec<Found> = found.into_iter().filter(|f| known.get(&f.path) != Some(&f.stat)).collect();
@@ -77,7 +81,7 @@ impl Ingest {
     /// Reads what has changed among these paths.
     pub fn look(&mut self, paths: &BTreeSet<PathBuf>) -> Result<ScanReport, StoreError> {
         let found = paths.iter().filter_map(|path| self.catalog.look(path)).collect();
-        self.read(found, &mut |_, _, _| {})
+        self.read(found, &mut |_, _, _, _| ControlFlow::Continue(()))
     }
 
     fn job(&self, found: Found) -> Result<Job, StoreError> {
@@ -85,7 +89,7 @@ impl Ingest {
         Ok(Job { agent: found.agent, path: found.path, stat: found.stat, known })
     }
 
-    fn read(&mut self, found: Vec<Found>, progress: &mut dyn FnMut(&Store, Progress, &BTreeSet<i64>)) -> Result<ScanReport, StoreError> {
+    fn read(&mut self, found: Vec<Found>, progress: &mut OnWrite<'_>) -> Result<ScanReport, StoreError> {
         let mut report = ScanReport::default();
         let mut state = Progress { files: found.len(), bytes: found.iter().map(|f| f.stat.size).sum(), ..Progress::default() };
         let jobs = found.into_iter().map(|f| self.job(f)).collect::<Result<Vec<_>, _>>()?;
@@ -100,7 +104,7 @@ impl Ingest {
                 tail::read_all(jobs, catalog, *threads, &|reading| send.send(reading).is_ok());
             });
             let mut gathered = Gathered::default();
-            let mut outcome = Ok(());
+            let mut outcome = Ok(ControlFlow::Continue(()));
             while let Some(reading) = gathered.next(&receive) {
                 match reading {
                     Next::Read(Reading::Piece(piece)) => gathered.add(*piece),
@@ -109,19 +113,19 @@ impl Ingest {
                 }
                 if gathered.is_due() {
                     outcome = write(store, prices, ids, &mut gathered, &mut state, &mut report, progress);
-                    if outcome.is_err() {
+                    if !matches!(outcome, Ok(ControlFlow::Continue(()))) {
                         break;
                     }
                 }
             }
             drop(receive);
             let _ = readers.join();
-            if outcome.is_ok() && !gathered.pieces.is_empty() {
+            if matches!(outcome, Ok(ControlFlow::Continue(()))) && !gathered.pieces.is_empty() {
                 outcome = write(store, prices, ids, &mut gathered, &mut state, &mut report, progress);
             }
             outcome
         });
-        result.map(|()| report)
+        result.map(|_| report)
     }
 
     /// Reads one file's new lines at once, for a caller that waits.
@@ -171,8 +175,8 @@ fn write(
     gathered: &mut Gathered,
     state: &mut Progress,
     report: &mut ScanReport,
-    progress: &mut dyn FnMut(&Store, Progress, &BTreeSet<i64>),
-) -> Result<(), StoreError> {
+    progress: &mut OnWrite<'_>,
+) -> Result<ControlFlow<()>, StoreError> {
     let pieces = std::mem::take(gathered).pieces;
     let written = store.write(&pieces, ids, prices)?;
     for piece in &pieces {
@@ -183,7 +187,7 @@ fn write(
         }
         report.files_read += usize::from(finished);
     }
-    progress(store, *state, &written.sessions);
+    let flow = progress(store, prices, *state, &written.sessions);
     report.sessions.extend(written.sessions);
-    Ok(())
+    Ok(flow)
 }

@@ -374,20 +374,10 @@ impl Store {
         Ok(rows)
     }
 
-    /// Instant, session and cost of the calls since `since`, oldest first.
-    pub fn recent_spend(&self, since: Millis) -> Result<Vec<(Millis, i64, i64)>, StoreError> {
-        let sql = "SELECT c.at, c.session, coalesce(c.nanos, 0) FROM session s JOIN call c ON c.session = s.id AND c.at >= ?1 WHERE s.last_at >= ?1 ORDER BY c.at";
-        self.rows("summing the last hour", sql, [since], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
-    }
-
-    /// The spend of one session since an instant.
-    pub fn spend_since(&self, id: i64, since: Millis) -> Result<Vec<(Millis, i64)>, StoreError> {
-        self.rows(
-            "summing the last hour",
-            "SELECT at, coalesce(nanos, 0) FROM call WHERE session = ?1 AND at >= ?2 ORDER BY at",
-            params![id, since],
-            |r| Ok((r.get(0)?, r.get(1)?)),
-        )
+    /// Instant, session and cost (where known) of the calls since `since`, oldest first.
+    pub fn recent_spend(&self, since: Millis) -> Result<Vec<(Millis, i64, Option<Money>)>, StoreError> {
+        let sql = "SELECT c.at, c.session, c.nanos FROM session s JOIN call c ON c.session = s.id AND c.at >= ?1 WHERE s.last_at >= ?1 ORDER BY c.at";
+        self.rows("summing the last hour", sql, [since], |r| Ok((r.get(0)?, r.get(1)?, r.get::<_, Option<i64>>(2)?.map(Money::from_nanos))))
     }
 
     /// A session's tools, most used first; of one task only when given.

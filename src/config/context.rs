@@ -1,0 +1,60 @@
+//! What readers must know besides the text: where the home is, and what the machine says.
+
+use std::path::{Path, PathBuf};
+
+use chrono_tz::Tz;
+
+/// Looks up an environment variable; empty ones do not exist.
+pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The places and the zone that hold where nothing is configured.
+pub(super) struct Context {
+    /// The home directory that `~` means.
+    pub home: PathBuf,
+    /// Where the store lies unless told otherwise.
+    pub data_dir: PathBuf,
+    /// Where the configuration lies unless told otherwise.
+    pub config_file: PathBuf,
+    /// The machine's time zone.
+    pub zone: Tz,
+    /// Whether the text at hand stands in the file: a relative path there would depend on the caller's directory.
+    pub in_file: bool,
+}
+
+impl Context {
+    /// What the environment and the machine say; `None` for the home where there is none.
+    pub(super) fn new(env: Env<'_>) -> (Context, bool) {
+        let home = env("HOME").map(PathBuf::from).or_else(|| etcetera::home_dir().ok());
+        let known = home.is_some();
+        let home = home.unwrap_or_else(|| PathBuf::from("."));
+        let data_dir = xdg(env, "XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share")).join("aifinops");
+        let config_file = xdg(env, "XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config")).join("aifinops/config.toml");
+        (Context { home, data_dir, config_file, zone: zone(env), in_file: false }, known)
+    }
+
+    /// Moves everything under another home, so that whoever replaces the home never meets the real files.
+    pub(super) fn move_to(&mut self, home: &Path) {
+        home.clone_into(&mut self.home);
+        self.data_dir = home.join(".local/share/aifinops");
+        self.config_file = home.join(".config/aifinops/config.toml");
+    }
+
+    /// A path as people write it: with `~` for the home.
+    pub(super) fn shorten(&self, path: &Path) -> String {
+        match path.strip_prefix(&self.home) {
+            Ok(rest) if !rest.as_os_str().is_empty() => Path::new("~").join(rest).display().to_string(),
+            _ => path.display().to_string(),
+        }
+    }
+}
+
+/// A base directory; the specification says that relative ones do not count.
+fn xdg(env: Env<'_>, name: &str) -> Option<PathBuf> {
+    env(name).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
+/// `TZ` where it names a zone, else the machine's.
+fn zone(env: Env<'_>) -> Tz {
+    let asked = env("TZ").and_then(|name| name.trim_start_matches(':').parse().ok());
+    asked.or_else(|| iana_time_zone::get_timezone().ok()?.parse().ok()).unwrap_or(Tz::UTC)
+}

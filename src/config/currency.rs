@@ -1,0 +1,74 @@
+//! The currency that amounts are shown in. Stored money stays in dollars.
+
+use crate::model::Money;
+
+/// Millionths of a unit in one unit.
+const MICROS: u64 = 1_000_000;
+/// More units than any currency gives for a dollar, in millionths.
+const MOST: u64 = 1_000_000_000 * MICROS;
+/// Symbols in common use; other currencies are shown by their code.
+const SYMBOLS: &[(&str, &str)] = &[("USD", "$"), ("EUR", "€"), ("GBP", "£"), ("JPY", "¥"), ("INR", "₹"), ("KRW", "₩"), ("BRL", "R$")];
+
+/// A currency and its fixed exchange rate.
+///
+/// The rate is the user's: a number looked up behind their back would make yesterday's figures change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Currency {
+    /// Three letters, such as `EUR`.
+    pub code: String,
+    /// What stands before an amount.
+    pub symbol: String,
+    /// Millionths of a unit for one dollar: 920 000 when a dollar is 0.92 units.
+    pub rate: u64,
+}
+
+impl Default for Currency {
+    /// Dollars.
+    fn default() -> Currency {
+        Currency { code: "USD".to_owned(), symbol: "$".to_owned(), rate: MICROS }
+    }
+}
+
+impl Currency {
+    /// As [`Money::display`], converted and with this currency's symbol.
+    #[must_use]
+    pub fn show(&self, money: Money) -> String {
+        self.convert(money).display().replacen('$', &self.symbol, 1)
+    }
+
+    /// As [`Money::cents`], converted.
+    #[must_use]
+    pub fn cents(&self, money: Money) -> String {
+        self.convert(money).cents()
+    }
+
+    /// The amount in this currency's billionths, rounded half away from zero.
+    fn convert(&self, money: Money) -> Money {
+        if self.rate == MICROS {
+            return money;
+        }
+        Money::from_scaled(i128::from(money.nanos()) * i128::from(self.rate.min(MOST)))
+    }
+
+    /// The symbol that a currency has unless the user gives another.
+    pub(super) fn usual_symbol(code: &str) -> String {
+        SYMBOLS.iter().find(|(known, _)| *known == code).map_or_else(|| format!("{code} "), |(_, symbol)| (*symbol).to_owned())
+    }
+
+    /// Reads units per dollar exactly from a number's text.
+    pub(super) fn parse_rate(text: &str) -> Option<u64> {
+        let nanos = u64::try_from(Money::parse_usd(text)?.nanos()).ok()?;
+        let micros = nanos / 1000;
+        (nanos.is_multiple_of(1000) && (1..=MOST).contains(&micros)).then_some(micros)
+    }
+
+    /// Whether one unit is one dollar.
+    pub(super) fn at_par(&self) -> bool {
+        self.rate == MICROS
+    }
+
+    /// Units per dollar as people write them: `0.92`.
+    pub(super) fn rate_text(&self) -> String {
+        Money::from_nanos(i64::try_from(self.rate.min(MOST) * 1000).unwrap_or(i64::MAX)).exact()
+    }
+}

@@ -1,0 +1,196 @@
+//! `config set` and `config unset`: one value changes, every comment and the order stay.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use toml_edit::{DocumentMut, Item, Key, Table, TableLike};
+
+use super::Problem;
+use super::input::Shape;
+use super::layer::{check, outside, unknown};
+use super::lines::{cut, find, find_mut, uncomment};
+use super::node::{Node, Raw, dotted};
+use super::registry::Entry;
+use super::write::{read, write};
+
+/// Why a value was not written. The file is untouched.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// There is no such key, or not in the file.
+    #[error("{key}: {hint}")]
+    UnknownKey {
+        /// As given.
+        key: String,
+        /// What there is instead.
+        hint: String,
+    },
+    /// The value is not laid out as it should be.
+    #[error("{key}: {reason}; allowed: {allowed}")]
+    Value {
+        /// As given.
+        key: String,
+        /// What is wrong.
+        reason: String,
+        /// The allowed values.
+        allowed: String,
+    },
+    /// The key stands below something that is not a table.
+    #[error("{key}: `{parent}` is set to a single value in the file; remove it with `aifinops config unset {parent}` first")]
+    NotATable {
+        /// As given.
+        key: String,
+        /// What is in the way.
+        parent: String,
+    },
+    /// The file is broken already: whoever wrote it should mend it.
+    #[error("{0}; mend the file first")]
+    Broken(Problem),
+    /// The file would have a problem afterwards.
+    #[error("{0}; nothing was written")]
+    Refused(Problem),
+    /// The file could not be read or written.
+    #[error("{path}: {source}; nothing was changed, check that the directory exists and belongs to you", path = path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Sets a key in the file, which is created (for its owner only) where it does not exist.
+///
+/// `key` is dotted (`theme`, `currency.code`, `prices."gpt-x".input`); `value` is laid out as in a variable. What
+/// would be a problem afterwards is refused, and the file stays as it was.
+pub fn set(file: &Path, key: &str, value: &str) -> Result<(), ConfigError> {
+    let path = split(key)?;
+    let (entry, shape) = known(key, &path)?;
+    let node = shape.parse(value).map_err(|reason| ConfigError::Value { key: key.to_owned(), reason, allowed: (entry.allowed)() })?;
+    let before = read(file)?.unwrap_or_default();
+    let mut doc = edit(&before, file)?;
+    let after = if let Some(text) = uncomment(&before, &doc, &path, &node) {
+        text
+    } else {
+        put(&mut doc, key, &path, &node)?;
+        doc.to_string()
+    };
+    commit(file, &path, &before, &after)
+}
+
+/// Removes a key from the file, so that its default holds again; nothing happens when it is not there.
+pub fn unset(file: &Path, key: &str) -> Result<(), ConfigError> {
+    let path = split(key)?;
+    let before = read(file)?.unwrap_or_default();
+    let mut doc = edit(&before, file)?;
+    let (Some((last, parents)), true) = (path.split_last(), find(doc.as_table(), &path).is_some()) else {
+        return known(key, &path).map(|_| ());
+    };
+    let after = if let Some(text) = cut(&before, &path) {
+        text
+    } else {
+        if let Some(table) = find_mut(doc.as_table_mut(), parents) {
+            table.remove(last);
+        }
+        doc.to_string()
+    };
+    commit(file, &path, &before, &after)
+}
+
+/// The parts of a dotted key. A model's name may have dots of its own without being quoted.
+fn split(key: &str) -> Result<Vec<String>, ConfigError> {
+    let unknown = |hint: String| ConfigError::UnknownKey { key: key.to_owned(), hint };
+    if let Some(rest) = key.strip_prefix("prices.").filter(|rest| !rest.contains(['"', '\''])) {
+        let field = |(_, field): &(&str, &str)| Shape::Card.at(&[(*field).to_owned()]).is_some();
+        return Ok(match rest.rsplit_once('.').filter(field) {
+            Some((model, field)) => vec!["prices".to_owned(), model.to_owned(), field.to_owned()],
+            None => vec!["prices".to_owned(), rest.to_owned()],
+        });
+    }
+    let keys = Key::parse(key).map_err(|error| unknown(format!("is no key: {}", error.message().trim())))?;
+    Ok(keys.iter().map(|key| key.get().to_owned()).collect())
+}
+
+/// The entry and the shape of a key of the file.
+fn known(key: &str, path: &[String]) -> Result<(&'static Entry, Shape), ConfigError> {
+    let stranger = |hint: String| ConfigError::UnknownKey { key: key.to_owned(), hint };
+    let Some((name, below)) = path.split_first() else { return Err(stranger(unknown(key))) };
+    let entry = Entry::find(name).ok_or_else(|| stranger(unknown(name)))?;
+    if !entry.in_file {
+        return Err(stranger(outside(entry)));
+    }
+    let shape = entry.shape.at(below).ok_or_else(|| stranger(format!("unknown key; allowed below `{name}`: {}", (entry.allowed)())))?;
+    Ok((entry, shape))
+}
+
+fn edit(text: &str, file: &Path) -> Result<DocumentMut, ConfigError> {
+    text.parse().map_err(|_| match check(text, file).into_iter().next() {
+        Some(problem) => ConfigError::Broken(problem),
+        None => ConfigError::Io { path: file.to_owned(), source: io::ErrorKind::InvalidData.into() },
+    })
+}
+
+/// Puts a value at its key; a table replaces what was below it.
+fn put(doc: &mut DocumentMut, key: &str, path: &[String], node: &Node) -> Result<(), ConfigError> {
+    if let Raw::Map(parts) = &node.raw {
+        if let Some(table) = find_mut(doc.as_table_mut(), path) {
+            let names: Vec<_> = table.iter().map(|(name, _)| name.to_owned()).collect();
+            for name in names.iter().filter(|name| parts.iter().all(|(part, _)| part != *name)) {
+                table.remove(name);
+            }
+        }
+        return parts.iter().try_for_each(|(name, part)| put(doc, key, &[path, std::slice::from_ref(name)].concat(), part));
+    }
+    let Some((last, parents)) = path.split_last() else { return Ok(()) };
+    open(doc, parents);
+    let not_a_table = || ConfigError::NotATable { key: key.to_owned(), parent: dotted(parents.iter().map(String::as_str)) };
+    let table = find_mut(doc.as_table_mut(), parents).ok_or_else(not_a_table)?;
+    let mut value = node.to_value();
+    match table.get_mut(last) {
+        Some(Item::Value(old)) => {
+            *value.decor_mut() = old.decor().clone();
+            *old = value;
+        }
+        Some(other) => *other = Item::Value(value),
+        None => drop(table.insert(last, Item::Value(value))),
+    }
+    Ok(())
+}
+
+/// Makes the tables that a key stands in. A new one comes last of all, below any comment at the end of the file: above
+/// it, a commented key there would come to belong to the table.
+fn open(doc: &mut DocumentMut, parents: &[String]) {
+    let trailing = doc.trailing().as_str().unwrap_or_default().to_owned();
+    let mut table: &mut dyn TableLike = doc.as_table_mut();
+    let mut made = false;
+    for (at, name) in parents.iter().enumerate() {
+        if !table.contains_key(name) {
+            let mut new = Table::new();
+            new.set_position(Some(isize::MAX));
+            new.set_implicit(at + 1 < parents.len());
+            if !new.is_implicit() {
+                new.decor_mut().set_prefix(if trailing.is_empty() { "\n".to_owned() } else { format!("{trailing}\n") });
+                made = true;
+            }
+            table.insert(name, Item::Table(new));
+        }
+        match table.get_mut(name).and_then(Item::as_table_like_mut) {
+            Some(next) => table = next,
+            None => return,
+        }
+    }
+    if made {
+        doc.set_trailing("");
+    }
+}
+
+/// Writes the text unless the key is or comes to be a problem.
+fn commit(file: &Path, path: &[String], before: &str, after: &str) -> Result<(), ConfigError> {
+    let key = dotted(path.iter().map(String::as_str));
+    let old = check(before, file);
+    let about = |problem: &Problem| problem.key == key || problem.key.starts_with(&format!("{key}."));
+    let new = |problem: &Problem| !old.iter().any(|other| other.key == problem.key && other.message == problem.message);
+    match check(after, file).into_iter().find(|problem| about(problem) || new(problem)) {
+        Some(problem) => Err(ConfigError::Refused(problem)),
+        None => write(file, after),
+    }
+}

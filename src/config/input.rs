@@ -1,0 +1,124 @@
+//! How the text of a variable, of a flag or of `config set` is laid out: lists with commas, tables with `name=value`.
+
+use super::node::{Node, Raw};
+use crate::sources::ALL;
+
+/// The layout of a key's value in one line of text, and what may stand below it in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Any text.
+    Text,
+    /// A number or a truth value.
+    Bare,
+    /// `a,b,c`, or an array as TOML writes it.
+    List,
+    /// Paths, separated as in `PATH`.
+    Paths,
+    /// `EUR:0.92` or `EUR:0.92:€`.
+    Currency,
+    /// `quit=q;help=?,F1`.
+    Keys,
+    /// `agent=/path`; in the environment a variable per agent.
+    Roots,
+    /// `model=input:3,output:15;other=…`.
+    Prices,
+    /// `input:3,output:15`.
+    Card,
+}
+
+impl Shape {
+    /// The shape of what stands below a key; `None` where nothing may.
+    pub(super) fn at(self, path: &[String]) -> Option<Shape> {
+        let (first, rest) = match path.split_first() {
+            Some((first, rest)) => (first.as_str(), rest),
+            None => return Some(self),
+        };
+        let below = match (self, first) {
+            (Shape::Currency, "code" | "rate" | "symbol")
+            | (Shape::Card, "input" | "output" | "cache_read" | "cache_write_5m" | "cache_write_1h") => Shape::Text,
+            (Shape::Card, "context_window") => Shape::Bare,
+            (Shape::Keys, _) => Shape::List,
+            (Shape::Roots, _) => Shape::Paths,
+            (Shape::Prices, _) => Shape::Card,
+            _ => return None,
+        };
+        below.at(rest)
+    }
+
+    /// Whether it is a table in the file.
+    pub(super) fn is_table(self) -> bool {
+        matches!(self, Shape::Currency | Shape::Keys | Shape::Roots | Shape::Prices | Shape::Card)
+    }
+
+    /// Takes a text apart; the error says how it should look.
+    pub(super) fn parse(self, text: &str) -> Result<Node, String> {
+        Ok(match self {
+            Shape::Text => Node::text(text),
+            Shape::Bare => Raw::Bare(text.trim().to_owned()).into(),
+            Shape::List => list(text),
+            Shape::Paths => {
+                let paths: Vec<_> = std::env::split_paths(text).map(|path| path.to_string_lossy().into_owned()).collect();
+                Node::list(paths.iter().map(String::as_str).filter(|path| !path.is_empty()))
+            }
+            Shape::Currency => {
+                let mut parts = text.splitn(3, ':');
+                let named = ["code", "rate", "symbol"].into_iter().map_while(|name| Some((name.to_owned(), Node::text(parts.next()?))));
+                Node::map(named.collect())
+            }
+            Shape::Keys => pairs(text, ';', '=', Shape::List, "action=key,key")?,
+            Shape::Roots => match text.split_once('=') {
+                Some((agent, path)) => Node::map(vec![(agent.trim().to_owned(), Node::list([path]))]),
+                None => return Err("should look like `agent=/path`".to_owned()),
+            },
+            Shape::Prices => pairs(text, ';', '=', Shape::Card, "model=input:3,output:15")?,
+            Shape::Card => pairs(text, ',', ':', Shape::Text, "input:3,output:15")?,
+        })
+    }
+
+    /// The variables that set a key: one, or one per agent. Each with its name and value.
+    pub(super) fn variables(self, name: &str, env: super::context::Env<'_>) -> Vec<(String, Result<Node, String>)> {
+        if self != Shape::Roots {
+            return env(name).map(|text| (name.to_owned(), self.parse(&text))).into_iter().collect();
+        }
+        let of_agent = |agent: &str| {
+            let name = variable(name, agent);
+            let node = Shape::Paths.parse(&env(&name)?).map(|paths| Node::map(vec![(agent.to_owned(), paths)]));
+            Some((name, node))
+        };
+        ALL.iter().filter_map(|source| of_agent(source.agent())).collect()
+    }
+
+    /// The names of those variables, for the documentation.
+    pub(super) fn variable_names(self, name: &str) -> String {
+        if self != Shape::Roots {
+            return name.to_owned();
+        }
+        ALL.iter().map(|source| variable(name, source.agent())).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// `AIFINOPS_ROOTS` and `claude-code` make `AIFINOPS_ROOTS_CLAUDE_CODE`.
+fn variable(name: &str, agent: &str) -> String {
+    format!("{name}_{}", agent.to_ascii_uppercase().replace('-', "_"))
+}
+
+fn list(text: &str) -> Node {
+    let text = text.trim();
+    if let Some(node) = Some(text).filter(|text| text.starts_with('[')).and_then(Node::array) {
+        return node;
+    }
+    // The comma itself is a key on the keyboard.
+    if text == "," {
+        return Node::list([","]);
+    }
+    Node::list(text.split(',').map(str::trim).filter(|item| !item.is_empty()))
+}
+
+fn pairs(text: &str, between: char, inside: char, shape: Shape, example: &str) -> Result<Node, String> {
+    let pair = |part: &str| {
+        let (name, value) = part.split_once(inside).ok_or_else(|| format!("should look like `{example}`"))?;
+        Ok((name.trim().to_owned(), shape.parse(value.trim())?))
+    };
+    let parts = text.split(between).filter(|part| !part.trim().is_empty());
+    Ok(Node::map(parts.map(pair).collect::<Result<_, String>>()?))
+}

@@ -1,0 +1,186 @@
+//! Layering: default, file, environment, flags.
+
+use std::io;
+use std::path::Path;
+
+use super::context::{Context, Env};
+use super::input::Shape;
+use super::node::{Node, Raw, dotted, parse_file};
+use super::read::{Fault, Faults, did_you_mean, nearest};
+use super::registry::{Entry, Flags, REGISTRY, Settings};
+use super::{Loaded, Origin, Problem};
+
+/// Reads all settings. Never fails: what cannot be used is told, and the next lower place holds.
+///
+/// `env` looks up environment variables; empty ones count as unset. Besides the program's own ones it is asked for
+/// `HOME`, `TZ`, `XDG_DATA_HOME` and `XDG_CONFIG_HOME`.
+pub fn load(flags: &Flags, env: Env<'_>) -> Loaded {
+    let env = |name: &str| env(name).filter(|value| !value.is_empty());
+    let mut layers = Layers::new(&env);
+    // The home decides where the file lies, so these two come first.
+    let (first, rest): (Vec<_>, Vec<_>) = REGISTRY.iter().partition(|entry| !entry.in_file);
+    for entry in first {
+        layers.lay_default(entry);
+        layers.lay_own(entry, flags, &env);
+        if entry.name == "home" && layers.settings.home.origin != Origin::Default {
+            let home = layers.settings.home.value.clone();
+            layers.cx.move_to(&home);
+        }
+    }
+    let file = layers.settings.config_file.clone();
+    let named = matches!(file.origin, Origin::Flag(_));
+    let nodes = layers.read(&file.value, named);
+    for entry in rest {
+        layers.lay_default(entry);
+        layers.lay_file(entry, &nodes, &file.value);
+        layers.lay_own(entry, flags, &env);
+    }
+    layers.strangers(&nodes, &file.value);
+    Loaded { settings: layers.settings, problems: layers.problems }
+}
+
+/// The problems that a text would be as the configuration file.
+pub(super) fn check(text: &str, file: &Path) -> Vec<Problem> {
+    let mut layers = Layers::new(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    layers.problems.clear();
+    let nodes = layers.parse(text, file);
+    for entry in Entry::of_file() {
+        layers.lay_file(entry, &nodes, file);
+    }
+    layers.strangers(&nodes, file);
+    layers.problems
+}
+
+struct Layers {
+    cx: Context,
+    settings: Settings,
+    problems: Vec<Problem>,
+}
+
+impl Layers {
+    fn new(env: Env<'_>) -> Layers {
+        let (cx, home) = Context::new(env);
+        let mut layers = Layers { cx, settings: Settings::blank(), problems: Vec::new() };
+        if !home && env("AIFINOPS_HOME").is_none() {
+            let message = "there is no home directory; set HOME, AIFINOPS_HOME or --home".to_owned();
+            layers.problems.push(Problem { file: None, line: None, key: "home".to_owned(), message, place: "HOME".to_owned() });
+        }
+        layers
+    }
+
+    fn lay_default(&mut self, entry: &Entry) {
+        let node = entry.shape.parse(entry.default).unwrap_or_else(|_| Node::map(Vec::new()));
+        self.lay(entry, &node, &Origin::Default, None);
+    }
+
+    fn lay_file(&mut self, entry: &Entry, nodes: &[(String, Node)], file: &Path) {
+        if let Some((_, node)) = nodes.iter().find(|(name, _)| name == entry.name) {
+            self.cx.in_file = true;
+            self.lay(entry, node, &Origin::File, Some(file));
+            self.cx.in_file = false;
+        }
+    }
+
+    /// The variables, then the flags.
+    fn lay_own(&mut self, entry: &Entry, flags: &Flags, env: Env<'_>) {
+        for (name, node) in entry.shape.variables(entry.env, env) {
+            self.lay_parsed(entry, node, &Origin::Env(name));
+        }
+        let given = (entry.given)(flags);
+        let origin = Origin::Flag(entry.flag.to_owned());
+        if !entry.shape.is_table() || entry.shape == Shape::Currency {
+            for text in given {
+                self.lay_parsed(entry, entry.shape.parse(text), &origin);
+            }
+            return;
+        }
+        // Repeated flags are one table.
+        let mut parts = Vec::new();
+        for text in given {
+            match entry.shape.parse(text) {
+                Ok(Node { raw: Raw::Map(more), .. }) => parts.extend(more),
+                other => self.lay_parsed(entry, other, &origin),
+            }
+        }
+        if !parts.is_empty() {
+            self.lay(entry, &Node::map(parts), &origin, None);
+        }
+    }
+
+    fn lay_parsed(&mut self, entry: &Entry, node: Result<Node, String>, origin: &Origin) {
+        match node {
+            Ok(node) => self.lay(entry, &node, origin, None),
+            Err(reason) => self.fault(entry, &Fault { below: String::new(), line: None, reason }, origin, None),
+        }
+    }
+
+    fn lay(&mut self, entry: &Entry, node: &Node, origin: &Origin, file: Option<&Path>) {
+        let mut faults = Faults::default();
+        (entry.lay)(&mut self.settings, node, &self.cx, origin, &mut faults);
+        for fault in faults.0 {
+            self.fault(entry, &fault, origin, file);
+        }
+    }
+
+    fn fault(&mut self, entry: &Entry, fault: &Fault, origin: &Origin, file: Option<&Path>) {
+        let key = if fault.below.is_empty() { entry.name.to_owned() } else { format!("{}.{}", entry.name, fault.below) };
+        let message = format!("{}; allowed: {}", fault.reason, (entry.allowed)());
+        match file {
+            Some(file) => self.in_file(file, fault.line, key, message),
+            None => self.problems.push(Problem { file: None, line: None, key, message, place: origin.to_string() }),
+        }
+    }
+
+    fn in_file(&mut self, file: &Path, line: Option<usize>, key: String, message: String) {
+        let path = crate::model::text::clean(&self.cx.shorten(file));
+        let place = line.map_or_else(|| path.clone(), |line| format!("{path}:{line}"));
+        self.problems.push(Problem { file: Some(file.to_owned()), line, key, message, place });
+    }
+
+    /// The file's values; a file that is not there has none.
+    fn read(&mut self, file: &Path, named: bool) -> Vec<(String, Node)> {
+        match std::fs::read_to_string(file) {
+            Ok(text) => self.parse(&text, file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !named => Vec::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let message = "does not exist; `aifinops config` prints a commented one to start from".to_owned();
+                self.in_file(file, None, String::new(), message);
+                Vec::new()
+            }
+            Err(error) => {
+                self.in_file(file, None, String::new(), format!("cannot be read: {error}; the defaults hold"));
+                Vec::new()
+            }
+        }
+    }
+
+    fn parse(&mut self, text: &str, file: &Path) -> Vec<(String, Node)> {
+        parse_file(text).unwrap_or_else(|error| {
+            self.in_file(file, error.line, String::new(), error.reason);
+            Vec::new()
+        })
+    }
+
+    /// Tells the keys of the file that mean nothing there.
+    fn strangers(&mut self, nodes: &[(String, Node)], file: &Path) {
+        for (name, node) in nodes {
+            let message = match Entry::find(name) {
+                Some(entry) if entry.in_file => continue,
+                Some(entry) => outside(entry),
+                None => unknown(name),
+            };
+            self.in_file(file, node.line, dotted([name.as_str()]), message);
+        }
+    }
+}
+
+/// Why a key that decides where the file lies cannot stand in it.
+pub(super) fn outside(entry: &Entry) -> String {
+    format!("is not kept in the file, which it helps to find; use {} or {}", entry.env, entry.flag)
+}
+
+/// What to do about a key that there is not.
+pub(super) fn unknown(name: &str) -> String {
+    let known = || Entry::of_file().map(|entry| entry.name);
+    format!("unknown key{}; allowed: {}", did_you_mean(nearest(name, known())), known().collect::<Vec<_>>().join(", "))
+}

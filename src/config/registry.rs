@@ -1,0 +1,236 @@
+//! The registry: one entry per key, from which everything else about it follows.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use chrono_tz::Tz;
+
+use super::choice::{COLUMNS, Group, Range};
+use super::context::Context;
+use super::currency::Currency;
+use super::input::Shape;
+use super::node::{Node, dotted};
+use super::read::{self, Faults};
+use super::value::Value;
+use super::{Origin, Setting, map};
+use crate::pricing::Override;
+use crate::sources::ALL;
+
+/// A row for `doctor`: key, value, origin.
+pub(super) type Row = (String, String, Origin);
+
+/// What is known about a key.
+pub(super) struct Entry {
+    /// The key in the file.
+    pub name: &'static str,
+    /// Its environment variable, or what its variables' names start with.
+    pub env: &'static str,
+    /// Its flag.
+    pub flag: &'static str,
+    /// Whether it may stand in the file.
+    pub in_file: bool,
+    /// How its value is laid out.
+    pub shape: Shape,
+    /// Its default as a variable would say it.
+    pub default: &'static str,
+    /// What it means, line by line.
+    pub doc: &'static [&'static str],
+    /// The allowed values in words.
+    pub allowed: fn() -> String,
+    /// Reads a value and lays it over the settings.
+    pub lay: fn(&mut Settings, &Node, &Context, &Origin, &mut Faults),
+    /// The key, or its parts, as rows.
+    pub rows: fn(&Settings) -> Vec<Row>,
+    /// What the flags say.
+    pub given: fn(&Flags) -> &[String],
+    /// Takes a flag's text.
+    pub give: fn(&mut Flags, String),
+}
+
+impl Entry {
+    /// The entry of a key.
+    pub(super) fn find(name: &str) -> Option<&'static Entry> {
+        REGISTRY.iter().find(|entry| entry.name == name)
+    }
+
+    /// The keys that may stand in the file.
+    pub(super) fn of_file() -> impl Iterator<Item = &'static Entry> {
+        REGISTRY.iter().filter(|entry| entry.in_file)
+    }
+}
+
+/// A flag that is given once, the last one winning, or as often as one likes.
+trait Given {
+    fn give(&mut self, text: String);
+}
+
+impl Given for Option<String> {
+    fn give(&mut self, text: String) {
+        *self = Some(text);
+    }
+}
+
+impl Given for Vec<String> {
+    fn give(&mut self, text: String) {
+        self.push(text);
+    }
+}
+
+/// The rows of one setting.
+fn rows<T: Value>(name: &str, setting: &Setting<T>, parts: &BTreeMap<String, Origin>) -> Vec<Row> {
+    match setting.value.parts().filter(|parts| !parts.is_empty()) {
+        None => vec![(name.to_owned(), setting.value.show(), setting.origin.clone())],
+        Some(values) => {
+            let row = |(part, value): (String, String)| {
+                let key = dotted([name, &part]);
+                let origin = parts.get(&key).cloned().unwrap_or_default();
+                (key, value, origin)
+            };
+            values.into_iter().map(row).collect()
+        }
+    }
+}
+
+/// Lays a value over a setting.
+fn lay<T: Value>(name: &str, setting: &mut Setting<T>, parts: &mut BTreeMap<String, Origin>, value: T, origin: &Origin) {
+    let set = setting.value.layer(value);
+    if set.as_ref().is_none_or(|parts| !parts.is_empty()) {
+        setting.origin = origin.clone();
+    }
+    parts.extend(set.unwrap_or_default().iter().map(|part| (dotted([name, part]), origin.clone())));
+}
+
+macro_rules! registry {
+    ($(
+        $(#[doc = $doc:literal])+
+        $field:ident: $type:ty = $default:literal, $shape:ident, $env:literal, $flag:literal $given:ty, file: $in_file:literal,
+        $read:expr, $allowed:expr;
+    )+) => {
+        /// A usable value for every key. Made by [`super::load`].
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct Settings {
+            $( $(#[doc = $doc])+ pub $field: Setting<$type>, )+
+            /// Who set which part of a setting of several parts.
+            parts: BTreeMap<String, Origin>,
+        }
+
+        /// What the command line says, still as text.
+        #[derive(Debug, Clone, PartialEq, Eq, Default)]
+        pub struct Flags {
+            $( #[doc = concat!("`", $flag, "`")] pub $field: $given, )+
+        }
+
+        impl Settings {
+            /// Empty values, for the layers to be laid over.
+            pub(super) fn blank() -> Settings {
+                Settings { $( $field: Setting { value: <$type>::default(), origin: Origin::Default }, )+ parts: BTreeMap::new() }
+            }
+        }
+
+        /// All keys, in the order of the default file; tables come last, as TOML wants it.
+        pub(super) const REGISTRY: &[Entry] = &[ $( Entry {
+            name: stringify!($field),
+            env: $env,
+            flag: $flag,
+            in_file: $in_file,
+            shape: Shape::$shape,
+            default: $default,
+            doc: &[$($doc),+],
+            allowed: $allowed,
+            lay: |settings, node, cx, origin, faults| {
+                if let Some(value) = $read(node, cx, faults) {
+                    lay(stringify!($field), &mut settings.$field, &mut settings.parts, value, origin);
+                }
+            },
+            rows: |settings| rows(stringify!($field), &settings.$field, &settings.parts),
+            given: |flags| flags.$field.as_slice(),
+            give: |flags, text| flags.$field.give(text),
+        }, )+ ];
+    };
+}
+
+registry! {
+    /// The home directory in which agents' logs are looked for. Replacing it moves the store and this file with it,
+    /// so that trials never touch the real ones.
+    home: PathBuf = "", Text, "AIFINOPS_HOME", "--home" Option<String>, file: false,
+    read::home, || "a directory".to_owned();
+
+    /// Where this file lies. Usually `$XDG_CONFIG_HOME/aifinops/config.toml`.
+    config_file: PathBuf = "", Text, "AIFINOPS_CONFIG", "--config" Option<String>, file: false,
+    read::config_file, || "a file".to_owned();
+
+    /// Where the store lies. Empty means `$XDG_DATA_HOME/aifinops`, which is usually `~/.local/share/aifinops`.
+    data_dir: PathBuf = "", Text, "AIFINOPS_DATA_DIR", "--data-dir" Option<String>, file: true,
+    read::data_dir, || "a directory; `~/` is the home".to_owned();
+
+    /// The zone whose midnight starts a day. `local` is the machine's, or what the variable TZ names.
+    timezone: Tz = "local", Text, "AIFINOPS_TIMEZONE", "--timezone" Option<String>, file: true,
+    read::zone, || "local, or an IANA name such as Europe/Zurich or UTC".to_owned();
+
+    /// The colours: the name of a built-in theme, or of a file in `themes/` beside this one.
+    theme: String = "dark", Text, "AIFINOPS_THEME", "--theme" Option<String>, file: true,
+    read::name, || "a name of letters, digits, `-` and `_`".to_owned();
+
+    /// The days that screens and reports start with.
+    range: Range = "today", Text, "AIFINOPS_RANGE", "--range" Option<String>, file: true,
+    read::choice, Range::allowed;
+
+    /// The column that sessions are sorted by; a `-` before it reverses the order.
+    sort: String = "today", Text, "AIFINOPS_SORT", "--sort" Option<String>, file: true,
+    read::sort, || COLUMNS.join(", ");
+
+    /// What sessions are grouped by.
+    group: Group = "none", Text, "AIFINOPS_GROUP", "--group" Option<String>, file: true,
+    read::choice, Group::allowed;
+
+    /// The columns of the session table, from left to right; where there is no room, the least important ones leave.
+    columns: Vec<String> = "state,agent,project,branch,model,loop,ctx,cache,tokens,rate,today,session", List,
+    "AIFINOPS_COLUMNS", "--columns" Option<String>, file: true,
+    read::columns, || COLUMNS.join(", ");
+
+    /// Whether the screen listens to the mouse. Without it, the terminal's own selection of text works as usual.
+    mouse: bool = "true", Bare, "AIFINOPS_MOUSE", "--mouse" Option<String>, file: true,
+    read::scalar, || "true, false".to_owned();
+
+    /// The command that opens a log from the screen, the file's path after it. Empty means `$PAGER`, else `less`.
+    open_with: String = "", Text, "AIFINOPS_OPEN_WITH", "--open-with" Option<String>, file: true,
+    read::command, || "a command".to_owned();
+
+    /// How many threads read logs. 0 is one per core.
+    threads: usize = "0", Bare, "AIFINOPS_THREADS", "--threads" Option<String>, file: true,
+    read::threads, || "0 to 1024".to_owned();
+
+    /// The currency that amounts are shown in, at a fixed rate of your own; the store keeps dollars.
+    /// On one line: `EUR:0.92` or `EUR:0.92:€`.
+    currency: Currency = "USD:1:$", Currency, "AIFINOPS_CURRENCY", "--currency" Option<String>, file: true,
+    map::currency, || "code = three letters; rate = units per dollar, at most six decimals; symbol = what stands before amounts".to_owned();
+
+    /// Keys of the screen's actions, one or several each; `?` on the screen lists the actions.
+    /// Example: `quit = ["q", "ctrl-c"]`
+    /// On one line: `quit=q;help=?,F1`.
+    keys: BTreeMap<String, Vec<String>> = "", Keys, "AIFINOPS_KEYS", "--key" Vec<String>, file: true,
+    map::keys, || "action = \"key\" or [\"key\", …]".to_owned();
+
+    /// Directories with logs, in place of those where an agent usually keeps them.
+    /// Example: `claude-code = ["~/.claude/projects", "/srv/logs/claude"]`
+    /// As a flag, once per directory: `--root claude-code=/srv/logs/claude`. A variable holds a list as PATH does.
+    roots: BTreeMap<String, Vec<PathBuf>> = "", Roots, "AIFINOPS_ROOTS", "--root" Vec<String>, file: true,
+    map::roots, || format!("{} = [directories]; `~/` is the home", ALL.iter().map(|s| s.agent()).collect::<Vec<_>>().join(", "));
+
+    /// Prices of your own, in dollars per million tokens: for a model that no list knows, or in place of list prices.
+    /// Example: `"my-model" = { input = "3", output = "15", cache_read = "0.30", context_window = 200000 }`
+    /// On one line: `my-model=input:3,output:15`.
+    prices: Vec<Override> = "", Prices, "AIFINOPS_PRICES", "--price" Vec<String>, file: true,
+    map::prices, || "input, output, cache_read, cache_write_5m, cache_write_1h = dollars per million tokens; context_window = tokens".to_owned();
+}
+
+impl Flags {
+    /// Sets a flag by the name of its key; `false` when there is no such key.
+    ///
+    /// A flag that may be given several times takes the text in addition.
+    pub fn set(&mut self, key: &str, value: &str) -> bool {
+        let Some(entry) = Entry::find(key) else { return false };
+        (entry.give)(self, value.to_owned());
+        true
+    }
+}

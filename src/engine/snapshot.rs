@@ -1,0 +1,120 @@
+//! The picture of the present that screens draw from: complete, and never changed once it is published.
+
+use std::sync::Arc;
+
+use crate::model::time::{HOUR, MINUTE};
+use crate::model::{Cost, Millis, Money, Window};
+use crate::query::{SessionDetail, SessionView};
+use crate::store::Sums;
+use crate::tail::RootReport;
+
+use super::ingest::Progress;
+
+/// The buckets of the header's sparkline.
+pub const BUCKETS: usize = 30;
+/// The time that one of them covers: together the last hour.
+pub const BUCKET: Millis = HOUR / BUCKETS as Millis;
+
+/// Which sessions and sums are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Span {
+    /// The viewer's day.
+    #[default]
+    Today,
+    /// The last so many days, today included.
+    Days(u64),
+    /// Everything.
+    All,
+}
+
+impl Span {
+    /// The span as a window at this moment.
+    #[must_use]
+    pub fn window(self, now: Millis, zone: chrono_tz::Tz) -> Window {
+        match self {
+            Span::Today => Window::today(now, zone),
+            Span::Days(days) => Window::last_days(now, zone, days),
+            Span::All => Window::ALL,
+        }
+    }
+}
+
+/// What the spend of the last hour looks like.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Burn {
+    /// The spend of the last hour: the burn rate per hour.
+    pub last_hour: Cost,
+    /// Nano-dollars per [`BUCKET`], oldest first.
+    pub buckets: Vec<u64>,
+}
+
+impl Burn {
+    /// Sorts recent calls into buckets.
+    #[must_use]
+    pub fn of(spend: &[(Millis, i64, Option<Money>)], now: Millis) -> Burn {
+        let mut burn = Burn { last_hour: Cost::default(), buckets: vec![0; BUCKETS] };
+        let since = now - HOUR;
+        for (at, _, money) in spend.iter().filter(|(at, _, _)| *at >= since) {
+            burn.last_hour += money.map_or(Cost::unknown(), Cost::priced);
+            let bucket = usize::try_from((at - since) / BUCKET).unwrap_or(0).min(BUCKETS - 1);
+            if let (Some(slot), Some(money)) = (burn.buckets.get_mut(bucket), money) {
+                *slot += money.nanos().unsigned_abs();
+            }
+        }
+        burn
+    }
+}
+
+/// The picture.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// When it was made.
+    pub at: Millis,
+    /// What it covers.
+    pub span: Span,
+    /// The sessions with activity in the span, in no particular order.
+    pub sessions: Vec<Arc<SessionView>>,
+    /// The sums of the span.
+    pub total: Sums,
+    /// The sums since local midnight.
+    pub today: Sums,
+    /// The last hour.
+    pub burn: Burn,
+    /// Today's spend at midnight, if the last hour's pace goes on.
+    pub projection: Option<Money>,
+    /// Sessions in which something happens or somebody waits.
+    pub live: usize,
+    /// How far reading is, while there is something to catch up with.
+    pub progress: Option<Progress>,
+    /// What the user should know, most important first.
+    pub notices: Vec<String>,
+    /// The session that was asked for in full.
+    pub detail: Option<Arc<SessionDetail>>,
+    /// Where logs were looked for; known after the first walk.
+    pub roots: Vec<RootReport>,
+}
+
+impl Snapshot {
+    /// Whether both would be drawn the same but for the clock.
+    #[must_use]
+    pub fn shows_same(&self, other: &Snapshot) -> bool {
+        self.span == other.span
+            && self.today == other.today
+            && self.total == other.total
+            && self.live == other.live
+            && self.progress == other.progress
+            && self.notices == other.notices
+            && self.burn == other.burn
+            && self.detail == other.detail
+            && self.roots.len() == other.roots.len()
+            && self.sessions == other.sessions
+    }
+}
+
+/// Today's spend at midnight if the last hour's pace goes on; `None` while nothing is being spent.
+#[must_use]
+pub fn project(today: Cost, burn: &Burn, now: Millis, midnight: Millis) -> Option<Money> {
+    let left = (midnight - now).max(0) / MINUTE;
+    let pace = burn.last_hour.money().filter(|m| *m > Money::ZERO)?;
+    Some(today.known + pace.scale(left, 60))
+}

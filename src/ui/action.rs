@@ -1,0 +1,76 @@
+//! What a person can do, as data: keys, help and documentation are all made from this one table.
+
+/// Something that a key can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the table below says what each does, in the words that users read")]
+pub enum Action {
+    Quit,
+    Help,
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    Top,
+    Bottom,
+    Open,
+    Back,
+    Fold,
+    FoldAll,
+    Filter,
+    ClearFilter,
+    SortNext,
+    SortPrevious,
+    Reverse,
+    Range,
+    Group,
+    Theme,
+    Pause,
+    CopyId,
+    OpenLog,
+    Suspend,
+}
+
+/// One row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    /// What it does.
+    pub action: Action,
+    /// Its name in the configuration.
+    pub name: &'static str,
+    /// The keys unless the configuration names others.
+    pub keys: &'static [&'static str],
+    /// What the help says.
+    pub help: &'static str,
+}
+
+const fn binding(action: Action, name: &'static str, keys: &'static [&'static str], help: &'static str) -> Binding {
+    Binding { action, name, keys, help }
+}
+
+/// Everything, in the order of the help.
+pub const TABLE: &[Binding] = &[
+    binding(Action::Up, "up", &["up", "k"], "previous row"),
+    binding(Action::Down, "down", &["down", "j"], "next row"),
+    binding(Action::PageUp, "page-up", &["pageup", "ctrl-u"], "a page up"),
+    binding(Action::PageDown, "page-down", &["pagedown", "ctrl-d"], "a page down"),
+    binding(Action::Top, "top", &["home", "g"], "first row"),
+    binding(Action::Bottom, "bottom", &["end", "shift-g"], "last row"),
+    binding(Action::Open, "open", &["enter", "right", "l"], "the session in full"),
+    binding(Action::Back, "back", &["esc", "left", "h"], "back; clears the filter"),
+    binding(Action::Fold, "fold", &["space"], "fold or unfold subagents and forks"),
+    binding(Action::FoldAll, "fold-all", &["z"], "fold or unfold all"),
+    binding(Action::Filter, "filter", &["/"], "filter: text, agent: project: model: branch: live"),
+    binding(Action::ClearFilter, "clear-filter", &["x"], "clear the filter"),
+    binding(Action::SortNext, "sort", &["s", ">"], "sort by the next column"),
+    binding(Action::SortPrevious, "sort-back", &["shift-s", "<"], "sort by the previous column"),
+    binding(Action::Reverse, "reverse", &["r"], "reverse the order"),
+    binding(Action::Range, "range", &["t", "tab"], "today, 7 days, 30 days, all"),
+    binding(Action::Group, "group", &["b"], "group by project, agent, model"),
+    binding(Action::Theme, "theme", &["shift-t"], "next theme"),
+    binding(Action::Pause, "pause", &["p"], "freeze the picture, keep collecting"),
+    binding(Action::CopyId, "copy-id", &["y"], "copy the session's id"),
+    binding(Action::OpenLog, "open-log", &["o"], "open the session's log file"),
+    binding(Action::Suspend, "suspend", &["ctrl-z"], "suspend; fg comes back"),
+    binding(Action::Help, "help", &["?", "F1"], "this help"),
+    binding(Action::Quit, "quit", &["q", "ctrl-c"], "quit"),
+];

@@ -1,0 +1,447 @@
+//! The state of the screen and how it changes: `update` has no I/O and asks no clock.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::{Position, Rect};
+use tui_input::Input;
+use tui_input::backend::crossterm::EventHandler as _;
+
+use crate::config::{Currency, Group};
+use crate::engine::{Command, Snapshot, Span};
+use crate::query::Filter;
+
+use super::action::Action;
+use super::columns::{self, Column};
+use super::keymap::Keymap;
+use super::rows::{self, Order, Row};
+use super::theme::Theme;
+
+/// What the screen shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum View {
+    /// The table of sessions.
+    #[default]
+    Sessions,
+    /// One session in full.
+    Session,
+}
+
+/// What has to be done for an update, by somebody who may do I/O.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// End the program.
+    Quit,
+    /// Ask the engine.
+    Send(Command),
+    /// Put a text on the clipboard.
+    Copy(String),
+    /// Show a log file.
+    OpenLog(PathBuf),
+    /// Load a theme.
+    Theme(String),
+    /// Hand the terminal back to the shell.
+    Suspend,
+}
+
+/// Where things were drawn, for the mouse.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hits {
+    /// The rows of the table or the task list.
+    pub body: Rect,
+    /// The first row drawn there.
+    pub first: usize,
+    /// The heads of the columns.
+    pub heads: Vec<(Rect, Column)>,
+}
+
+/// The state of the screen.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// What is shown.
+    pub view: View,
+    /// The help is open.
+    pub help: bool,
+    /// How far the help is scrolled.
+    pub help_scroll: u16,
+    /// The columns wanted.
+    pub columns: Vec<Column>,
+    /// Order, filter and folding.
+    pub order: Order,
+    /// The filter line.
+    pub input: Input,
+    /// Whether it is being typed.
+    pub typing: bool,
+    /// What the sessions and sums cover.
+    pub span: Span,
+    /// The picture that was frozen.
+    pub paused: Option<Arc<Snapshot>>,
+    /// The rows of the table as last made.
+    pub rows: Vec<Row>,
+    /// The selected session: kept by id while rows move.
+    pub selected: Option<i64>,
+    /// The selected row's place, for when its session is gone.
+    pub cursor: usize,
+    /// The first row in view.
+    pub scroll: usize,
+    /// The selected task in the full view.
+    pub task: usize,
+    /// The theme.
+    pub theme: Theme,
+    /// All themes' names.
+    pub themes: Vec<String>,
+    /// The keys.
+    pub keys: Keymap,
+    /// How money is shown.
+    pub currency: Currency,
+    /// The viewer's zone.
+    pub zone: chrono_tz::Tz,
+    /// A line for the user, until the next key.
+    pub message: Option<String>,
+    /// Where things were drawn.
+    pub hits: Hits,
+}
+
+/// What an app is made of.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The columns wanted.
+    pub columns: Vec<Column>,
+    /// The column to sort by, and whether the other way round.
+    pub sort: (Column, bool),
+    /// By what to group.
+    pub group: Group,
+    /// A filter to start with.
+    pub filter: String,
+    /// What is shown first.
+    pub span: Span,
+    /// The theme.
+    pub theme: Theme,
+    /// All themes' names.
+    pub themes: Vec<String>,
+    /// The keys.
+    pub keys: Keymap,
+    /// How money is shown.
+    pub currency: Currency,
+    /// The viewer's zone.
+    pub zone: chrono_tz::Tz,
+}
+
+impl App {
+    /// The screen at its start.
+    #[must_use]
+    pub fn new(options: Options) -> App {
+        App {
+            view: View::Sessions,
+            help: false,
+            help_scroll: 0,
+            columns: options.columns,
+            order: Order {
+                filter: Filter::parse(&options.filter),
+                sort: options.sort.0,
+                reversed: options.sort.1,
+                group: options.group,
+                folded: HashSet::new(),
+                fold_all: false,
+            },
+            input: Input::new(options.filter),
+            typing: false,
+            span: options.span,
+            paused: None,
+            rows: Vec::new(),
+            selected: None,
+            cursor: 0,
+            scroll: 0,
+            task: 0,
+            theme: options.theme,
+            themes: options.themes,
+            keys: options.keys,
+            currency: options.currency,
+            zone: options.zone,
+            message: None,
+            hits: Hits::default(),
+        }
+    }
+
+    /// Takes a new picture. The selection stays on its session.
+    pub fn take(&mut self, snapshot: &Snapshot) -> Vec<Effect> {
+        self.rows = rows::rows(&snapshot.sessions, &self.order);
+        self.settle()
+    }
+
+    /// Takes what the terminal says.
+    pub fn update(&mut self, event: &Event, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
+        match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => self.key(*key, event, snapshot),
+            Event::Paste(text) if self.typing => {
+                for c in text.chars().filter(|c| !c.is_control()) {
+                    self.input.handle(tui_input::InputRequest::InsertChar(c));
+                }
+                self.refilter(snapshot)
+            }
+            Event::Mouse(mouse) => self.mouse(*mouse, snapshot),
+            _ => Vec::new(),
+        }
+    }
+
+    fn key(&mut self, key: KeyEvent, event: &Event, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
+        self.message = None;
+        if self.typing {
+            return self.type_filter(key, event, snapshot);
+        }
+        match self.keys.action(key) {
+            Some(action) if self.help => self.help_key(action),
+            Some(action) => self.act(action, snapshot),
+            None if self.help => {
+                self.help = false;
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    fn help_key(&mut self, action: Action) -> Vec<Effect> {
+        match action {
+            Action::Down | Action::PageDown => self.help_scroll = self.help_scroll.saturating_add(1),
+            Action::Up | Action::PageUp => self.help_scroll = self.help_scroll.saturating_sub(1),
+            Action::Quit => {
+                self.help = false;
+                return if self.keys.first(Action::Quit) == "q" { Vec::new() } else { vec![Effect::Quit] };
+            }
+            _ => self.help = false,
+        }
+        Vec::new()
+    }
+
+    fn type_filter(&mut self, key: KeyEvent, event: &Event, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
+        match key.code {
+            KeyCode::Enter => {
+                self.typing = false;
+                Vec::new()
+            }
+            KeyCode::Esc => {
+                self.typing = false;
+                self.input.reset();
+                self.refilter(snapshot)
+            }
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => vec![Effect::Quit],
+            _ => {
+                self.input.handle_event(event);
+                self.refilter(snapshot)
+            }
+        }
+    }
+
+    fn refilter(&mut self, snapshot: &Snapshot) -> Vec<Effect> {
+        self.order.filter = Filter::parse(self.input.value());
+        self.take(snapshot)
+    }
+
+    /// Does what a key or a click means.
+    pub fn act(&mut self, action: Action, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
+        let page = usize::from(self.hits.body.height.saturating_sub(1)).max(1);
+        match action {
+            Action::Quit => vec![Effect::Quit],
+            Action::Help => {
+                self.help = true;
+                self.help_scroll = 0;
+                Vec::new()
+            }
+            Action::Up => self.move_by(-1),
+            Action::Down => self.move_by(1),
+            Action::PageUp => self.move_by(-(page.cast_signed())),
+            Action::PageDown => self.move_by(page.cast_signed()),
+            Action::Top => self.move_by(isize::MIN / 2),
+            Action::Bottom => self.move_by(isize::MAX / 2),
+            Action::Open => {
+                if self.selected.is_some() && self.view == View::Sessions {
+                    self.view = View::Session;
+                    self.task = usize::MAX;
+                }
+                Vec::new()
+            }
+            Action::Back => self.back(snapshot),
+            Action::Fold => self.fold(snapshot),
+            Action::FoldAll => {
+                self.order.fold_all = !self.order.fold_all;
+                self.order.folded.clear();
+                self.take(snapshot)
+            }
+            Action::Filter => {
+                self.view = View::Sessions;
+                self.typing = true;
+                Vec::new()
+            }
+            Action::ClearFilter => {
+                self.input.reset();
+                self.refilter(snapshot)
+            }
+            Action::SortNext => self.sort_by(1, snapshot),
+            Action::SortPrevious => self.sort_by(-1, snapshot),
+            Action::Reverse => {
+                self.order.reversed = !self.order.reversed;
+                self.take(snapshot)
+            }
+            Action::Range => {
+                self.span = match self.span {
+                    Span::Today => Span::Days(7),
+                    Span::Days(7) => Span::Days(30),
+                    Span::Days(_) => Span::All,
+                    Span::All => Span::Today,
+                };
+                self.paused = None;
+                vec![Effect::Send(Command::Show(self.span))]
+            }
+            Action::Group => {
+                self.order.group = self.order.group.next();
+                self.take(snapshot)
+            }
+            Action::Theme => {
+                let at = self.themes.iter().position(|t| *t == self.theme.name).map_or(0, |i| i + 1);
+                self.themes.get(at).or(self.themes.first()).cloned().map(Effect::Theme).into_iter().collect()
+            }
+            Action::Pause => {
+                let frozen = self.paused.take();
+                if frozen.is_none() {
+                    self.paused = Some(snapshot.clone());
+                }
+                Vec::new()
+            }
+            Action::CopyId => match self.selected_uid(snapshot) {
+                Some(uid) => {
+                    self.message = Some(format!("copied {}", crate::model::text::clean(&uid)));
+                    vec![Effect::Copy(uid)]
+                }
+                None => Vec::new(),
+            },
+            Action::OpenLog => match snapshot.detail.as_ref().filter(|d| Some(d.session.id) == self.selected).and_then(|d| d.files.first())
+            {
+                Some(path) => vec![Effect::OpenLog(path.clone())],
+                None => {
+                    self.message = Some("this session's log is not known".to_owned());
+                    Vec::new()
+                }
+            },
+            Action::Suspend => vec![Effect::Suspend],
+        }
+    }
+
+    fn back(&mut self, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
+        if self.view == View::Session {
+            self.view = View::Sessions;
+            return Vec::new();
+        }
+        if self.input.value().is_empty() {
+            return Vec::new();
+        }
+        self.input.reset();
+        self.refilter(snapshot)
+    }
+
+    fn fold(&mut self, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
+        if let Some(id) = self.selected
+            && !self.order.folded.remove(&id)
+        {
+            self.order.folded.insert(id);
+        }
+        self.take(snapshot)
+    }
+
+    fn sort_by(&mut self, step: isize, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
+        let at = self.columns.iter().position(|c| *c == self.order.sort).unwrap_or(0).cast_signed() + step;
+        let count = self.columns.len().cast_signed().max(1);
+        if let Some(column) = self.columns.get(at.rem_euclid(count).cast_unsigned()) {
+            self.order.sort = *column;
+        }
+        self.take(snapshot)
+    }
+
+    fn move_by(&mut self, step: isize) -> Vec<Effect> {
+        if self.view == View::Session {
+            self.task = self.task.min(usize::MAX / 4).saturating_add_signed(step.clamp(-100_000, 100_000));
+            return Vec::new();
+        }
+        let last = self.rows.len().saturating_sub(1);
+        let mut at = self.cursor.saturating_add_signed(step).min(last);
+        // Group heads cannot be selected: go on in the same direction, else back.
+        let is_head = |i: usize| matches!(self.rows.get(i), Some(Row::Group { .. }));
+        while is_head(at) && step > 0 && at < last || is_head(at) && step < 0 && at > 0 {
+            at = if step > 0 { at + 1 } else { at - 1 };
+        }
+        if is_head(at) && at < last {
+            at += 1;
+        }
+        self.select(at)
+    }
+
+    fn select(&mut self, at: usize) -> Vec<Effect> {
+        self.cursor = at;
+        self.selected = self.rows.get(at).and_then(Row::id).or(self.selected);
+        self.settle()
+    }
+
+    /// Finds the selected session again among the rows, or one near where it was.
+    fn settle(&mut self) -> Vec<Effect> {
+        if let Some(at) = self.selected.and_then(|id| self.rows.iter().position(|r| r.id() == Some(id))) {
+            self.cursor = at;
+        } else if self.view == View::Sessions {
+            self.cursor = self.cursor.min(self.rows.len().saturating_sub(1));
+            let near = self.rows.iter().enumerate().skip(self.cursor).find_map(|(i, r)| r.id().map(|id| (i, id)));
+            let near = near.or_else(|| self.rows.iter().enumerate().rev().find_map(|(i, r)| r.id().map(|id| (i, id))));
+            self.selected = near.map(|(_, id)| id);
+            self.cursor = near.map_or(0, |(i, _)| i);
+        }
+        Vec::new()
+    }
+
+    fn selected_uid(&self, snapshot: &Snapshot) -> Option<String> {
+        snapshot.sessions.iter().find(|s| Some(s.id) == self.selected).map(|s| s.uid.to_string())
+    }
+
+    fn mouse(&mut self, mouse: MouseEvent, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
+        let at = Position::new(mouse.column, mouse.row);
+        match mouse.kind {
+            MouseEventKind::ScrollDown => self.move_by(3),
+            MouseEventKind::ScrollUp => self.move_by(-3),
+            MouseEventKind::Down(MouseButton::Left) => {
+                if self.help {
+                    self.help = false;
+                    return Vec::new();
+                }
+                if let Some((_, column)) = self.hits.heads.iter().find(|(area, _)| area.contains(at)) {
+                    if self.order.sort == *column {
+                        self.order.reversed = !self.order.reversed;
+                    } else {
+                        self.order.sort = *column;
+                        self.order.reversed = false;
+                    }
+                    return self.take(snapshot);
+                }
+                if !self.hits.body.contains(at) {
+                    return Vec::new();
+                }
+                let row = self.hits.first + usize::from(mouse.row - self.hits.body.y);
+                if self.view == View::Session {
+                    self.task = row;
+                    return Vec::new();
+                }
+                if self.rows.get(row).and_then(Row::id).is_some() {
+                    if self.cursor == row {
+                        return self.act(Action::Open, snapshot);
+                    }
+                    return self.select(row);
+                }
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The columns shown when the configuration does not say.
+#[must_use]
+pub fn default_columns() -> Vec<Column> {
+    columns::ALL.iter().copied().filter(|c| !matches!(c, Column::Steps | Column::Tasks | Column::Tools | Column::Age)).collect()
+}

@@ -1,0 +1,293 @@
+//! The columns of the sessions table: what they show, how they sort, and which leave first when it gets narrow.
+
+use std::cmp::Ordering;
+
+use ratatui::style::Style;
+
+use crate::config::Currency;
+use crate::model::time::span;
+use crate::model::tokens::compact;
+use crate::model::{Cost, Millis, SessionKind, SessionState, text};
+use crate::query::SessionView;
+
+use super::theme::{Role, Theme};
+
+/// A column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the table below says what each shows")]
+pub enum Column {
+    State,
+    Agent,
+    Project,
+    Branch,
+    Model,
+    Loop,
+    Context,
+    Cache,
+    Tokens,
+    Rate,
+    Today,
+    Session,
+    Steps,
+    Tasks,
+    Tools,
+    Age,
+}
+
+/// How a column is laid out.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// Its name in the configuration.
+    pub name: &'static str,
+    /// Its head.
+    pub title: &'static str,
+    /// The columns of the terminal it needs, and at most takes.
+    pub width: (u16, u16),
+    /// Which leave first when it gets narrow: the highest number does.
+    pub rank: u8,
+    /// Whether it holds numbers.
+    pub numeric: bool,
+}
+
+/// All columns, in the order of the screen.
+pub const ALL: &[Column] = &[
+    Column::State,
+    Column::Agent,
+    Column::Project,
+    Column::Branch,
+    Column::Model,
+    Column::Loop,
+    Column::Context,
+    Column::Cache,
+    Column::Tokens,
+    Column::Tasks,
+    Column::Steps,
+    Column::Tools,
+    Column::Age,
+    Column::Rate,
+    Column::Today,
+    Column::Session,
+];
+
+impl Column {
+    /// Its layout.
+    #[must_use]
+    pub const fn layout(self) -> Layout {
+        const fn make(name: &'static str, title: &'static str, width: (u16, u16), rank: u8, numeric: bool) -> Layout {
+            Layout { name, title, width, rank, numeric }
+        }
+        match self {
+            Column::State => make("state", "", (1, 1), 0, false),
+            Column::Agent => make("agent", "AGENT", (11, 16), 4, false),
+            Column::Project => make("project", "PROJECT", (10, 28), 0, false),
+            Column::Branch => make("branch", "BRANCH", (9, 28), 9, false),
+            Column::Model => make("model", "MODEL", (10, 22), 5, false),
+            Column::Loop => make("loop", "LOOP", (6, 6), 2, true),
+            Column::Context => make("ctx", "CTX", (4, 5), 3, true),
+            Column::Cache => make("cache", "CACHE", (5, 5), 8, true),
+            Column::Tokens => make("tokens", "TOKENS", (6, 7), 7, true),
+            Column::Tasks => make("tasks", "TASKS", (5, 6), 11, true),
+            Column::Steps => make("steps", "STEPS", (5, 7), 10, true),
+            Column::Tools => make("tools", "TOOLS", (5, 9), 12, true),
+            Column::Age => make("age", "LAST", (6, 8), 13, true),
+            Column::Rate => make("rate", "$/H", (6, 8), 6, true),
+            Column::Today => make("today", "TODAY", (7, 9), 0, true),
+            Column::Session => make("session", "SESSION", (8, 10), 1, true),
+        }
+    }
+
+    /// The column of a name in the configuration.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Column> {
+        ALL.iter().copied().find(|c| c.layout().name == name)
+    }
+
+    /// The head as drawn; a money column says in which currency when it is not dollars.
+    #[must_use]
+    pub fn title(self, currency: &Currency) -> String {
+        if self == Column::Rate { format!("{}/H", currency.symbol) } else { self.layout().title.to_owned() }
+    }
+
+    /// The natural order of two sessions: what people look for comes first, so numbers fall and names rise.
+    #[must_use]
+    pub fn order(self, a: &SessionView, b: &SessionView) -> Ordering {
+        let cost = |x: &Cost, y: &Cost| y.known.cmp(&x.known).then_with(|| y.unpriced_calls.cmp(&x.unpriced_calls));
+        let main = match self {
+            Column::State => a.state.cmp(&b.state),
+            Column::Agent => a.agent.cmp(&b.agent),
+            Column::Project => a.project.cmp(&b.project),
+            Column::Branch => a.branch.cmp(&b.branch),
+            Column::Model => a.model.cmp(&b.model),
+            Column::Loop => b.loop_steps.cmp(&a.loop_steps),
+            Column::Context => b.context_permille().cmp(&a.context_permille()),
+            Column::Cache => b.tokens().cache_hit_permille().cmp(&a.tokens().cache_hit_permille()),
+            Column::Tokens => b.tokens().total().cmp(&a.tokens().total()),
+            Column::Rate => cost(&a.last_hour, &b.last_hour),
+            Column::Today => cost(&a.today, &b.today).then_with(|| cost(&a.cost(), &b.cost())),
+            Column::Session => cost(&a.lifetime, &b.lifetime),
+            Column::Steps => b.sums.calls.cmp(&a.sums.calls),
+            Column::Tasks => b.sums.prompts.cmp(&a.sums.prompts),
+            Column::Tools => b.sums.tools.cmp(&a.sums.tools),
+            Column::Age => b.last_at.cmp(&a.last_at),
+        };
+        main.then_with(|| b.last_at.cmp(&a.last_at)).then_with(|| a.uid.cmp(&b.uid))
+    }
+
+    /// What the column shows of a session.
+    #[must_use]
+    pub fn cell(self, s: &SessionView, now: Millis, currency: &Currency, theme: &Theme) -> (String, Style) {
+        let of = |role| theme.style(role);
+        let dim = of(Role::Dim);
+        let or_dot = |n: i64| if n == 0 { ("·".to_owned(), dim) } else { (n.to_string(), of(Role::Text)) };
+        match self {
+            Column::State => (state_sign(s.state).to_owned(), of(state_role(s.state))),
+            Column::Agent if s.kind == SessionKind::Subagent => ("subagent".to_owned(), dim),
+            Column::Agent => (text::clean(&s.agent), of(if s.state.is_live() { Role::Text } else { Role::Dim })),
+            Column::Project => match &s.role {
+                Some(role) if s.kind == SessionKind::Subagent => (format!("…{}", text::clean(role)), of(Role::Text)),
+                _ => (or_unknown(&text::clean(&s.project)), of(Role::Accent)),
+            },
+            Column::Branch => (s.branch.as_deref().filter(|b| !b.is_empty()).map_or_else(|| "·".to_owned(), text::clean), dim),
+            Column::Model => (s.model.as_deref().map_or_else(|| "·".to_owned(), short_model), of(Role::Text)),
+            Column::Loop => (loop_cell(s.loop_steps), of(loop_role(s.loop_steps))),
+            Column::Context => match s.context_permille() {
+                Some(fill) => (format!("{}%", (fill + 5) / 10), of(fill_role(fill))),
+                None => ("·".to_owned(), dim),
+            },
+            Column::Cache => match s.tokens().cache_hit_permille() {
+                Some(hit) => (format!("{}%", (hit + 5) / 10), of(Role::Cache)),
+                None => ("·".to_owned(), dim),
+            },
+            Column::Tokens if s.tokens().total() == 0 => ("·".to_owned(), dim),
+            Column::Tokens => (compact(s.tokens().total()), of(Role::Text)),
+            Column::Tasks => or_dot(s.sums.prompts),
+            Column::Steps => or_dot(s.sums.calls),
+            Column::Tools if s.sums.failures > 0 => (format!("{}-{}", s.sums.tools, s.sums.failures), of(Role::Text)),
+            Column::Tools => or_dot(s.sums.tools),
+            Column::Age => (s.last_at.map_or_else(|| "·".to_owned(), |at| span(now - at)), dim),
+            Column::Rate => money_cell(&s.last_hour, currency, theme),
+            Column::Today => money_cell(&s.today, currency, theme),
+            Column::Session => money_cell(&s.lifetime, currency, theme),
+        }
+    }
+}
+
+fn or_unknown(name: &str) -> String {
+    if name.is_empty() { "(no directory)".to_owned() } else { name.to_owned() }
+}
+
+/// An amount in a column: `?` when unknown, `≥` when too low, a dot when nothing was spent.
+#[must_use]
+pub fn money_cell(cost: &Cost, currency: &Currency, theme: &Theme) -> (String, Style) {
+    match cost.money() {
+        None => ("?".to_owned(), theme.style(Role::Warn)),
+        Some(money) if money.nanos() == 0 && !cost.is_lower_bound() => ("·".to_owned(), theme.style(Role::Dim)),
+        Some(money) => {
+            let mark = if cost.is_lower_bound() { "≥" } else { "" };
+            (format!("{mark}{}", currency.cents(money)), theme.style(Role::Spend))
+        }
+    }
+}
+
+/// The sign of a state: shapes differ, so that colours are not needed.
+#[must_use]
+pub const fn state_sign(state: SessionState) -> &'static str {
+    match state {
+        SessionState::Working => "●",
+        SessionState::Waiting => "◐",
+        SessionState::Idle => "○",
+        SessionState::Ended => "·",
+    }
+}
+
+/// The colour's meaning of a state.
+#[must_use]
+pub const fn state_role(state: SessionState) -> Role {
+    match state {
+        SessionState::Working => Role::Working,
+        SessionState::Waiting => Role::Waiting,
+        SessionState::Idle => Role::Idle,
+        SessionState::Ended => Role::Ended,
+    }
+}
+
+/// Steps from which a loop is worth a look, and from which it is marked.
+const LONG_LOOP: u64 = 25;
+const VERY_LONG_LOOP: u64 = 45;
+
+const fn loop_role(steps: u64) -> Role {
+    if steps >= VERY_LONG_LOOP {
+        Role::Over
+    } else if steps >= LONG_LOOP {
+        Role::Warn
+    } else {
+        Role::Text
+    }
+}
+
+/// A loop's length as a small bar and a number; an exclamation mark says the same as the colour.
+fn loop_cell(steps: u64) -> String {
+    if steps == 0 {
+        return "·".to_owned();
+    }
+    let level = usize::try_from(steps * 8 / (VERY_LONG_LOOP + 5)).unwrap_or(8).min(7);
+    let bar = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"].get(level).copied().unwrap_or("█");
+    format!("{bar} {steps}{}", if steps >= VERY_LONG_LOOP { "!" } else { "" })
+}
+
+const fn fill_role(permille: u32) -> Role {
+    match permille {
+        900.. => Role::Over,
+        750.. => Role::Warn,
+        _ => Role::Text,
+    }
+}
+
+/// A model's name without what all of its family share: `opus-4.7` for `claude-opus-4-7-20260401`.
+#[must_use]
+pub fn short_model(name: &str) -> String {
+    let name = text::clean(name);
+    let base = name.rsplit('/').next().unwrap_or(&name);
+    let Some(rest) = base.find("claude-").map(|i| base.get(i + 7..).unwrap_or_default()) else { return base.to_owned() };
+    let mut parts: Vec<&str> = rest.split('-').collect();
+    if parts.last().is_some_and(|p| p.len() == 8 && p.bytes().all(|b| b.is_ascii_digit())) {
+        parts.pop();
+    }
+    let is_number = |p: &&str| !p.is_empty() && p.len() <= 2 && p.bytes().all(|b| b.is_ascii_digit());
+    let mut short = String::new();
+    let mut after_number = false;
+    for part in parts {
+        if !short.is_empty() {
+            short.push(if after_number && is_number(&part) { '.' } else { '-' });
+        }
+        short.push_str(part);
+        after_number = is_number(&part);
+    }
+    short
+}
+
+/// The columns that fit into `width`, with their widths: the least important leave first, what is left over goes to names.
+#[must_use]
+pub fn fit(columns: &[Column], width: u16) -> Vec<(Column, u16)> {
+    let mut kept: Vec<Column> = columns.to_vec();
+    let need = |kept: &[Column]| kept.iter().map(|c| c.layout().width.0 + 1).sum::<u16>().saturating_sub(1);
+    while need(&kept) > width && kept.len() > 1 {
+        let Some((worst, _)) = kept.iter().enumerate().max_by_key(|(_, c)| c.layout().rank) else { break };
+        kept.remove(worst);
+    }
+    let mut left = width.saturating_sub(need(&kept));
+    let mut widths: Vec<(Column, u16)> = kept.iter().map(|c| (*c, c.layout().width.0)).collect();
+    while left > 0 {
+        let before = left;
+        for (column, width) in &mut widths {
+            if left > 0 && *width < column.layout().width.1 {
+                *width += 1;
+                left -= 1;
+            }
+        }
+        if left == before {
+            break;
+        }
+    }
+    widths
+}

@@ -1,0 +1,163 @@
+//! The table of sessions.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+use crate::config::Group;
+use crate::engine::{Snapshot, Span};
+use crate::model::{Millis, text};
+use crate::ui::app::{App, Hits};
+use crate::ui::columns::{Column, fit, money_cell};
+use crate::ui::rows::Row;
+use crate::ui::theme::Role;
+use crate::ui::widgets::line::field;
+
+use super::frame;
+
+/// Draws it, and tells where its rows and heads are.
+pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut Buffer) -> Hits {
+    let inner = frame(&title(app), &count(app, snapshot), Role::Focus, &app.theme, area, buf);
+    let mut hits = Hits::default();
+    if inner.height < 2 || inner.width < 10 {
+        return hits;
+    }
+    let widths = fit(&app.columns, inner.width.saturating_sub(2));
+    heads(app, &widths, Rect { height: 1, ..inner }, buf, &mut hits);
+    hits.body = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
+    let height = usize::from(hits.body.height);
+    hits.first = first_row(app, height);
+    if app.rows.is_empty() {
+        let hint = if app.input.value().is_empty() {
+            format!("nothing {}: {} shows other days", span_words(app.span), app.keys.first(crate::ui::action::Action::Range))
+        } else {
+            "no session meets the filter".to_owned()
+        };
+        buf.set_stringn(inner.x + 2, hits.body.y + 1, hint, usize::from(inner.width.saturating_sub(3)), app.theme.style(Role::Dim));
+    }
+    for (i, row) in app.rows.iter().enumerate().skip(hits.first).take(height) {
+        let y = hits.body.y + u16::try_from(i - hits.first).unwrap_or(0);
+        let line = Rect { y, height: 1, ..inner };
+        match row {
+            Row::Group { .. } => group(app, row, line, buf),
+            Row::Session { .. } => session(app, row, &widths, now, line, buf),
+        }
+        if i == app.cursor && row.id().is_some() {
+            buf.set_style(line, app.theme.style(Role::Select));
+        }
+    }
+    more(app, height, &hits, inner, buf);
+    hits
+}
+
+fn span_words(span: Span) -> &'static str {
+    match span {
+        Span::Today => "today",
+        Span::Days(7) => "in the last 7 days",
+        Span::Days(_) => "in the last 30 days",
+        Span::All => "so far",
+    }
+}
+
+fn title(app: &App) -> String {
+    let span = match app.span {
+        Span::Today => "today".to_owned(),
+        Span::Days(days) => format!("{days} days"),
+        Span::All => "all".to_owned(),
+    };
+    let group = match app.order.group {
+        Group::None => String::new(),
+        group => format!(" · by {group}"),
+    };
+    let filter = app.input.value();
+    let filter = if filter.is_empty() { String::new() } else { format!(" · {filter}") };
+    format!("Sessions · {span}{group}{filter}")
+}
+
+fn count(app: &App, snapshot: &Snapshot) -> String {
+    let shown = app.rows.iter().filter(|r| r.id().is_some()).count();
+    let arrow = if app.order.reversed { "▴" } else { "▾" };
+    let by = app.order.sort.layout().name;
+    format!("by {by} {arrow} ─ {} live of {}", snapshot.live, shown.max(snapshot.sessions.len()))
+}
+
+fn heads(app: &App, widths: &[(Column, u16)], line: Rect, buf: &mut Buffer, hits: &mut Hits) {
+    let mut x = line.x + 1;
+    for (column, width) in widths {
+        let sorted = *column == app.order.sort;
+        let title = column.title(&app.currency);
+        let mut style = app.theme.style(Role::Header);
+        if sorted {
+            style = style.add_modifier(Modifier::UNDERLINED);
+        }
+        let text = field(&title, usize::from(*width), column.layout().numeric);
+        // Only the word is underlined, not the field.
+        buf.set_stringn(x, line.y, &text, usize::from(*width), app.theme.style(Role::Header));
+        if sorted {
+            let pad = u16::try_from(text.len() - text.trim_start().len()).unwrap_or(0);
+            buf.set_stringn(x + pad, line.y, title, usize::from(*width), style);
+        }
+        hits.heads.push((Rect { x, y: line.y, width: *width, height: 1 }, *column));
+        x += width + 1;
+    }
+}
+
+/// The first row in view: the selected one is always inside.
+fn first_row(app: &App, height: usize) -> usize {
+    let most = app.rows.len().saturating_sub(height);
+    let first = app.scroll.min(app.cursor);
+    first.max((app.cursor + 1).saturating_sub(height)).min(most)
+}
+
+fn group(app: &App, row: &Row, line: Rect, buf: &mut Buffer) {
+    let Row::Group { name, sessions, live, today, cost } = row else { return };
+    let mut pieces = crate::ui::widgets::line::Pieces::default();
+    let name = if name.is_empty() { "(no directory)" } else { name };
+    pieces.left(format!(" {} ", text::clean(name)), app.theme.style(Role::Title));
+    pieces.left(format!(" {sessions} sessions, {live} live"), app.theme.style(Role::Dim));
+    let (shown, style) = money_cell(if app.span == Span::Today { today } else { cost }, &app.currency, &app.theme);
+    pieces.right(" ", Style::default()).right(shown, style);
+    pieces.draw(line, buf);
+}
+
+fn session(app: &App, row: &Row, widths: &[(Column, u16)], now: Millis, line: Rect, buf: &mut Buffer) {
+    let Row::Session { session, depth, last, folded, parent } = row else { return };
+    let mut x = line.x + 1;
+    for (column, width) in widths {
+        let (mut value, style) = column.cell(session, now, &app.currency, &app.theme);
+        if *column == tree_column(widths) {
+            value = branch(*depth, *last) + &value;
+            if *folded > 0 {
+                value = format!("{value} +{folded}");
+            } else if *parent && *depth == 0 && *column != Column::Agent {
+                value.push_str(" ▾");
+            }
+        }
+        let text = field(&value, usize::from(*width), column.layout().numeric);
+        buf.set_stringn(x, line.y, text, usize::from(*width), style);
+        x += width + 1;
+    }
+}
+
+/// The tree is drawn in the agent's column, or the project's where there is no agent.
+fn tree_column(widths: &[(Column, u16)]) -> Column {
+    if widths.iter().any(|(c, _)| *c == Column::Agent) { Column::Agent } else { Column::Project }
+}
+
+fn branch(depth: usize, last: bool) -> String {
+    match depth {
+        0 => String::new(),
+        _ => format!("{}{} ", "  ".repeat((depth - 1).min(4)), if last { "└" } else { "├" }),
+    }
+}
+
+/// Says at the frame that there are rows above or below.
+fn more(app: &App, height: usize, hits: &Hits, inner: Rect, buf: &mut Buffer) {
+    let style = app.theme.style(Role::Dim);
+    if hits.first > 0 {
+        buf.set_string(inner.right().saturating_sub(1), hits.body.y, "↑", style);
+    }
+    if hits.first + height < app.rows.len() {
+        buf.set_string(inner.right().saturating_sub(1), hits.body.bottom().saturating_sub(1), "↓", style);
+    }
+}

@@ -1,0 +1,222 @@
+//! Sessions in the order and shape of the table: filtered, sorted, as a tree, in groups.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::config::Group;
+use crate::model::Cost;
+use crate::query::{Filter, SessionView};
+
+use super::columns::Column;
+
+/// A row of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Row {
+    /// A group's head.
+    Group {
+        /// Its name.
+        name: String,
+        /// Its sessions.
+        sessions: usize,
+        /// Of them live.
+        live: usize,
+        /// What they cost today, and over the span shown.
+        today: Cost,
+        /// Their cost in the span.
+        cost: Cost,
+    },
+    /// A session.
+    Session {
+        /// The session; a folded one shows the sums of all that is folded into it.
+        session: Arc<SessionView>,
+        /// How deep in the tree.
+        depth: usize,
+        /// Whether the last child of its parent.
+        last: bool,
+        /// How many children are folded into it.
+        folded: usize,
+        /// Whether it has children.
+        parent: bool,
+    },
+}
+
+impl Row {
+    /// The session's id.
+    #[must_use]
+    pub fn id(&self) -> Option<i64> {
+        match self {
+            Row::Session { session, .. } => Some(session.id),
+            Row::Group { .. } => None,
+        }
+    }
+}
+
+/// How the table is asked for.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// What must be met.
+    pub filter: Filter,
+    /// The column to sort by.
+    pub sort: Column,
+    /// Whether the other way round.
+    pub reversed: bool,
+    /// By what to group.
+    pub group: Group,
+    /// Sessions whose children are folded into them.
+    pub folded: HashSet<i64>,
+    /// Whether everything is folded but what is in `folded`.
+    pub fold_all: bool,
+}
+
+impl Order {
+    fn is_folded(&self, id: i64) -> bool {
+        self.folded.contains(&id) != self.fold_all
+    }
+}
+
+/// Makes the rows.
+#[must_use]
+pub fn rows(sessions: &[Arc<SessionView>], order: &Order) -> Vec<Row> {
+    let kept: Vec<&Arc<SessionView>> = sessions.iter().filter(|s| order.filter.matches(s)).collect();
+    let by_uid: HashMap<(&str, &str), i64> = kept.iter().map(|s| ((&*s.agent, &*s.uid), s.id)).collect();
+    let mut children: HashMap<i64, Vec<&Arc<SessionView>>> = HashMap::new();
+    let mut roots: Vec<&Arc<SessionView>> = Vec::new();
+    for session in &kept {
+        let parent = session.parent.as_deref().and_then(|uid| by_uid.get(&(&*session.agent, uid))).filter(|id| **id != session.id);
+        match parent {
+            Some(parent) => children.entry(*parent).or_default().push(session),
+            None => roots.push(session),
+        }
+    }
+    let tree = Tree { order, children };
+    // Logs may claim that sessions are each other's parents: whoever is reached from no root is a root.
+    let mut reached = HashSet::new();
+    for root in &roots {
+        tree.reach(root, &mut reached);
+    }
+    let mut orphans: Vec<_> = kept.iter().filter(|s| !reached.contains(&s.id)).copied().collect();
+    roots.append(&mut orphans);
+    let mut out = Vec::new();
+    match order.group {
+        Group::None => tree.list(&mut roots, &mut out),
+        group => {
+            let mut groups: BTreeMap<String, Vec<&Arc<SessionView>>> = BTreeMap::new();
+            for root in roots {
+                groups.entry(group_of(root, group)).or_default().push(root);
+            }
+            let mut groups: Vec<_> = groups.into_iter().map(|(name, members)| (tree.sum(&name, &members), members)).collect();
+            groups.sort_by(|(a, _), (b, _)| match (a, b) {
+                (Row::Group { cost: x, name: m, .. }, Row::Group { cost: y, name: n, .. }) => y.known.cmp(&x.known).then_with(|| m.cmp(n)),
+                _ => std::cmp::Ordering::Equal,
+            });
+            for (head, mut members) in groups {
+                out.push(head);
+                tree.list(&mut members, &mut out);
+            }
+        }
+    }
+    out
+}
+
+fn group_of(session: &SessionView, group: Group) -> String {
+    match group {
+        Group::Agent => session.agent.to_string(),
+        Group::Model => session.model.as_deref().unwrap_or("(no model)").to_owned(),
+        _ => session.project.to_string(),
+    }
+}
+
+struct Tree<'a> {
+    order: &'a Order,
+    children: HashMap<i64, Vec<&'a Arc<SessionView>>>,
+}
+
+impl<'a> Tree<'a> {
+    fn reach(&self, session: &SessionView, reached: &mut HashSet<i64>) {
+        if reached.insert(session.id) {
+            for child in self.children.get(&session.id).into_iter().flatten() {
+                self.reach(child, reached);
+            }
+        }
+    }
+
+    /// A session and everything below it; each once, whatever the logs claim.
+    fn family(&self, session: &'a Arc<SessionView>) -> Vec<&'a Arc<SessionView>> {
+        let mut seen = HashSet::from([session.id]);
+        let mut all = vec![session];
+        let mut next = 0;
+        while let Some(member) = all.get(next).copied() {
+            next += 1;
+            for child in self.children.get(&member.id).into_iter().flatten() {
+                if seen.insert(child.id) {
+                    all.push(child);
+                }
+            }
+        }
+        all
+    }
+
+    fn list(&self, roots: &mut Vec<&'a Arc<SessionView>>, out: &mut Vec<Row>) {
+        self.sort(roots);
+        let mut seen = HashSet::new();
+        for root in roots.iter() {
+            self.put(root, 0, false, &mut seen, out);
+        }
+    }
+
+    fn sort(&self, sessions: &mut [&'a Arc<SessionView>]) {
+        sessions.sort_by(|a, b| {
+            let order = self.order.sort.order(a, b);
+            if self.order.reversed { order.reverse() } else { order }
+        });
+    }
+
+    fn put(&self, session: &'a Arc<SessionView>, depth: usize, last: bool, seen: &mut HashSet<i64>, out: &mut Vec<Row>) {
+        if !seen.insert(session.id) {
+            return;
+        }
+        let mut children = self.children.get(&session.id).cloned().unwrap_or_default();
+        let parent = !children.is_empty();
+        if parent && self.order.is_folded(session.id) {
+            let family = self.family(session);
+            for member in &family {
+                seen.insert(member.id);
+            }
+            let folded = family.len() - 1;
+            out.push(Row::Session { session: Arc::new(together(session, &family)), depth, last, folded, parent });
+            return;
+        }
+        out.push(Row::Session { session: session.clone(), depth, last, folded: 0, parent });
+        self.sort(&mut children);
+        let count = children.len();
+        for (i, child) in children.into_iter().enumerate() {
+            self.put(child, depth + 1, i + 1 == count, seen, out);
+        }
+    }
+
+    fn sum(&self, name: &str, roots: &[&'a Arc<SessionView>]) -> Row {
+        let (mut today, mut cost, mut live, mut sessions) = (Cost::default(), Cost::default(), 0, 0);
+        for root in roots {
+            for member in self.family(root) {
+                today += member.today;
+                cost += member.cost();
+                live += usize::from(member.state.is_live());
+                sessions += 1;
+            }
+        }
+        Row::Group { name: name.to_owned(), sessions, live, today, cost }
+    }
+}
+
+/// A session with the figures of its whole family.
+fn together(session: &SessionView, family: &[&Arc<SessionView>]) -> SessionView {
+    let mut sum = session.clone();
+    for member in family.iter().filter(|m| m.id != session.id) {
+        sum.sums.add(&member.sums, 1);
+        sum.today += member.today;
+        sum.lifetime += member.lifetime;
+        sum.last_hour += member.last_hour;
+        sum.state = sum.state.min(member.state);
+    }
+    sum
+}

@@ -1,0 +1,104 @@
+//! The terminal: taken over, given back, whatever happens in between.
+
+use std::io::{self, Write as _, stdout};
+use std::path::Path;
+use std::process::Command;
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
+use crossterm::execute;
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+/// A terminal in full-screen mode; dropping it gives it back.
+pub struct Screen {
+    /// Ratatui's side of it.
+    pub terminal: Terminal<CrosstermBackend<io::Stdout>>,
+    mouse: bool,
+}
+
+impl Screen {
+    /// Takes the terminal over. A panic gives it back before it is reported.
+    pub fn open(mouse: bool) -> io::Result<Screen> {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            leave();
+            before(info);
+        }));
+        enter(mouse)?;
+        let terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
+        Ok(Screen { terminal, mouse })
+    }
+
+    /// Draws one frame inside a synchronized update, so that a terminal never shows half of it.
+    pub fn draw(&mut self, render: impl FnOnce(&mut ratatui::Frame<'_>)) -> io::Result<()> {
+        execute!(stdout(), BeginSynchronizedUpdate)?;
+        let drawn = self.terminal.draw(render).map(|_| ());
+        execute!(stdout(), EndSynchronizedUpdate)?;
+        drawn
+    }
+
+    /// Gives the terminal to somebody else for a while.
+    pub fn lend<T>(&mut self, borrower: impl FnOnce() -> T) -> io::Result<T> {
+        leave();
+        let result = borrower();
+        enter(self.mouse)?;
+        self.terminal.clear()?;
+        Ok(result)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        leave();
+    }
+}
+
+fn enter(mouse: bool) -> io::Result<()> {
+    enable_raw_mode()?;
+    execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
+    if mouse {
+        execute!(stdout(), EnableMouseCapture)?;
+    }
+    Ok(())
+}
+
+/// Undoes everything that [`enter`] did; what was not done is undone harmlessly.
+fn leave() {
+    let _ = disable_raw_mode();
+    let _ = execute!(
+        stdout(),
+        EndSynchronizedUpdate,
+        DisableMouseCapture,
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        crossterm::cursor::Show
+    );
+    let _ = stdout().flush();
+}
+
+/// Puts a text on the clipboard of the terminal in front of the user, also over SSH (OSC 52).
+pub fn copy(text: &str) -> io::Result<()> {
+    execute!(stdout(), CopyToClipboard::to_clipboard_from(text))
+}
+
+/// Shows a file with the user's program: `open_with`, else `$PAGER`, else `less`.
+pub fn show(path: &Path, open_with: &str) -> io::Result<()> {
+    let program = if open_with.trim().is_empty() { std::env::var("PAGER").unwrap_or_default() } else { open_with.to_owned() };
+    let mut words = program.split_whitespace();
+    // Without -R: a log's own escape sequences are shown, not obeyed.
+    let mut command = Command::new(words.next().unwrap_or("less"));
+    command.args(words).arg(path);
+    match command.status() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(io::Error::new(error.kind(), format!("cannot run `{}`: {error}", command.get_program().display()))),
+    }
+}
+
+/// Stops this process as ctrl-z does; returns when the shell has brought it back.
+pub fn suspend() {
+    let _ = Command::new("kill").args(["-TSTP", &std::process::id().to_string()]).status();
+}

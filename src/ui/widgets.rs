@@ -1,0 +1,4 @@
+//! Small things that several panels draw.
+
+pub mod bars;
+pub mod line;

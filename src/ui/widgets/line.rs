@@ -1,0 +1,62 @@
+//! A line of pieces that knows its width: what does not fit is left out, not cut.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::model::text;
+
+/// Pieces from the left and from the right of one line.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    left: Vec<(String, Style)>,
+    right: Vec<(String, Style)>,
+}
+
+impl Pieces {
+    /// Adds to the left part.
+    pub fn left(&mut self, text: impl Into<String>, style: Style) -> &mut Pieces {
+        self.left.push((text.into(), style));
+        self
+    }
+
+    /// Adds to the right part, outermost first.
+    pub fn right(&mut self, text: impl Into<String>, style: Style) -> &mut Pieces {
+        self.right.push((text.into(), style));
+        self
+    }
+
+    /// Draws: the left part first, then as much of the right part as there is room for.
+    pub fn draw(&self, area: Rect, buf: &mut Buffer) {
+        if area.height == 0 {
+            return;
+        }
+        let mut x = area.x;
+        let end = area.right();
+        for (piece, style) in &self.left {
+            let room = usize::from(end.saturating_sub(x));
+            if room == 0 {
+                break;
+            }
+            let piece = text::fit(piece, room);
+            (x, _) = buf.set_stringn(x, area.y, &piece, room, *style);
+        }
+        let mut edge = end;
+        for (piece, style) in &self.right {
+            let width = u16::try_from(text::columns(piece)).unwrap_or(u16::MAX);
+            if edge.saturating_sub(x) < width.saturating_add(1) {
+                break;
+            }
+            edge -= width;
+            buf.set_stringn(edge, area.y, text::clean(piece), usize::from(width), *style);
+        }
+    }
+}
+
+/// A text in a field of a width, to the left or to the right.
+#[must_use]
+pub fn field(value: &str, width: usize, right: bool) -> String {
+    let value = text::fit(value, width);
+    let pad = " ".repeat(width.saturating_sub(text::columns(&value)));
+    if right { pad + &value } else { value + &pad }
+}
