@@ -18,7 +18,10 @@ pub struct NotAllowed {
 }
 
 macro_rules! choice {
-    ($(#[$meta:meta])* $name:ident { $first:ident $first_word:literal $(#[$first_meta:meta])+ , $($rest:ident $word:literal $(#[$rest_meta:meta])+ ),+ $(,)? }) => {
+    ($(#[$meta:meta])* $name:ident {
+        $first:ident $first_word:literal $(#[$first_meta:meta])+,
+        $($rest:ident $word:literal $(#[$rest_meta:meta])+),+ $(,)?
+    }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
         pub enum $name {

@@ -7,7 +7,7 @@ const MICROS: u64 = 1_000_000;
 /// More units than any currency gives for a dollar, in millionths.
 const MOST: u64 = 1_000_000_000 * MICROS;
 /// Symbols in common use; other currencies are shown by their code.
-const SYMBOLS: &[(&str, &str)] = &[("USD", "$"), ("EUR", "€"), ("GBP", "£"), ("JPY", "¥"), ("INR", "₹"), ("KRW", "₩"), ("BRL", "R$")];
+const SYMBOLS: &[(&str, &str)] = &[("USD", "$"), ("EUR", "€"), ("GBP", "£"), ("JPY", "¥"), ("INR", "₹"), ("KRW", "₩")];
 
 /// A currency and its fixed exchange rate.
 ///

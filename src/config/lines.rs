@@ -31,7 +31,8 @@ pub(super) fn uncomment(text: &str, doc: &DocumentMut, path: &[String], node: &N
     let mut out = String::with_capacity(text.len());
     let mut lines = text.split_inclusive('\n').peekable();
     // A key below a table's head would belong to the table.
-    while let Some(line) = lines.next_if(|line| !line.trim_start_matches('#').trim_start().starts_with('[') && !commented(line)) {
+    let head = |line: &str| line.trim_start().starts_with('[') || line.starts_with("#[");
+    while let Some(line) = lines.next_if(|line| !head(line) && !commented(line)) {
         out.push_str(line);
     }
     let line = lines.next().filter(|line| commented(line))?;

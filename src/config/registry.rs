@@ -16,6 +16,9 @@ use super::{Origin, Setting, map};
 use crate::pricing::Override;
 use crate::sources::ALL;
 
+/// The keys of a model's price table that are prices.
+const RATES: [&str; 5] = ["input", "output", "cache_read", "cache_write_5m", "cache_write_1h"];
+
 /// A row for `doctor`: key, value, origin.
 pub(super) type Row = (String, String, Origin);
 
@@ -221,7 +224,7 @@ registry! {
     /// Example: `"my-model" = { input = "3", output = "15", cache_read = "0.30", context_window = 200000 }`
     /// On one line: `my-model=input:3,output:15`.
     prices: Vec<Override> = "", Prices, "AIFINOPS_PRICES", "--price" Vec<String>, file: true,
-    map::prices, || "input, output, cache_read, cache_write_5m, cache_write_1h = dollars per million tokens; context_window = tokens".to_owned();
+    map::prices, || format!("{} = dollars per million tokens; context_window = tokens", RATES.join(", "));
 }
 
 impl Flags {

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use ratatui::style::Style;
 
 use crate::config::Currency;
+use crate::engine::Span;
 use crate::model::time::span;
 use crate::model::tokens::compact;
 use crate::model::{Cost, Millis, SessionKind, SessionState, text};
@@ -32,6 +33,19 @@ pub enum Column {
     Tasks,
     Tools,
     Age,
+}
+
+/// What cells are drawn with.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    /// Now.
+    pub now: Millis,
+    /// What the figures cover.
+    pub span: Span,
+    /// How money is shown.
+    pub currency: &'a Currency,
+    /// The colours.
+    pub theme: &'a Theme,
 }
 
 /// How a column is laid out.
@@ -102,10 +116,15 @@ impl Column {
         ALL.iter().copied().find(|c| c.layout().name == name)
     }
 
-    /// The head as drawn; a money column says in which currency when it is not dollars.
+    /// The head as drawn: money says in which currency, and the column of the span says which.
     #[must_use]
-    pub fn title(self, currency: &Currency) -> String {
-        if self == Column::Rate { format!("{}/H", currency.symbol) } else { self.layout().title.to_owned() }
+    pub fn title(self, look: &Look<'_>) -> String {
+        match (self, look.span) {
+            (Column::Rate, _) => format!("{}/H", look.currency.symbol),
+            (Column::Today, Span::Days(days)) => format!("{days} DAYS"),
+            (Column::Today, Span::All) => "ALL".to_owned(),
+            _ => self.layout().title.to_owned(),
+        }
     }
 
     /// The natural order of two sessions: what people look for comes first, so numbers fall and names rise.
@@ -135,7 +154,8 @@ impl Column {
 
     /// What the column shows of a session.
     #[must_use]
-    pub fn cell(self, s: &SessionView, now: Millis, currency: &Currency, theme: &Theme) -> (String, Style) {
+    pub fn cell(self, s: &SessionView, look: &Look<'_>) -> (String, Style) {
+        let Look { now, currency, theme, .. } = *look;
         let of = |role| theme.style(role);
         let dim = of(Role::Dim);
         let or_dot = |n: i64| if n == 0 { ("·".to_owned(), dim) } else { (n.to_string(), of(Role::Text)) };
@@ -166,7 +186,8 @@ impl Column {
             Column::Tools => or_dot(s.sums.tools),
             Column::Age => (s.last_at.map_or_else(|| "·".to_owned(), |at| span(now - at)), dim),
             Column::Rate => money_cell(&s.last_hour, currency, theme),
-            Column::Today => money_cell(&s.today, currency, theme),
+            Column::Today if look.span == Span::Today => money_cell(&s.today, currency, theme),
+            Column::Today => money_cell(&s.cost(), currency, theme),
             Column::Session => money_cell(&s.lifetime, currency, theme),
         }
     }
@@ -266,9 +287,10 @@ pub fn short_model(name: &str) -> String {
     short
 }
 
-/// The columns that fit into `width`, with their widths: the least important leave first, what is left over goes to names.
+/// The columns that fit into `width`, with their widths: the least important leave first, and what is left over goes to
+/// those whose content (`wanted`) needs it.
 #[must_use]
-pub fn fit(columns: &[Column], width: u16) -> Vec<(Column, u16)> {
+pub fn fit(columns: &[Column], width: u16, wanted: &dyn Fn(Column) -> u16) -> Vec<(Column, u16)> {
     let mut kept: Vec<Column> = columns.to_vec();
     let need = |kept: &[Column]| kept.iter().map(|c| c.layout().width.0 + 1).sum::<u16>().saturating_sub(1);
     while need(&kept) > width && kept.len() > 1 {
@@ -277,16 +299,31 @@ pub fn fit(columns: &[Column], width: u16) -> Vec<(Column, u16)> {
     }
     let mut left = width.saturating_sub(need(&kept));
     let mut widths: Vec<(Column, u16)> = kept.iter().map(|c| (*c, c.layout().width.0)).collect();
-    while left > 0 {
+    let wishes: Vec<u16> = kept.iter().map(|c| wanted(*c).clamp(c.layout().width.0, c.layout().width.1.max(wanted(*c).min(40)))).collect();
+    loop {
         let before = left;
-        for (column, width) in &mut widths {
-            if left > 0 && *width < column.layout().width.1 {
+        for ((_, width), wish) in widths.iter_mut().zip(&wishes) {
+            if left > 0 && *width < *wish {
                 *width += 1;
                 left -= 1;
             }
         }
-        if left == before {
+        if left == before || left == 0 {
             break;
+        }
+    }
+    // Names breathe in what nobody needs, so that the table fills its frame.
+    let roomy = widths.iter().filter(|(c, _)| c.layout().width.1 >= 16).count();
+    if let Ok(roomy) = u16::try_from(roomy)
+        && roomy > 0
+    {
+        let share = left / roomy;
+        for (_, width) in widths.iter_mut().filter(|(c, _)| c.layout().width.1 >= 16) {
+            *width += share;
+            left -= share;
+        }
+        if let Some((_, width)) = widths.iter_mut().find(|(c, _)| *c == Column::Project) {
+            *width += left;
         }
     }
     widths

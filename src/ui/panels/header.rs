@@ -29,27 +29,24 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
         line.left(" (no prices known)", style(Role::Warn));
     }
     let burn = &snapshot.burn;
-    line.left("   ", style(Role::Text));
-    line.left(format!("{}/h ", money(&burn.last_hour)), style(Role::Spend));
-    let before: u16 = u16::try_from(
-        crate::model::text::columns(&format!(" aifinops  {} today   {}/h ", money(&today), money(&burn.last_hour)))
-            + if today.basis() == Basis::Unknown { 18 } else { 0 },
-    )
-    .unwrap_or(u16::MAX);
-    line.left(" ".repeat(usize::from(SPARK)), style(Role::Text));
+    line.left(format!("   {}/h ", money(&burn.last_hour)), style(Role::Spend));
+    let spark_at = area.x.saturating_add(line.width());
+    let roomy = area.width >= 100;
+    let spark = if roomy { SPARK } else { SPARK / 2 };
+    line.left(" ".repeat(usize::from(spark)), style(Role::Text));
     if let Some(projection) = snapshot.projection {
-        line.left(format!("  → {} by midnight", app.currency.show(projection)), style(Role::Text));
+        let words = if roomy { " by midnight" } else { "" };
+        line.left(format!("  → {}{words}", app.currency.show(projection)), style(Role::Text));
     }
-    line.left("   ", style(Role::Text));
-    line.left(format!("●{} live", snapshot.live), style(if snapshot.live > 0 { Role::Working } else { Role::Dim }));
+    line.right(format!(" ●{} live ", snapshot.live), style(if snapshot.live > 0 { Role::Working } else { Role::Dim }));
     if app.paused.is_some() {
         line.right(" PAUSED ", style(Role::Warn));
     }
-    if today.unpriced_calls > 0 {
-        line.right(format!(" {} calls unpriced ", today.unpriced_calls), style(Role::Warn));
+    if today.unpriced_calls > 0 && roomy {
+        line.right(format!("{} calls unpriced ", today.unpriced_calls), style(Role::Warn));
     }
     line.draw(area, buf);
-    if area.width > before.saturating_add(SPARK) && area.height > 0 {
-        bars(&burn.buckets, Fold::Sum, style(Role::Chart), Rect { x: area.x + before, y: area.y, width: SPARK, height: 1 }, buf);
+    if area.right() > spark_at.saturating_add(spark) && area.height > 0 {
+        bars(&burn.buckets, Fold::Sum, style(Role::Chart), Rect { x: spark_at, y: area.y, width: spark, height: 1 }, buf);
     }
 }

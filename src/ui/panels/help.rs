@@ -33,14 +33,14 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let mut lines: Vec<Pieces> = Vec::new();
     for binding in TABLE {
         let mut line = Pieces::default();
-        line.left(format!(" {:<16}", app.keys.keys(binding.action)), app.theme.style(Role::HintKey));
+        line.left(format!(" {:<19}", app.keys.keys(binding.action)), app.theme.style(Role::HintKey));
         line.left(binding.help, app.theme.style(Role::HintText));
         lines.push(line);
     }
     lines.push(Pieces::default());
     for (sign, means) in LEGEND {
         let mut line = Pieces::default();
-        line.left(format!(" {sign:<16}"), app.theme.style(Role::Accent));
+        line.left(format!(" {sign:<19}"), app.theme.style(Role::Accent));
         line.left(means, app.theme.style(Role::Text));
         lines.push(line);
     }

@@ -146,7 +146,7 @@ const COLUMNS: [(&str, u16, u16); 11] = [
 ];
 
 fn tasks(app: &App, detail: &SessionDetail, area: Rect, buf: &mut Buffer) -> Hits {
-    let inner = frame(&format!("{} tasks", detail.tasks.len()), "", Role::Border, &app.theme, area, buf);
+    let inner = frame(&count_of(detail.tasks.len(), "task"), "", Role::Border, &app.theme, area, buf);
     let mut hits = Hits::default();
     if inner.height < 2 {
         return hits;
@@ -243,6 +243,11 @@ fn draw_tools(app: &App, detail: &SessionDetail, now: Millis, area: Rect, buf: &
     for (i, line) in lines.iter().take(usize::from(inner.height)).enumerate() {
         line.draw(Rect { y: inner.y + u16::try_from(i).unwrap_or(0), height: 1, ..inner }, buf);
     }
+}
+
+/// `1 task`, `2 tasks`.
+fn count_of(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// A rate limit's window in words: `5h`, `week`.

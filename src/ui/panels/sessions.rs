@@ -8,7 +8,7 @@ use crate::config::Group;
 use crate::engine::{Snapshot, Span};
 use crate::model::{Millis, text};
 use crate::ui::app::{App, Hits};
-use crate::ui::columns::{Column, fit, money_cell};
+use crate::ui::columns::{Column, Look, fit, money_cell};
 use crate::ui::rows::Row;
 use crate::ui::theme::Role;
 use crate::ui::widgets::line::field;
@@ -22,11 +22,13 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
     if inner.height < 2 || inner.width < 10 {
         return hits;
     }
-    let widths = fit(&app.columns, inner.width.saturating_sub(2));
-    heads(app, &widths, Rect { height: 1, ..inner }, buf, &mut hits);
+    let look = Look { now, span: app.span, currency: &app.currency, theme: &app.theme };
     hits.body = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
     let height = usize::from(hits.body.height);
     hits.first = first_row(app, height);
+    let visible = app.rows.get(hits.first..(hits.first + height).min(app.rows.len())).unwrap_or_default();
+    let widths = fit(&app.columns, inner.width.saturating_sub(2), &|column| wanted(column, visible, &look));
+    heads(&look, app.order.sort, &widths, Rect { height: 1, ..inner }, buf, &mut hits);
     if app.rows.is_empty() {
         let hint = if app.input.value().is_empty() {
             format!("nothing {}: {} shows other days", span_words(app.span), app.keys.first(crate::ui::action::Action::Range))
@@ -40,7 +42,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
         let line = Rect { y, height: 1, ..inner };
         match row {
             Row::Group { .. } => group(app, row, line, buf),
-            Row::Session { .. } => session(app, row, &widths, now, line, buf),
+            Row::Session { .. } => session(row, &widths, &look, line, buf),
         }
         if i == app.cursor && row.id().is_some() {
             buf.set_style(line, app.theme.style(Role::Select));
@@ -81,18 +83,18 @@ fn count(app: &App, snapshot: &Snapshot) -> String {
     format!("by {by} {arrow} ─ {} live of {}", snapshot.live, shown.max(snapshot.sessions.len()))
 }
 
-fn heads(app: &App, widths: &[(Column, u16)], line: Rect, buf: &mut Buffer, hits: &mut Hits) {
+fn heads(look: &Look<'_>, sort: Column, widths: &[(Column, u16)], line: Rect, buf: &mut Buffer, hits: &mut Hits) {
     let mut x = line.x + 1;
     for (column, width) in widths {
-        let sorted = *column == app.order.sort;
-        let title = column.title(&app.currency);
-        let mut style = app.theme.style(Role::Header);
+        let sorted = *column == sort;
+        let title = column.title(look);
+        let mut style = look.theme.style(Role::Header);
         if sorted {
             style = style.add_modifier(Modifier::UNDERLINED);
         }
         let text = field(&title, usize::from(*width), column.layout().numeric);
         // Only the word is underlined, not the field.
-        buf.set_stringn(x, line.y, &text, usize::from(*width), app.theme.style(Role::Header));
+        buf.set_stringn(x, line.y, &text, usize::from(*width), look.theme.style(Role::Header));
         if sorted {
             let pad = u16::try_from(text.len() - text.trim_start().len()).unwrap_or(0);
             buf.set_stringn(x + pad, line.y, title, usize::from(*width), style);
@@ -120,23 +122,38 @@ fn group(app: &App, row: &Row, line: Rect, buf: &mut Buffer) {
     pieces.draw(line, buf);
 }
 
-fn session(app: &App, row: &Row, widths: &[(Column, u16)], now: Millis, line: Rect, buf: &mut Buffer) {
-    let Row::Session { session, depth, last, folded, parent } = row else { return };
+fn session(row: &Row, widths: &[(Column, u16)], look: &Look<'_>, line: Rect, buf: &mut Buffer) {
+    if !matches!(row, Row::Session { .. }) {
+        return;
+    }
     let mut x = line.x + 1;
     for (column, width) in widths {
-        let (mut value, style) = column.cell(session, now, &app.currency, &app.theme);
-        if *column == tree_column(widths) {
-            value = branch(*depth, *last) + &value;
-            if *folded > 0 {
-                value = format!("{value} +{folded}");
-            } else if *parent && *depth == 0 && *column != Column::Agent {
-                value.push_str(" ▾");
-            }
-        }
+        let (value, style) = value(*column, row, tree_column(widths), look);
         let text = field(&value, usize::from(*width), column.layout().numeric);
         buf.set_stringn(x, line.y, text, usize::from(*width), style);
         x += width + 1;
     }
+}
+
+/// What stands in a cell: the session's value, in one column with the tree's branches before it.
+fn value(column: Column, row: &Row, tree: Column, look: &Look<'_>) -> (String, Style) {
+    let Row::Session { session, depth, last, folded, parent } = row else { return Default::default() };
+    let (mut value, style) = column.cell(session, look);
+    if column == tree {
+        value = branch(*depth, *last) + &value;
+        if *folded > 0 {
+            value = format!("{value} +{folded}");
+        } else if *parent && *depth == 0 && column != Column::Agent {
+            value.push_str(" ▾");
+        }
+    }
+    (value, style)
+}
+
+/// The columns of the terminal that a column's content needs.
+fn wanted(column: Column, rows: &[Row], look: &Look<'_>) -> u16 {
+    let widest = rows.iter().map(|row| text::columns(&value(column, row, Column::Agent, look).0)).max().unwrap_or(0);
+    u16::try_from(widest).unwrap_or(u16::MAX)
 }
 
 /// The tree is drawn in the agent's column, or the project's where there is no agent.

@@ -26,13 +26,22 @@ impl Pieces {
         self
     }
 
+    /// The columns that the left part takes.
+    #[must_use]
+    pub fn width(&self) -> u16 {
+        u16::try_from(self.left.iter().map(|(piece, _)| text::columns(piece)).sum::<usize>()).unwrap_or(u16::MAX)
+    }
+
     /// Draws: the left part first, then as much of the right part as there is room for.
     pub fn draw(&self, area: Rect, buf: &mut Buffer) {
         if area.height == 0 {
             return;
         }
         let mut x = area.x;
-        let end = area.right();
+        // What stands on the right edge is worth more than the end of what is on the left.
+        let outermost = self.right.first().map_or(0, |(piece, _)| u16::try_from(text::columns(piece)).unwrap_or(u16::MAX));
+        let kept = if self.width() < area.width.saturating_sub(outermost) { 0 } else { outermost.min(area.width / 3) };
+        let end = area.right().saturating_sub(kept);
         for (piece, style) in &self.left {
             let room = usize::from(end.saturating_sub(x));
             if room == 0 {
@@ -41,7 +50,7 @@ impl Pieces {
             let piece = text::fit(piece, room);
             (x, _) = buf.set_stringn(x, area.y, &piece, room, *style);
         }
-        let mut edge = end;
+        let mut edge = area.right();
         for (piece, style) in &self.right {
             let width = u16::try_from(text::columns(piece)).unwrap_or(u16::MAX);
             if edge.saturating_sub(x) < width.saturating_add(1) {
