@@ -1,0 +1,177 @@
+//! The command line: what can be typed, and which file answers it.
+//!
+//! **Why so.** The types here are the manual: `--help`, the completions and the manual page are made from them. A
+//! command's own file holds its arguments and what it prints; what commands share lies in `context`, `table`, `when`
+//! and `filters`. Nothing here computes a figure: those come from `query`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::config::Flags;
+
+pub mod completions;
+pub mod config;
+pub mod context;
+pub mod doctor;
+pub mod error;
+pub mod filters;
+pub mod listing;
+pub mod man;
+pub mod out;
+pub mod prices;
+pub mod report;
+pub mod session;
+pub mod sessions;
+pub mod table;
+pub mod top;
+pub mod when;
+
+use context::Context;
+use error::CliError;
+use out::Out;
+
+const EXAMPLES: &str = "\
+EXAMPLES:
+  aifinops                                  the live screen
+  aifinops sessions --range 7d              what ran in the last seven days
+  aifinops report daily --since monday      spend by day, this week
+  aifinops report models --all --json       everything by model, for a script
+  aifinops session 3f2a91c0                 one session: tasks, tools, limits
+  aifinops doctor                           what was read, and what was not";
+
+/// The screen beside your coding agents: live spend per session, loop lengths, daily caps.
+///
+/// Reads the logs that coding agents write on this machine. Needs no key and no network.
+#[derive(Debug, Parser)]
+#[command(name = "aifinops", version, after_help = EXAMPLES, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// The command; the screen when there is none.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Print JSON: a stable interface for scripts
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print no notes on standard error, and no progress
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Print no colours (as does the variable `NO_COLOR`)
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// The time zone that days belong to, such as Europe/Zurich
+    #[arg(long, global = true, value_name = "ZONE")]
+    pub timezone: Option<String>,
+    /// The currency to show at a rate of your own, such as EUR:0.92
+    #[arg(long, global = true, value_name = "CODE:RATE")]
+    pub currency: Option<String>,
+    /// Where to look for an agent's logs instead of its usual places; may be given more than once
+    #[arg(long = "root", global = true, value_name = "AGENT=DIR")]
+    pub roots: Vec<String>,
+    /// The home directory to look for logs in [env: `AIFINOPS_HOME`]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// Where the store lies [env: `AIFINOPS_DATA_DIR`]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The configuration file [env: `AIFINOPS_CONFIG`]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl GlobalArgs {
+    /// The flags as the configuration takes them.
+    #[must_use]
+    pub fn flags(&self) -> Flags {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|p| p.to_string_lossy().into_owned());
+        let mut flags = Flags {
+            home: path(&self.home),
+            data_dir: path(&self.data_dir),
+            config_file: path(&self.config),
+            timezone: self.timezone.clone(),
+            currency: self.currency.clone(),
+            ..Flags::default()
+        };
+        flags.roots.clone_from(&self.roots);
+        flags
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The live screen
+    #[command(after_help = top::EXAMPLES)]
+    Top(top::TopArgs),
+    /// List sessions with their spend
+    #[command(after_help = sessions::EXAMPLES)]
+    Sessions(sessions::SessionsArgs),
+    /// Show one session: tasks, tools, limits, subagents
+    #[command(after_help = session::EXAMPLES)]
+    Session(session::SessionArgs),
+    /// Sum up by day, week, month, model, project or agent
+    #[command(after_help = report::EXAMPLES)]
+    Report(report::ReportArgs),
+    /// Show, set and update prices of models
+    #[command(after_help = prices::EXAMPLES)]
+    Prices(prices::PricesArgs),
+    /// Look at everything that is read and stored, and say what is wrong
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::DoctorArgs),
+    /// Show and change settings
+    #[command(after_help = config::EXAMPLES)]
+    Config(config::ConfigArgs),
+    /// Print completions for a shell
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page
+    #[command(after_help = man::EXAMPLES)]
+    Man(man::ManArgs),
+}
+
+/// Reads the command line, runs the command and tells what went wrong.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return error::usage(&error, std::env::args_os().any(|arg| arg == "--json")),
+    };
+    if cli.global.no_color {
+        anstream::ColorChoice::Never.write_global();
+    }
+    run(&cli).unwrap_or_else(|error| error::report(&error, cli.global.json))
+}
+
+fn run(cli: &Cli) -> Result<ExitCode, CliError> {
+    use std::io::IsTerminal as _;
+
+    let context = || Context::load(&cli.global);
+    match &cli.command {
+        Some(Command::Top(args)) => top::run(context()?, args),
+        Some(Command::Sessions(args)) => sessions::run(&context()?, args),
+        Some(Command::Session(args)) => session::run(&context()?, args),
+        Some(Command::Report(args)) => report::run(&context()?, args),
+        Some(Command::Prices(args)) => prices::run(&context()?, args),
+        Some(Command::Doctor(args)) => doctor::run(&context()?, args),
+        Some(Command::Config(args)) => config::run(&context()?, args),
+        Some(Command::Completions(args)) => completions::run(args),
+        Some(Command::Man(args)) => man::run(args),
+        None if std::io::stdout().is_terminal() && !cli.global.json => top::run(context()?, &top::TopArgs::default()),
+        None => {
+            let help = Cli::command().render_help();
+            let mut out = Out::text();
+            out.line(&help.ansi().to_string())?;
+            std::io::Write::flush(&mut out)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! What every command needs: the settings, the clock, the prices, and a store that has read what is new.
+
+use std::io::IsTerminal as _;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use chrono_tz::Tz;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::config::{self, Flags, Loaded, Origin, Problem, Settings};
+use crate::engine::ingest::{Ingest, Progress, ScanReport};
+use crate::engine::live::living;
+use crate::model::{Cost, Millis, Money};
+use crate::pricing::{Book, Pricer};
+use crate::query::{Asking, Living};
+use crate::sources::{self, Places};
+use crate::store::Store;
+use crate::tail::Catalog;
+
+use super::GlobalArgs;
+use super::error::CliError;
+use super::out::{FAINT, note};
+
+/// Reading that takes longer than this shows how far it is.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// Prices fetched by `prices update`, in the data directory.
+pub const PRICES: &str = "prices.tsv";
+
+/// The settings and the moment of a command.
+#[derive(Debug)]
+pub struct Context {
+    /// The settings in force.
+    pub settings: Settings,
+    /// What is wrong with the configuration.
+    pub problems: Vec<Problem>,
+    /// The moment that all figures are for.
+    pub now: Millis,
+    flags: Flags,
+    /// Whether the answer is JSON.
+    pub json: bool,
+    /// Whether notes are left unsaid.
+    pub quiet: bool,
+}
+
+impl Context {
+    /// Loads the configuration and looks at the clock.
+    pub fn load(global: &GlobalArgs) -> Result<Context, CliError> {
+        let flags = global.flags();
+        let loaded = config::load(&flags, &variable);
+        if let Some(problem) = loaded.problems.iter().find(|problem| problem.place.starts_with("--")) {
+            return Err(CliError::usage(problem.to_string(), "`aifinops --help` lists the flags"));
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| Millis::try_from(d.as_millis()).unwrap_or(Millis::MAX));
+        Ok(Context { settings: loaded.settings, problems: loaded.problems, now, flags, json: global.json, quiet: global.quiet })
+    }
+
+    /// The configuration as it is now on disk, the same flags in force.
+    #[must_use]
+    pub fn reload(&self) -> Loaded {
+        config::load(&self.flags, &variable)
+    }
+
+    /// The viewer's zone.
+    #[must_use]
+    pub fn zone(&self) -> Tz {
+        self.settings.timezone.value
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn config_file(&self) -> PathBuf {
+        self.settings.config_file.value.clone()
+    }
+
+    /// A note to the person at the terminal. Programs that asked for JSON are not told: for them standard error is
+    /// where one error object is.
+    pub fn note(&self, text: &str) {
+        if !self.quiet && !self.json {
+            note(FAINT, &crate::model::text::clean(text));
+        }
+    }
+
+    /// Says what is wrong with the configuration.
+    pub fn note_problems(&self) {
+        for problem in &self.problems {
+            self.note(&format!("config: {problem}"));
+        }
+    }
+
+    /// The prices in force: the fetched book where there is a sound one, else the embedded one, and the user's own.
+    #[must_use]
+    pub fn book(&self) -> Book {
+        let path = self.settings.data_dir.join(PRICES);
+        let base = match std::fs::read_to_string(&path) {
+            Ok(text) => Book::parse(&text).unwrap_or_else(|error| {
+                self.note(&format!("{}: {error}; using the built-in prices", path.display()));
+                Book::embedded()
+            }),
+            Err(_) => Book::embedded(),
+        };
+        // One impossible price of the user's must not cost him the others.
+        let mut sound = Vec::new();
+        for price in self.settings.prices.iter() {
+            match base.clone().with_overrides(vec![price.clone()]) {
+                Ok(_) => sound.push(price.clone()),
+                Err(error) => self.note(&format!("config: {error}")),
+            }
+        }
+        if sound.is_empty() {
+            return base;
+        }
+        base.clone().with_overrides(sound).unwrap_or(base)
+    }
+
+    /// Every directory to look for logs in.
+    #[must_use]
+    pub fn catalog(&self) -> Catalog {
+        // Who moves the home away means the agents' own variables too: a demo must not meet the real logs.
+        let moved = self.settings.home.origin != Origin::Default;
+        let env = |name: &str| if moved { None } else { variable(name) };
+        let places = Places { home: &self.settings.home, env: &env };
+        let mut roots = Vec::new();
+        for source in sources::ALL {
+            let agent = source.agent();
+            match self.settings.roots.get(agent) {
+                Some(given) => roots.extend(given.iter().map(|path| (agent, path.clone()))),
+                None => roots.extend(source.roots(&places).into_iter().map(|path| (agent, path))),
+            }
+        }
+        Catalog::new(roots)
+    }
+
+    /// The store as it is, nothing read.
+    pub fn store(&self) -> Result<Store, CliError> {
+        let opened = Store::open(&self.settings.data_dir)?;
+        if let Some(notice) = opened.notice {
+            self.note(&notice);
+        }
+        Ok(opened.store)
+    }
+
+    /// The store with everything new in the logs read and priced.
+    pub fn open(&self) -> Result<Fresh, CliError> {
+        self.note_problems();
+        let store = self.store()?;
+        let mut ingest = Ingest::new(store, Pricer::new(self.book()), self.catalog(), self.settings.threads.value);
+        if !ingest.store.is_writer() {
+            // The one that holds the lock follows the logs; its figures are as fresh as they get.
+            return Ok(Fresh { ingest, report: ScanReport::default() });
+        }
+        let mut bar = Bar::new(!self.quiet && !self.json && std::io::stderr().is_terminal());
+        let scanned = ingest.store.reprice(&mut ingest.prices).and_then(|_| ingest.scan(&mut |_, _, at, _| bar.show(at)));
+        bar.finish();
+        let report = match scanned {
+            Ok(report) => report,
+            Err(error) if error.is_passing() => {
+                self.note(&format!("showing what was read before: {error}"));
+                ScanReport::default()
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if !report.failed.is_empty() {
+            self.note(&format!("{} log files could not be read; `aifinops doctor` says why", report.failed.len()));
+        }
+        Ok(Fresh { ingest, report })
+    }
+
+    /// Money in the viewer's currency.
+    #[must_use]
+    pub fn money(&self, money: Money) -> String {
+        self.settings.currency.show(money)
+    }
+
+    /// A cost in the viewer's currency: `≥` where it is a lower bound, `?` where it is unknown.
+    #[must_use]
+    pub fn cost(&self, cost: &Cost) -> String {
+        match cost.money() {
+            None => "?".to_owned(),
+            Some(money) if cost.is_lower_bound() => format!("≥{}", self.money(money)),
+            Some(money) => self.money(money),
+        }
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The store and what the scan found.
+#[derive(Debug)]
+pub struct Fresh {
+    /// The store, the prices and the roots.
+    pub ingest: Ingest,
+    /// What the scan found.
+    pub report: ScanReport,
+}
+
+impl Fresh {
+    /// Which sessions have a living process.
+    #[must_use]
+    pub fn living(&self) -> Living {
+        living(&self.ingest)
+    }
+
+    /// Whether there is no log on this machine and never was.
+    pub fn is_empty(&self) -> Result<bool, CliError> {
+        let files: usize = self.report.roots.iter().map(|root| root.files).sum();
+        Ok(files == 0 && self.ingest.store.session_places()?.is_empty())
+    }
+
+    /// The sessions of a question.
+    pub fn sessions(&mut self, asking: &Asking<'_>) -> Result<Vec<crate::query::SessionView>, CliError> {
+        Ok(crate::query::sessions(&self.ingest.store, &mut self.ingest.prices, asking)?)
+    }
+
+    /// What to say where there are no logs.
+    #[must_use]
+    pub fn nothing_found(&self) -> String {
+        let roots = self.ingest.catalog.roots().iter().map(|(agent, path)| format!("  {agent}  {}", path.display()));
+        let roots: Vec<String> = roots.collect();
+        format!("No agent logs found. Looked in:\n{}\nTry `aifinops top --demo` to see the screen with made-up sessions.", roots.join("\n"))
+    }
+}
+
+/// A bar on standard error that only long work shows.
+struct Bar {
+    wanted: bool,
+    since: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Bar {
+    fn new(wanted: bool) -> Bar {
+        Bar { wanted, since: Instant::now(), bar: None }
+    }
+
+    fn show(&mut self, at: Progress) -> ControlFlow<()> {
+        if !self.wanted || self.since.elapsed() < PATIENCE {
+            return ControlFlow::Continue(());
+        }
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = ProgressBar::with_draw_target(Some(at.bytes), ProgressDrawTarget::stderr());
+            // The template is fixed; a mistake in it would only leave the default one.
+            if let Ok(style) = ProgressStyle::with_template("reading logs {bar:30} {bytes} of {total_bytes}, {msg}") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        bar.set_message(format!("{} of {} files", at.files_done, at.files));
+        bar.set_position(at.bytes_done);
+        ControlFlow::Continue(())
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `doctor`: everything that is read, stored and set, and what is wrong with it.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::context::Context;
+use super::error::{CliError, FAILURE};
+use super::out::Out;
+
+pub mod findings;
+pub mod print;
+
+use findings::Findings;
+
+/// Shown under `--help`.
+pub const EXAMPLES: &str = "\
+EXAMPLES:
+  aifinops doctor                       roots, troubled files, unpriced models, settings
+  aifinops doctor --files               every log file with its offset
+  aifinops doctor --rebuild             recompute all sums and compare; exit code 1 if any differed
+  aifinops doctor --json | jq '.files[] | select(.malformed > 0)'";
+
+/// The arguments.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DoctorArgs {
+    /// List every log file, not only the troubled ones
+    #[arg(long)]
+    pub files: bool,
+    /// Recompute every sum from the stored calls, and keep the recomputed ones
+    #[arg(long)]
+    pub rebuild: bool,
+}
+
+/// Looks at everything.
+pub fn run(context: &Context, args: &DoctorArgs) -> Result<ExitCode, CliError> {
+    let mut fresh = context.open()?;
+    if args.rebuild && !fresh.ingest.store.is_writer() {
+        return Err(CliError::Busy);
+    }
+    let rebuilt = if args.rebuild { Some(fresh.ingest.store.rebuild()?) } else { None };
+    let findings = Findings::of(context, &fresh, rebuilt.as_ref())?;
+    if context.json {
+        Out::json(&findings)?;
+    } else {
+        let mut out = Out::text();
+        print::print(&findings, args.files, &mut out)?;
+        out.flush()?;
+    }
+    let sound = findings.store.damage.is_none() && findings.rebuild.as_ref().is_none_or(|r| r.wrong_slots == 0 && r.wrong_tasks == 0);
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) })
+}

@@ -1,0 +1,229 @@
+//! What `doctor` finds, as its JSON says it.
+
+use serde::Serialize;
+
+use crate::cli::context::{Context, Fresh, PRICES};
+use crate::cli::error::CliError;
+use crate::config;
+use crate::model::text::clean;
+use crate::sources;
+use crate::store::Store;
+use crate::store::rebuild::RebuildReport;
+
+/// Everything.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are the JSON's")]
+pub struct Findings {
+    pub version: &'static str,
+    pub roots: Vec<Root>,
+    pub files: Vec<LogFile>,
+    pub failed: Vec<Failed>,
+    pub unpriced: Vec<Unpriced>,
+    pub parsers: Vec<Parser>,
+    pub prices: Prices,
+    pub store: StoreState,
+    pub settings: Vec<Row>,
+    pub problems: Vec<String>,
+    pub inotify: Option<Inotify>,
+    pub rebuild: Option<Rebuild>,
+}
+
+/// A directory that logs are looked for in.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are the JSON's")]
+pub struct Root {
+    pub agent: &'static str,
+    pub path: String,
+    pub exists: bool,
+    pub files: usize,
+    pub problems: Vec<String>,
+}
+
+/// A log file and how far it is read.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are the JSON's")]
+pub struct LogFile {
+    pub agent: String,
+    pub path: String,
+    pub size: u64,
+    pub offset: u64,
+    pub lines: u64,
+    pub malformed: u64,
+    pub first_malformed: Option<String>,
+    pub parser_version: u32,
+    pub generation: u32,
+    /// Whether it is still there.
+    pub exists: bool,
+}
+
+/// A file that could not be read.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are the JSON's")]
+pub struct Failed {
+    pub path: String,
+    pub error: String,
+}
+
+/// A model without a price.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are the JSON's")]
+pub struct Unpriced {
+    pub model: String,
+    pub calls: u64,
+}
+
+/// The version of an agent's reader.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are the JSON's")]
+pub struct Parser {
+    pub agent: &'static str,
+    pub version: u32,
+}
+
+/// The price book in force.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are the JSON's")]
+pub struct Prices {
+    pub date: String,
+    pub source: String,
+    pub models: usize,
+    pub overrides: usize,
+    /// The fetched list, where there is one.
+    pub file: Option<String>,
+}
+
+/// The store.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are the JSON's")]
+pub struct StoreState {
+    pub path: String,
+    pub size: u64,
+    pub sqlite: &'static str,
+    pub sessions: usize,
+    /// Whether this process may write; `false` where another one does.
+    pub writer: bool,
+    /// What `SQLite`'s own check found; `null` where all is sound.
+    pub damage: Option<String>,
+}
+
+/// A setting and where it came from.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are the JSON's")]
+pub struct Row {
+    pub key: String,
+    pub value: String,
+    pub origin: String,
+}
+
+/// The kernel's limits on watching files.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are the JSON's")]
+pub struct Inotify {
+    pub max_user_watches: Option<u64>,
+    pub max_user_instances: Option<u64>,
+}
+
+/// What recomputing the sums changed.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are the JSON's")]
+pub struct Rebuild {
+    pub calls: u64,
+    pub facts: u64,
+    pub wrong_slots: u64,
+    pub wrong_tasks: u64,
+}
+
+/// The settings in force, each with its origin.
+#[must_use]
+pub fn settings(context: &Context) -> Vec<Row> {
+    let row = |(key, value, origin): (String, String, config::Origin)| Row {
+        key: clean(&key),
+        value: clean(&value),
+        origin: clean(&origin.to_string()),
+    };
+    config::describe(&context.settings).into_iter().map(row).collect()
+}
+
+impl Findings {
+    /// Looks at everything.
+    pub fn of(context: &Context, fresh: &Fresh, rebuilt: Option<&RebuildReport>) -> Result<Findings, CliError> {
+        let store = &fresh.ingest.store;
+        let prices = fresh.ingest.prices.book();
+        let fetched = context.settings.data_dir.join(PRICES);
+        Ok(Findings {
+            version: env!("CARGO_PKG_VERSION"),
+            roots: roots(fresh),
+            files: files(store)?,
+            failed: fresh.report.failed.iter().map(|(path, error)| Failed { path: shown(path), error: clean(error) }).collect(),
+            unpriced: store.unpriced()?.into_iter().map(|(model, calls)| Unpriced { model: clean(&model), calls }).collect(),
+            parsers: sources::ALL.iter().map(|s| Parser { agent: s.agent(), version: s.version() }).collect(),
+            prices: Prices {
+                date: clean(prices.date()),
+                source: clean(prices.source()),
+                models: prices.names().count(),
+                overrides: prices.overrides().count(),
+                file: fetched.exists().then(|| shown(&fetched)),
+            },
+            store: StoreState {
+                path: shown(store.path()),
+                size: store.size(),
+                sqlite: Store::sqlite_version(),
+                sessions: store.session_places()?.len(),
+                writer: store.is_writer(),
+                damage: store.integrity().map(|word| clean(&word)),
+            },
+            settings: settings(context),
+            problems: context.problems.iter().map(|p| clean(&p.to_string())).collect(),
+            inotify: inotify(),
+            rebuild: rebuilt.map(|r| Rebuild { calls: r.calls, facts: r.facts, wrong_slots: r.wrong_slots, wrong_tasks: r.wrong_tasks }),
+        })
+    }
+}
+
+fn shown(path: &std::path::Path) -> String {
+    clean(&path.display().to_string())
+}
+
+fn roots(fresh: &Fresh) -> Vec<Root> {
+    if fresh.report.roots.is_empty() {
+        // Nothing was walked: another process reads the logs.
+        let root = |(agent, path): &(&'static str, std::path::PathBuf)| Root {
+            agent,
+            path: shown(path),
+            exists: path.is_dir(),
+            files: 0,
+            problems: Vec::new(),
+        };
+        return fresh.ingest.catalog.roots().iter().map(root).collect();
+    }
+    let root = |r: &crate::tail::RootReport| Root {
+        agent: r.agent,
+        path: shown(&r.path),
+        exists: r.exists,
+        files: r.files,
+        problems: r.problems.iter().map(|p| clean(p)).collect(),
+    };
+    fresh.report.roots.iter().map(root).collect()
+}
+
+fn files(store: &Store) -> Result<Vec<LogFile>, CliError> {
+    let file = |f: crate::store::FileRow| LogFile {
+        agent: clean(&f.agent),
+        path: shown(&f.path),
+        size: f.stat.size,
+        offset: f.offset,
+        lines: f.lines,
+        malformed: f.malformed,
+        first_malformed: f.first_malformed.as_deref().map(clean),
+        parser_version: f.stat.version,
+        generation: f.generation,
+        exists: f.path.exists(),
+    };
+    Ok(store.files()?.into_iter().map(file).collect())
+}
+
+fn inotify() -> Option<Inotify> {
+    let limit = |name: &str| std::fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).ok()?.trim().parse().ok();
+    cfg!(target_os = "linux")
+        .then(|| Inotify { max_user_watches: limit("max_user_watches"), max_user_instances: limit("max_user_instances") })
+}

@@ -1,0 +1,148 @@
+//! What `doctor` finds, for people: what is well in one line, what is not in full.
+
+use std::io;
+
+use crate::cli::out::{Out, STRONG};
+use crate::cli::table::{Column, Table};
+
+use super::findings::{Findings, LogFile, Row};
+
+/// Bytes the way people read them.
+fn bytes(n: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    UNITS.iter().find(|(size, _)| n >= *size).map_or_else(
+        || format!("{n} B"),
+        |(size, unit)| {
+            let tenths = u128::from(n) * 10 / u128::from(*size);
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        },
+    )
+}
+
+/// Prints everything.
+pub fn print(found: &Findings, all_files: bool, out: &mut Out) -> io::Result<()> {
+    out.styled(STRONG, &format!("aifinops {}", found.version))?;
+    roots(found, out)?;
+    files(found, all_files, out)?;
+    prices(found, out)?;
+    store(found, out)?;
+    out.line("")?;
+    out.styled(STRONG, "Settings")?;
+    settings(&found.settings, out)?;
+    for problem in &found.problems {
+        out.line(&format!("! {problem}"))?;
+    }
+    if let Some(limits) = &found.inotify {
+        let number = |n: Option<u64>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
+        out.line("")?;
+        let (watches, instances) = (number(limits.max_user_watches), number(limits.max_user_instances));
+        out.line(&format!("Watching files: at most {watches} directories and {instances} programs (inotify)"))?;
+    }
+    Ok(())
+}
+
+fn roots(found: &Findings, out: &mut Out) -> io::Result<()> {
+    let mut table =
+        Table::new(vec![Column::text(""), Column::text("AGENT"), Column::number("READER"), Column::number("FILES"), Column::text("ROOT")]);
+    for root in &found.roots {
+        let reader = found.parsers.iter().find(|p| p.agent == root.agent).map_or_else(|| "?".to_owned(), |p| p.version.to_string());
+        let sign = if !root.problems.is_empty() {
+            "!"
+        } else if root.exists {
+            "✓"
+        } else {
+            "·"
+        };
+        table.row(vec![sign.to_owned(), root.agent.to_owned(), reader, root.files.to_string(), root.path.clone()]);
+    }
+    out.line("")?;
+    table.write(out)?;
+    for problem in found.roots.iter().flat_map(|root| &root.problems) {
+        out.line(&format!("! {problem}"))?;
+    }
+    Ok(())
+}
+
+fn files(found: &Findings, all: bool, out: &mut Out) -> io::Result<()> {
+    let troubled = |file: &LogFile| file.malformed > 0;
+    let (lines, malformed) = found.files.iter().fold((0, 0), |(l, m), f| (l + f.lines, m + f.malformed));
+    let gone = found.files.iter().filter(|f| !f.exists).count();
+    out.line("")?;
+    out.styled(
+        STRONG,
+        &format!(
+            "{} log files, {lines} lines, {malformed} of them unreadable; {gone} files are gone, their figures kept",
+            found.files.len()
+        ),
+    )?;
+    for failed in &found.failed {
+        out.line(&format!("! {}: {}", failed.path, failed.error))?;
+    }
+    let mut table = Table::new(vec![
+        Column::text("AGENT").expendable(2),
+        Column::number("SIZE"),
+        Column::number("READ"),
+        Column::number("LINES"),
+        Column::number("BAD"),
+        Column::text("FILE"),
+        Column::text("FIRST FAULT").expendable(1),
+    ]);
+    for file in found.files.iter().filter(|f| all || troubled(f)) {
+        table.row(vec![
+            file.agent.clone(),
+            bytes(file.size),
+            bytes(file.offset),
+            file.lines.to_string(),
+            file.malformed.to_string(),
+            if file.exists { file.path.clone() } else { format!("{} (gone)", file.path) },
+            file.first_malformed.clone().unwrap_or_else(|| "·".to_owned()),
+        ]);
+    }
+    if table.is_empty() { Ok(()) } else { table.write(out) }
+}
+
+fn prices(found: &Findings, out: &mut Out) -> io::Result<()> {
+    let prices = &found.prices;
+    out.line("")?;
+    out.styled(
+        STRONG,
+        &format!("Prices of {}: {} models, {} of your own ({})", prices.date, prices.models, prices.overrides, prices.source),
+    )?;
+    if found.unpriced.is_empty() {
+        return out.line("✓ every model in the logs has a price");
+    }
+    for model in &found.unpriced {
+        out.line(&format!("! no price for {}: {} calls", model.model, model.calls))?;
+    }
+    Ok(())
+}
+
+fn store(found: &Findings, out: &mut Out) -> io::Result<()> {
+    let store = &found.store;
+    out.line("")?;
+    out.styled(STRONG, &format!("Store {}: {}, {} sessions, SQLite {}", store.path, bytes(store.size), store.sessions, store.sqlite))?;
+    match &store.damage {
+        None => out.line("✓ sound")?,
+        Some(word) => out.line(&format!("! damaged: {word}"))?,
+    }
+    if !store.writer {
+        out.line("· another aifinops reads the logs; this one follows")?;
+    }
+    if let Some(rebuilt) = &found.rebuild {
+        let sign = if rebuilt.wrong_slots == 0 && rebuilt.wrong_tasks == 0 { "✓" } else { "!" };
+        out.line(&format!(
+            "{sign} recomputed from {} calls and {} events: {} sums by time and {} by task differed",
+            rebuilt.calls, rebuilt.facts, rebuilt.wrong_slots, rebuilt.wrong_tasks
+        ))?;
+    }
+    Ok(())
+}
+
+/// The table of settings, also for `config show`.
+pub fn settings(rows: &[Row], out: &mut Out) -> io::Result<()> {
+    let mut table = Table::new(vec![Column::text("KEY"), Column::text("VALUE"), Column::text("FROM")]);
+    for row in rows {
+        table.row(vec![row.key.clone(), row.value.clone(), row.origin.clone()]);
+    }
+    table.write(out)
+}

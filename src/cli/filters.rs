@@ -1,0 +1,40 @@
+//! Which sessions: words as in the screen's filter line, and a flag for each kind of them.
+
+use clap::Args;
+
+use crate::query::Filter;
+
+/// The filter as typed.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Filter")]
+pub struct FilterArgs {
+    /// Words that must all be met: `billing`, `agent:codex`, `project:api`, `model:opus`, `branch:main`, `live`
+    #[arg(value_name = "FILTER")]
+    pub words: Vec<String>,
+    /// Only this agent
+    #[arg(long, value_name = "NAME")]
+    pub agent: Option<String>,
+    /// Only projects whose name or directory holds this
+    #[arg(long, value_name = "NAME")]
+    pub project: Option<String>,
+    /// Only models whose name holds this
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Only sessions that are at work or wait for somebody
+    #[arg(long)]
+    pub live: bool,
+}
+
+impl FilterArgs {
+    /// All of it as one filter.
+    #[must_use]
+    pub fn filter(&self) -> Filter {
+        let flags = [("agent", &self.agent), ("project", &self.project), ("model", &self.model)];
+        let mut line = self.words.clone();
+        line.extend(flags.iter().filter_map(|(key, value)| value.as_ref().map(|v| format!("{key}:{v}"))));
+        if self.live {
+            line.push("live".to_owned());
+        }
+        Filter::parse(&line.join(" "))
+    }
+}

@@ -1,0 +1,144 @@
+//! Adding up quarter hours into the rows of a report, by any of their properties together.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use chrono::{Datelike as _, NaiveDate};
+use chrono_tz::Tz;
+
+use crate::model::Millis;
+use crate::model::time::{day_of, week_of};
+use crate::store::Sums;
+use crate::store::read::SlotRow;
+
+/// A length of time that rows stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Period {
+    /// The viewer's days.
+    Day,
+    /// Weeks from Monday.
+    Week,
+    /// Calendar months.
+    Month,
+}
+
+impl Period {
+    /// The word in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Period::Day => "day",
+            Period::Week => "week",
+            Period::Month => "month",
+        }
+    }
+
+    /// The first day of the period that an instant falls in.
+    fn first(self, at: Millis, zone: Tz) -> NaiveDate {
+        let day = day_of(at, zone);
+        match self {
+            Period::Day => day,
+            Period::Week => week_of(day),
+            Period::Month => day.with_day(1).unwrap_or(day),
+        }
+    }
+
+    fn name(self, first: NaiveDate) -> String {
+        match self {
+            Period::Month => format!("{:04}-{:02}", first.year(), first.month()),
+            _ => first.to_string(),
+        }
+    }
+}
+
+/// What tells the rows of a report apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Dimensions {
+    /// Their time.
+    pub period: Option<Period>,
+    /// Their agent.
+    pub agent: bool,
+    /// Their project.
+    pub project: bool,
+    /// Their model.
+    pub model: bool,
+}
+
+/// One row; empty texts where the rows do not differ in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The day, the week's Monday, or the month.
+    pub period: String,
+    /// The agent.
+    pub agent: Arc<str>,
+    /// The project.
+    pub project: Arc<str>,
+    /// The model; also empty where the log names none.
+    pub model: Arc<str>,
+    /// All models in it.
+    pub models: BTreeSet<Arc<str>>,
+    /// The sums.
+    pub sums: Sums,
+}
+
+/// Rows by time from the oldest, others from the dearest; and the sum over all.
+#[must_use]
+pub fn add_up<'a>(
+    slots: &[SlotRow],
+    by: Dimensions,
+    zone: Tz,
+    place: &dyn Fn(i64) -> Option<&'a (Arc<str>, Arc<str>)>,
+    model_passes: &dyn Fn(&str) -> bool,
+) -> (Vec<Row>, Sums) {
+    let none: Arc<str> = Arc::from("");
+    let mut total = Sums::default();
+    let mut rows: HashMap<(Option<NaiveDate>, &str, &str, &str), (Row, Option<NaiveDate>)> = HashMap::new();
+    let mut passes: HashMap<&str, bool> = HashMap::new();
+    let mut moment: Option<(Millis, NaiveDate)> = None;
+    for slot in slots {
+        let Some((agent, project)) = place(slot.session) else { continue };
+        let model = slot.model.as_deref().unwrap_or_default();
+        if !*passes.entry(model).or_insert_with(|| model_passes(model)) {
+            continue;
+        }
+        let first = by.period.map(|period| match moment {
+            Some((at, first)) if at == slot.at => first,
+            _ => {
+                let first = period.first(slot.at, zone);
+                moment = Some((slot.at, first));
+                first
+            }
+        });
+        let pick = |wanted: bool, text: &'a Arc<str>| if wanted { &**text } else { "" };
+        let key = (first, pick(by.agent, agent), pick(by.project, project), if by.model { model } else { "" });
+        let (row, _) = rows.entry(key).or_insert_with(|| {
+            let shared = |wanted: bool, text: &Arc<str>| if wanted { text.clone() } else { none.clone() };
+            let row = Row {
+                period: by.period.zip(first).map(|(period, first)| period.name(first)).unwrap_or_default(),
+                agent: shared(by.agent, agent),
+                project: shared(by.project, project),
+                model: slot.model.as_ref().map_or_else(|| none.clone(), |m| shared(by.model, m)),
+                models: BTreeSet::new(),
+                sums: Sums::default(),
+            };
+            (row, first)
+        });
+        if let Some(name) = slot.model.as_ref().filter(|_| slot.sums.calls != 0)
+            && !row.models.contains(name)
+        {
+            row.models.insert(name.clone());
+        }
+        row.sums.add(&slot.sums, 1);
+        total.add(&slot.sums, 1);
+    }
+    // Prompts and tool calls have no model: by model they only reach the total.
+    let mut rows: Vec<(Row, Option<NaiveDate>)> =
+        rows.into_values().filter(|(row, _)| if by.model { row.sums.calls != 0 } else { !row.sums.is_zero() }).collect();
+    let names = |row: &Row| (row.agent.clone(), row.project.clone(), row.model.clone());
+    rows.sort_by(|(a, a_first), (b, b_first)| {
+        let dearer = || b.sums.nanos.cmp(&a.sums.nanos).then_with(|| b.sums.calls.cmp(&a.sums.calls));
+        let by_rank = if by.period.is_some() { std::cmp::Ordering::Equal } else { dearer() };
+        a_first.cmp(b_first).then(by_rank).then_with(|| names(a).cmp(&names(b)))
+    });
+    (rows.into_iter().map(|(row, _)| row).collect(), total)
+}

@@ -1,0 +1,162 @@
+//! Tables for people: numbers to the right, as wide as the terminal and no wider.
+//!
+//! A table that is too wide first shortens its longest texts, then leaves out the columns that matter least. What goes
+//! into a pipe keeps everything.
+
+use std::io::{self, IsTerminal as _};
+
+use comfy_table::{CellAlignment, Table as Comfy, presets};
+
+use crate::model::text::{columns, fit};
+
+use super::out::{FAINT, Out, STRONG};
+
+/// The space between two columns.
+const GAP: usize = 2;
+/// Texts are not shortened below this.
+const SHORTEST: usize = 8;
+
+/// One column.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    title: &'static str,
+    right: bool,
+    /// The lowest leaves last; 0 never leaves.
+    expendable: u8,
+}
+
+impl Column {
+    /// A column of words, which may be shortened.
+    #[must_use]
+    pub const fn text(title: &'static str) -> Column {
+        Column { title, right: false, expendable: 0 }
+    }
+
+    /// A column of numbers, which may not.
+    #[must_use]
+    pub const fn number(title: &'static str) -> Column {
+        Column { title, right: true, expendable: 0 }
+    }
+
+    /// May be left out, the sooner the higher.
+    #[must_use]
+    pub const fn expendable(self, rank: u8) -> Column {
+        Column { expendable: rank, ..self }
+    }
+}
+
+/// A table.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<String>>,
+    total: Option<Vec<String>>,
+}
+
+impl Table {
+    /// A table without rows.
+    #[must_use]
+    pub fn new(columns: Vec<Column>) -> Table {
+        Table { columns, rows: Vec::new(), total: None }
+    }
+
+    /// Adds a row: one text per column.
+    pub fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    /// Sets the last row, which is set apart.
+    pub fn total(&mut self, cells: Vec<String>) {
+        self.total = Some(cells);
+    }
+
+    /// Whether it has no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Writes it, headings faint and the total strong.
+    pub fn write(&self, out: &mut Out) -> io::Result<()> {
+        let lines = self.lines(terminal_width());
+        let last = lines.len().saturating_sub(1);
+        for (i, line) in lines.iter().enumerate() {
+            match i {
+                0 => out.styled(FAINT, line)?,
+                _ if i == last && self.total.is_some() => out.styled(STRONG, line)?,
+                _ => out.line(line)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The lines at a width; `None` is as wide as it takes.
+    #[must_use]
+    pub fn lines(&self, width: Option<usize>) -> Vec<String> {
+        let widths = self.widths(width.unwrap_or(usize::MAX));
+        let mut table = Comfy::new();
+        table.load_style(presets::NOTHING);
+        let kept = |cells: &[String]| -> Vec<String> {
+            cells.iter().zip(&widths).filter_map(|(cell, width)| width.map(|w| fit(cell, w))).collect()
+        };
+        let titles: Vec<String> = self.columns.iter().map(|c| c.title.to_owned()).collect();
+        table.set_header(kept(&titles));
+        for row in self.rows.iter().chain(&self.total) {
+            table.add_row(kept(row));
+        }
+        let shown = self.columns.iter().zip(&widths).filter(|(_, width)| width.is_some()).map(|(column, _)| column);
+        for (column, cells) in shown.zip(table.column_iter_mut()) {
+            cells.set_padding((0, u16::try_from(GAP).unwrap_or(2)));
+            cells.set_cell_alignment(if column.right { CellAlignment::Right } else { CellAlignment::Left });
+        }
+        table.lines().map(|line| line.trim_end().to_owned()).collect()
+    }
+
+    /// How wide each column is drawn; `None` leaves it out.
+    fn widths(&self, room: usize) -> Vec<Option<usize>> {
+        let natural = |i: usize, column: &Column| {
+            let cells = self.rows.iter().chain(&self.total).filter_map(|row| row.get(i));
+            cells.map(|cell| columns(cell)).max().unwrap_or(0).max(columns(column.title))
+        };
+        let mut widths: Vec<Option<usize>> = self.columns.iter().enumerate().map(|(i, c)| Some(natural(i, c))).collect();
+        loop {
+            let used: usize = widths.iter().flatten().map(|w| w + GAP).sum::<usize>().saturating_sub(GAP);
+            if used <= room {
+                return widths;
+            }
+            let over = used - room;
+            let longest = self
+                .columns
+                .iter()
+                .zip(widths.iter_mut())
+                .filter(|(column, width)| !column.right && width.is_some_and(|w| w > SHORTEST.max(columns(column.title))))
+                .map(|(_, width)| width)
+                .max_by_key(|width| **width);
+            if let Some(Some(width)) = longest {
+                // One step at a time keeps several long columns alike.
+                *width -= over.min((*width).saturating_sub(SHORTEST) / 4 + 1);
+                continue;
+            }
+            let least = self
+                .columns
+                .iter()
+                .zip(widths.iter_mut())
+                .filter(|(c, w)| c.expendable > 0 && w.is_some())
+                .max_by_key(|(c, _)| c.expendable);
+            match least {
+                Some((_, width)) => *width = None,
+                None => return widths,
+            }
+        }
+    }
+}
+
+/// The terminal's width, or `COLUMNS` where that is set; `None` in a pipe.
+#[must_use]
+pub fn terminal_width() -> Option<usize> {
+    let told = || std::env::var("COLUMNS").ok()?.parse::<usize>().ok().filter(|n| *n > 0);
+    if !io::stdout().is_terminal() {
+        return told();
+    }
+    crossterm::terminal::size().ok().map(|(width, _)| usize::from(width)).filter(|n| *n > 0).or_else(told)
+}

@@ -1,0 +1,112 @@
+//! `top`: the live screen, and with `--once` one moment of it as text or JSON.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::config::Range;
+use crate::engine::snapshot::{Burn, project};
+use crate::export::json::{self, MomentJson};
+use crate::model::time::HOUR;
+use crate::model::{Cost, Window};
+use crate::query::{Asking, Filter};
+
+use super::context::Context;
+use super::error::CliError;
+use super::listing::{self, Order};
+use super::out::{Out, STRONG};
+use super::sessions::nothing;
+use super::when;
+
+/// Shown under `--help`.
+pub const EXAMPLES: &str = "\
+EXAMPLES:
+  aifinops top                                  the screen; `?` there explains every key
+  aifinops top --demo                           the screen with made-up sessions
+  aifinops top --range 7d --group project
+  aifinops top agent:codex live                 only these sessions
+  aifinops top --once --json | jq .today.usd    one moment, for a script or a status bar";
+
+/// The arguments.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TopArgs {
+    /// Words that sessions must all meet: `billing`, `agent:codex`, `project:api`, `model:opus`, `live`
+    #[arg(value_name = "FILTER")]
+    pub filter: Vec<String>,
+    /// Print one moment and end
+    #[arg(long)]
+    pub once: bool,
+    /// Show made-up sessions, touching neither logs nor store
+    #[arg(long, conflicts_with = "once")]
+    pub demo: bool,
+    /// The window to begin with
+    #[arg(long, value_parser = when::ranges())]
+    pub range: Option<Range>,
+    /// The column to sort by
+    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
+    pub sort: Option<Order>,
+    /// What to group sessions by
+    #[arg(long, value_name = "WHAT")]
+    pub group: Option<String>,
+    /// The theme
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+}
+
+/// Opens the screen, or prints one moment of it.
+pub fn run(context: Context, args: &TopArgs) -> Result<ExitCode, CliError> {
+    if args.once || context.json {
+        return once(&context, args);
+    }
+    run_interactive(context, args)
+}
+
+/// THE CALL SITE OF THE SCREEN: the only place where the command line meets `crate::ui`.
+#[expect(clippy::needless_pass_by_value, reason = "the screen takes the settings for its own")]
+fn run_interactive(context: Context, _args: &TopArgs) -> Result<ExitCode, CliError> {
+    drop(context);
+    Err(CliError::Screen("it is not part of this build".to_owned()))
+}
+
+/// One moment of the screen.
+fn once(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
+    let zone = context.zone();
+    let window = when::window_of(args.range.unwrap_or(context.settings.range.value), context.now, zone);
+    let mut fresh = context.open()?;
+    let living = fresh.living();
+    let mut views = fresh.sessions(&Asking { window, now: context.now, zone, living: &living })?;
+    let store = &fresh.ingest.store;
+    let today = store.total(Window::today(context.now, zone))?.cost();
+    let burn = Burn::of(&store.recent_spend(context.now - HOUR)?, context.now);
+    let ahead = project(today, &burn, context.now, Window::today(context.now, zone).to);
+    let projection = ahead.map(|known| Cost { known, ..today + burn.last_hour });
+    let burn = burn.last_hour;
+    let filter = Filter::parse(&args.filter.join(" "));
+    let live = views.iter().filter(|v| v.state.is_live()).count();
+    views.retain(|view| filter.matches(view));
+    let order = args.sort.unwrap_or_else(|| Order::of(&context.settings.sort));
+    listing::sort(&mut views, order);
+    if context.json {
+        Out::json(&MomentJson {
+            today: json::cost(&today),
+            burn_rate: json::cost(&burn),
+            projection: projection.as_ref().map(json::cost),
+            live,
+            sessions: views.iter().map(json::session).collect(),
+        })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut out = Out::text();
+    let ahead = projection.map(|p| format!("   → {} by midnight", context.cost(&p))).unwrap_or_default();
+    let spent = format!("{} today   {}/h", context.cost(&today), context.cost(&burn));
+    out.styled(STRONG, &format!("aifinops   {spent}{ahead}   ●{live} live"))?;
+    if views.is_empty() {
+        let empty = fresh.is_empty()?;
+        out.line(&if empty { fresh.nothing_found() } else { nothing(&when::describe(window, zone), !filter.is_empty()) })?;
+    } else {
+        listing::write(context, &views, &mut out)?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,182 @@
+//! `config set` and `config unset`: one value changes and nothing else.
+
+use std::fs;
+
+use super::{Machine, ok};
+use aifinops::config::{ConfigError, default_text, set, unset};
+
+/// The file after one edit that must work.
+fn after(text: &str, key: &str, value: &str) -> String {
+    let machine = Machine::with_file(text);
+    set(&machine.file(), key, value).unwrap_or_else(|error| panic!("{key}: {error}"));
+    machine.settings();
+    ok(fs::read_to_string(machine.file()))
+}
+
+/// The file after one removal that must work.
+fn without(text: &str, key: &str) -> String {
+    let machine = Machine::with_file(text);
+    unset(&machine.file(), key).unwrap_or_else(|error| panic!("{key}: {error}"));
+    ok(fs::read_to_string(machine.file()))
+}
+
+/// Why an edit is refused, after making sure that the file is untouched.
+fn refused(text: &str, key: &str, value: &str) -> ConfigError {
+    let machine = Machine::with_file(text);
+    let Err(error) = set(&machine.file(), key, value) else { panic!("{key}: {value} was taken") };
+    assert_eq!(ok(fs::read_to_string(machine.file())), text);
+    error
+}
+
+#[test]
+fn a_new_value_keeps_comments_order_and_layout() {
+    let text = "# mine\nrange = '7d'\n\n# nice colours\ntheme   = 'nord' # since spring\n\n[keys]\nquit = 'q'\n";
+    assert_eq!(after(text, "theme", "light"), text.replace("'nord'", "\"light\""));
+    assert_eq!(after(text, "keys.help", "?,F1"), format!("{text}help = [\"?\", \"F1\"]\n"));
+}
+
+#[test]
+fn a_key_of_the_default_file_is_uncommented_where_it_stands() {
+    let text = default_text();
+    assert_eq!(after(&text, "theme", "nord"), text.replace("\n#theme = \"dark\"\n", "\ntheme = \"nord\"\n"));
+    assert_eq!(after(&text, "columns", "agent,age"), {
+        let line = text.lines().find(|line| line.starts_with("#columns")).unwrap();
+        text.replace(line, "columns = [\"agent\", \"age\"]")
+    });
+}
+
+#[test]
+fn a_new_table_comes_last_so_that_no_commented_key_falls_into_it() {
+    let text = default_text();
+    let edited = after(&text, "currency", "EUR:0.92");
+    assert_eq!(edited, format!("{text}\n[currency]\ncode = \"EUR\"\nrate = \"0.92\"\n"));
+    assert!(after(&edited, "prices.gpt-4.1.input", "3").ends_with("rate = \"0.92\"\n\n[prices.\"gpt-4.1\"]\ninput = \"3\"\n"));
+}
+
+#[test]
+fn every_key_can_be_set_and_is_in_force_then() {
+    let machine = Machine::new();
+    for (key, value) in [
+        ("data_dir", "/data"),
+        ("timezone", "UTC"),
+        ("theme", "mono"),
+        ("range", "all"),
+        ("sort", "-age"),
+        ("group", "agent"),
+        ("columns", "['age', \"agent\"]"),
+        ("mouse", "false"),
+        ("open_with", "bat --paging always"),
+        ("threads", "3"),
+        ("currency", "GBP:0.8:£"),
+        ("currency.symbol", "GBP "),
+        ("keys.quit", "q,ctrl-c"),
+        ("roots.codex", "/a:/b"),
+        ("prices.\"acme/m.1\"", "input:3,output:15"),
+        ("prices.\"acme/m.1\".context_window", "1000"),
+    ] {
+        set(&machine.file(), key, value).unwrap_or_else(|error| panic!("{key}: {error}"));
+    }
+    let rows = aifinops::config::describe(&machine.settings());
+    let shown: Vec<_> = rows.iter().map(|(key, value, origin)| format!("{key} = {value} ({origin})")).skip(2).collect();
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    data_dir = /data (config file)
+    timezone = UTC (config file)
+    theme = mono (config file)
+    range = all (config file)
+    sort = -age (config file)
+    group = agent (config file)
+    columns = age,agent (config file)
+    mouse = false (config file)
+    open_with = bat --paging always (config file)
+    threads = 3 (config file)
+    currency = GBP:0.8:GBP  (config file)
+    keys.quit = q,ctrl-c (config file)
+    roots.codex = /a:/b (config file)
+    prices."acme/m.1" = input:3,output:15,context_window:1000 (config file)
+    "#);
+}
+
+#[test]
+fn a_currency_on_one_line_replaces_all_of_the_old_one() {
+    let text = "[currency]\ncode = 'EUR' # home\nrate = '0.9'\nsymbol = '€'\n";
+    assert_eq!(after(text, "currency", "CHF:0.8"), "[currency]\ncode = \"CHF\" # home\nrate = \"0.8\"\n");
+    assert_eq!(after("currency = { code = 'EUR', rate = 1 }\n", "currency.rate", "0.9"), "currency = { code = 'EUR', rate = \"0.9\" }\n");
+}
+
+#[test]
+fn what_would_be_a_problem_is_refused_and_the_file_is_untouched() {
+    assert!(matches!(refused("", "range", "week"), ConfigError::Refused(_)));
+    assert!(matches!(refused("", "threads", "many"), ConfigError::Refused(_)));
+    assert!(refused("", "currency.code", "EUR").to_string().contains("`aifinops config set currency EUR:RATE` sets both"));
+    assert!(refused("", "thme", "nord").to_string().contains("did you mean `theme`?"));
+    assert!(refused("", "home", "/x").to_string().contains("AIFINOPS_HOME"));
+    assert!(refused("", "theme.dark", "1").to_string().starts_with("theme.dark: unknown key"));
+    assert!(refused("", "prices.m", "3").to_string().contains("should look like `input:3,output:15`"));
+    assert!(refused("currency = 'EUR'", "currency.rate", "2").to_string().contains("config unset currency"));
+    let broken = refused("theme = \n", "theme", "nord");
+    assert!(broken.to_string().contains(":1: is not TOML") && broken.to_string().ends_with("mend the file first"), "{broken}");
+}
+
+#[test]
+fn a_problem_elsewhere_in_the_file_is_not_in_the_way() {
+    let machine = Machine::with_file("range = 'week'\n");
+    set(&machine.file(), "theme", "nord").unwrap();
+    set(&machine.file(), "range", "7d").unwrap();
+    assert_eq!(machine.settings().theme.as_str(), "nord");
+}
+
+#[test]
+fn unset_takes_the_line_and_leaves_every_comment() {
+    let text = "# colours\ntheme = 'nord'\n# days\nrange = '7d'\n[keys]\n# out\nquit = [\n  'q', # q\n]\n[prices.m]\ninput = 3\n";
+    assert_eq!(without(text, "theme"), text.replace("theme = 'nord'\n", ""));
+    assert_eq!(without(text, "keys.quit"), text.replace("quit = [\n  'q', # q\n]\n", ""));
+    assert_eq!(without(text, "prices.m"), text.replace("[prices.m]\ninput = 3\n", ""));
+    assert_eq!(without(text, "mouse"), text);
+    assert_eq!(without("keys = { quit = 'q', help = '?' }\n", "keys.quit"), "keys = { help = '?' }\n");
+    assert_eq!(without("thme = 'nord'\n", "thme"), "");
+    let machine = Machine::with_file("[currency]\ncode = 'EUR'\nrate = '0.9'\n");
+    assert!(matches!(unset(&machine.file(), "currency.rate"), Err(ConfigError::Refused(_))));
+    assert!(matches!(unset(&machine.file(), "thme"), Err(ConfigError::UnknownKey { .. })));
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_text_is_set_is_read_back_or_refused_and_the_file_stays_whole(value: String) {
+        let machine = Machine::with_file("# top\nthreads = 2\n");
+        let taken = set(&machine.file(), "open_with", &value).is_ok();
+        assert_eq!(taken, !value.chars().any(char::is_control));
+        let settings = machine.settings();
+        assert_eq!((settings.open_with.as_str(), settings.threads.value), (if taken { value.as_str() } else { "" }, 2));
+        let _ = set(&machine.file(), &value, "1");
+        let _ = set(&machine.file(), "keys", &value);
+        assert_eq!(machine.problems(), Vec::<String>::new());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_file_is_for_its_owner_only_and_an_old_one_keeps_its_rights() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let machine = Machine::new();
+    set(&machine.file(), "theme", "nord").unwrap();
+    assert_eq!((mode(&machine.file()), mode(machine.file().parent().unwrap())), (0o600, 0o700));
+    fs::set_permissions(machine.file(), fs::Permissions::from_mode(0o644)).unwrap();
+    set(&machine.file(), "theme", "light").unwrap();
+    assert_eq!(mode(&machine.file()), 0o644);
+    assert_eq!(fs::read_dir(machine.file().parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_stays_a_link_and_the_file_it_leads_to_is_written() {
+    let machine = Machine::with_file("");
+    let real = machine.at("dotfiles.toml");
+    fs::remove_file(machine.file()).unwrap();
+    std::os::unix::fs::symlink("../../dotfiles.toml", machine.file()).unwrap();
+    for theme in ["nord", "light"] {
+        set(&machine.file(), "theme", theme).unwrap();
+        assert_eq!(fs::read_to_string(&real).unwrap(), format!("theme = \"{theme}\"\n"));
+        assert!(fs::symlink_metadata(machine.file()).unwrap().is_symlink());
+    }
+}
