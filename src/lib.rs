@@ -1,7 +1,42 @@
-//! x
+//! `aifinops`: what coding agents spend, live.
+//!
+//! This page is the map of the house. Data goes one way, from an agent's log to a pixel:
+//!
+//! ```text
+//!  agent logs ─► tail ─► sources ─► engine ─► store ─► query ─► ui · cli · export
+//!               bytes    records    price,    SQLite,  answers  a screen, a table,
+//!                        → events   batch     the truth         JSON
+//! ```
+//!
+//! | floor | module | what it does |
+//! |---|---|---|
+//! | 6 | [`cli`] | what can be typed; one file per subcommand |
+//! | 5 | [`ui`] | the screen; one file per panel |
+//! | 5 | [`export`] | answers as bytes; one file per format |
+//! | 4 | [`engine`] | the thread that reads, writes and publishes the picture of the present |
+//! | 3 | [`query`] | questions to the store in the words of the house |
+//! | 3 | [`tail`] | which files there are, what is new in them |
+//! | 3 | [`demo`] | a made-up workday, written as the agents would |
+//! | 2 | [`store`] | `SQLite`: every call once, sums per quarter of an hour |
+//! | 2 | [`sources`] | agents' logs; one file per agent, and the registry |
+//! | 1 | [`pricing`] | what a call costs |
+//! | 1 | [`config`] | settings, each knowing where it comes from |
+//! | 0 | [`model`] | the words: money, tokens, time, keys, sessions, calls |
+//!
+//! A module uses floors below it only; `tests/it/architecture.rs` holds the house to that, and says which package may
+//! be named where. A new agent is one file in `sources/` and one line in its registry; a new panel one file in
+//! `ui/panels/`.
+//!
+//! Three promises shape the rest. **The numbers are right**: a call is kept once under the agent's own id, the fullest
+//! version of it, and money is integer nano-dollars ([`model::money`]). **It survives anything**: a batch, the sums it
+//! changes and the file's new offset are one transaction ([`store`]), and reading something again changes nothing.
+//! **It is instant**: every screen is drawn from sums that are kept, never from a scan ([`query`]).
+
+pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod engine;
+pub mod export;
 pub mod model;
 pub mod pricing;
 pub mod query;

@@ -1,11 +1,11 @@
-//! The truth: one SQLite file. SQL has its home here and nowhere else.
+//! The truth: one `SQLite` file. SQL has its home here and nowhere else.
 //!
 //! **Why so.** Agents delete their logs, processes get killed, and a screen must not cost what is stored but what it
 //! shows. So a batch's rows, the changes they make to the sums, and the file's new offset are committed in one
 //! transaction; calls are keyed by the agents' own ids, so that reading something twice changes nothing; and everything
 //! that is drawn comes from sums kept per quarter of an hour, session and model.
 //!
-//! SQLite before 3.51.3 can corrupt a database that two processes write in WAL mode (the "WAL-reset" race); a test
+//! `SQLite` before 3.51.3 can corrupt a database that two processes write in WAL mode (the "WAL-reset" race); a test
 //! holds the bundled version above it.
 
 use std::path::PathBuf;
@@ -27,14 +27,14 @@ pub use write::{Piece, WriteReport};
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// SQLite refused.
+    /// `SQLite` refused.
     #[error("the store at {path} could not be used while {doing}: {source}")]
     Sqlite {
         /// The operation.
         doing: &'static str,
         /// The database file.
         path: PathBuf,
-        /// SQLite's word.
+        /// `SQLite`'s word.
         source: rusqlite::Error,
     },
     /// The directory or file could not be made.

@@ -86,13 +86,13 @@ impl Engine {
     pub fn start(setup: Setup) -> Engine {
         let (wakes, inbox) = mpsc::sync_channel(QUEUE);
         let (publish, snapshots) = watch::channel(Arc::new(Snapshot { progress: Some(Progress::default()), ..Snapshot::default() }));
-        let waker = wakes.clone();
+        let on_change = wakes.clone();
         let thread = std::thread::spawn(move || {
             let mut worker = Worker::new(setup, publish);
             worker.refresh_all();
             worker.publish();
             let watch = Watch::new(move || {
-                let _ = waker.try_send(Wake::Dirty);
+                let _ = on_change.try_send(Wake::Dirty);
             });
             worker.run(&inbox, watch);
         });

@@ -13,7 +13,7 @@ use super::ingest::Progress;
 /// The buckets of the header's sparkline.
 pub const BUCKETS: usize = 30;
 /// The time that one of them covers: together the last hour.
-pub const BUCKET: Millis = HOUR / BUCKETS as Millis;
+pub const BUCKET: Millis = HOUR / 30;
 
 /// Which sessions and sums are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

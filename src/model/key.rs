@@ -35,13 +35,13 @@ impl Key {
         Key(mix(state))
     }
 
-    /// The bits as the signed integer that SQLite stores.
+    /// The bits as the signed integer that `SQLite` stores.
     #[must_use]
     pub const fn to_sql(self) -> i64 {
         self.0.cast_signed()
     }
 
-    /// Back from SQLite's signed integer.
+    /// Back from `SQLite`'s signed integer.
     #[must_use]
     pub const fn from_sql(value: i64) -> Key {
         Key(value.cast_unsigned())
@@ -54,3 +54,24 @@ const fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(K2);
     z ^ (z >> 31)
 }
+
+/// Puts [`Key`]s into hash tables as they are: they are hashes already.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KeyHasher(u64);
+
+impl std::hash::Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = Key::of(&[&self.0.to_le_bytes(), bytes]).0;
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 ^= value;
+    }
+}
+
+/// A hash table of keys.
+pub type KeyMap<T> = std::collections::HashMap<Key, T, std::hash::BuildHasherDefault<KeyHasher>>;

@@ -52,12 +52,14 @@ impl Source for Codex {
     }
 
     fn accepts(&self, path: &Path) -> bool {
-        let Some(name) = path.file_name().and_then(|n| n.to_str()) else { return false };
-        if name.ends_with(".jsonl") {
+        if path.extension().is_some_and(|e| e == "jsonl") {
             return true;
         }
         // A compressed rollout counts only where the plain one is gone.
-        name.strip_suffix(".zst").is_some_and(|plain| plain.ends_with(".jsonl") && !path.with_file_name(plain).exists())
+        path.extension().is_some_and(|e| e == "zst") && {
+            let plain = path.with_extension("");
+            plain.extension().is_some_and(|e| e == "jsonl") && !plain.exists()
+        }
     }
 
     fn skim(&self, lines: &[u8]) -> Skim {

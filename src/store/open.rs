@@ -104,7 +104,7 @@ impl Store {
         &self.path
     }
 
-    /// The version of SQLite in use.
+    /// The version of `SQLite` in use.
     #[must_use]
     pub fn sqlite_version() -> &'static str {
         rusqlite::version()
@@ -176,7 +176,7 @@ impl Store {
             .map_err(self.fail("remembering a setting"))
     }
 
-    /// SQLite's own check of the whole file: `None` when it is sound.
+    /// `SQLite`'s own check of the whole file: `None` when it is sound.
     #[must_use]
     pub fn integrity(&self) -> Option<String> {
         let word = self.conn.query_row("PRAGMA integrity_check(1)", [], |r| r.get::<_, String>(0));
@@ -210,7 +210,7 @@ pub fn private_dir(dir: &Path) -> Result<(), StoreError> {
     builder.create(dir).map_err(|source| StoreError::Create { path: dir.to_path_buf(), source })
 }
 
-/// Makes a file that only its owner may read, before SQLite would make it with the umask's rights.
+/// Makes a file that only its owner may read, before `SQLite` would make it with the umask's rights.
 fn private_file(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);

@@ -110,6 +110,11 @@ pub struct LimitRow {
     pub resets_at: Option<Millis>,
 }
 
+/// A session's agent and project.
+pub type Place = (Arc<str>, Arc<str>);
+/// A session that was looked for: its id, agent and the agent's own id.
+pub type Match = (i64, Arc<str>, Arc<str>);
+
 const SESSION: &str = "s.id, s.agent, s.uid, s.parent_uid, s.kind, s.started_at, s.last_at, s.cwd, s.branch, s.version, s.role, n.text, s.context, s.window, s.turn";
 const SESSION_WIDTH: usize = 15;
 /// Above this many sessions one scan is cheaper than looking each up.
@@ -312,7 +317,7 @@ impl Store {
     }
 
     /// The agent and project of every session.
-    pub fn session_places(&self) -> Result<HashMap<i64, (Arc<str>, Arc<str>)>, StoreError> {
+    pub fn session_places(&self) -> Result<HashMap<i64, Place>, StoreError> {
         let mut shared: HashMap<String, Arc<str>> = HashMap::new();
         let mut share = |text: &str| shared.entry(text.to_owned()).or_insert_with(|| Arc::from(text)).clone();
         let rows = self.rows("listing sessions", "SELECT id, agent, coalesce(cwd, '') FROM session", [], |r| {
@@ -325,7 +330,7 @@ impl Store {
     }
 
     /// Sessions whose agent or id matches: the id itself, or a prefix of it, or of the part behind a slash.
-    pub fn find_sessions(&self, prefix: &str) -> Result<Vec<(i64, Arc<str>, Arc<str>)>, StoreError> {
+    pub fn find_sessions(&self, prefix: &str) -> Result<Vec<Match>, StoreError> {
         let sql = "SELECT id, agent, uid FROM session WHERE uid = ?1 OR substr(uid, 1, length(?1)) = ?1
                    OR (instr(uid, '/') > 0 AND substr(uid, instr(uid, '/') + 1, length(?1)) = ?1) ORDER BY uid <> ?1, last_at DESC LIMIT 50";
         self.rows("looking up a session", sql, [prefix], |r| {

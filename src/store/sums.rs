@@ -87,6 +87,7 @@ impl Sums {
 
     /// Back from [`Sums::to_array`].
     #[must_use]
+    #[expect(clippy::similar_names, reason = "the two lifetimes of cache writes")]
     pub const fn from_array(a: [i64; WIDTH]) -> Sums {
         let [
             calls,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use crate::model::time::SLOT;
-use crate::model::{AgentId, Batch, Key, Millis, RateLimit, SessionUpdate, Turn};
+use crate::model::{AgentId, Batch, Key, KeyMap, Millis, RateLimit, SessionUpdate, Turn};
 use crate::pricing::Pricer;
 
 use super::files::{self, FileRow};
@@ -63,7 +63,7 @@ impl Store {
 #[derive(Debug, Default)]
 pub(super) struct Deltas {
     slots: HashMap<(i64, i64, i64), Sums>,
-    tasks: HashMap<Key, TaskDelta>,
+    tasks: KeyMap<TaskDelta>,
 }
 
 #[derive(Debug)]
@@ -144,8 +144,8 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn pieces(&mut self, pieces: &[Piece]) -> rusqlite::Result<()> {
-        let mut calls: HashMap<Key, CallRow> = HashMap::new();
-        let mut facts: HashMap<Key, FactRow> = HashMap::new();
+        let mut calls: KeyMap<CallRow> = KeyMap::default();
+        let mut facts: KeyMap<FactRow> = KeyMap::default();
         for piece in pieces {
             let sessions = self.sessions(piece.agent, &piece.batch)?;
             let session = |i: u32| usize::try_from(i).ok().and_then(|i| sessions.get(i)).copied();
@@ -208,7 +208,7 @@ impl Writer<'_> {
         self.save_facts(facts)
     }
 
-    fn gather_call(&mut self, calls: &mut HashMap<Key, CallRow>, key: Key, row: CallRow) {
+    fn gather_call(&mut self, calls: &mut KeyMap<CallRow>, key: Key, row: CallRow) {
         match calls.get_mut(&key) {
             Some(known) if known.is_other_call(&row) => {
                 let key = other_key(key, row.session);
@@ -331,7 +331,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn save_calls(&mut self, calls: HashMap<Key, CallRow>) -> rusqlite::Result<()> {
+    fn save_calls(&mut self, calls: KeyMap<CallRow>) -> rusqlite::Result<()> {
         let names: HashMap<i64, Arc<str>> = self.ids.names.iter().map(|(text, id)| (*id, text.clone())).collect();
         // In the order of the keys each page of the table is visited once.
         let mut calls: Vec<_> = calls.into_iter().collect();
@@ -344,18 +344,18 @@ impl Writer<'_> {
                 self.deltas.count(row.session, row.task, row.at, row.model, &row.sums(), 1);
                 continue;
             }
-            self.save_known_call(key, row, &names)?;
+            self.save_known_call(key, &row, &names)?;
         }
         Ok(())
     }
 
     /// A call that is in the store already: the fuller version stays, and only the difference reaches the sums.
-    fn save_known_call(&mut self, key: Key, row: CallRow, names: &HashMap<i64, Arc<str>>) -> rusqlite::Result<()> {
+    fn save_known_call(&mut self, key: Key, row: &CallRow, names: &HashMap<i64, Arc<str>>) -> rusqlite::Result<()> {
         let old = read_call(self.tx, key)?;
-        if old.is_other_call(&row) {
+        if old.is_other_call(row) {
             let key = other_key(key, row.session);
             let mut insert = self.tx.prepare_cached(INSERT_CALL)?;
-            if insert_call(&mut insert, key, &row)? {
+            if insert_call(&mut insert, key, row)? {
                 self.report.new_calls += 1;
                 self.deltas.count(row.session, row.task, row.at, row.model, &row.sums(), 1);
                 return Ok(());
@@ -367,8 +367,8 @@ impl Writer<'_> {
         self.replace_call(key, &old, row, names)
     }
 
-    fn replace_call(&mut self, key: Key, old: &CallRow, row: CallRow, names: &HashMap<i64, Arc<str>>) -> rusqlite::Result<()> {
-        let mut new = old.merged(&row);
+    fn replace_call(&mut self, key: Key, old: &CallRow, row: &CallRow, names: &HashMap<i64, Arc<str>>) -> rusqlite::Result<()> {
+        let mut new = old.merged(row);
         let name = match names.get(&new.model) {
             Some(name) => Some(name.clone()),
             None => read_name(self.tx, new.model)?,
@@ -384,7 +384,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn save_facts(&mut self, facts: HashMap<Key, FactRow>) -> rusqlite::Result<()> {
+    fn save_facts(&mut self, facts: KeyMap<FactRow>) -> rusqlite::Result<()> {
         let mut facts: Vec<_> = facts.into_iter().collect();
         facts.sort_unstable_by_key(|(key, _)| key.to_sql());
         let mut insert = self.tx.prepare_cached("INSERT OR IGNORE INTO fact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;

@@ -46,7 +46,7 @@ pub enum Reading {
 pub fn read_all(jobs: Vec<Job>, catalog: &Catalog, threads: usize, sink: &(dyn Fn(Reading) -> bool + Sync)) {
     let open = jobs.len();
     let pool = Pool {
-        queue: Mutex::new(Queue { tasks: jobs.into_iter().map(Task::Whole).collect(), open, stopped: false }),
+        queue: Mutex::new(Queue { tasks: jobs.into_iter().map(|job| Task::Whole(Box::new(job))).collect(), open, stopped: false }),
         news: Condvar::new(),
         catalog,
         sink,
@@ -63,7 +63,7 @@ pub fn read_all(jobs: Vec<Job>, catalog: &Catalog, threads: usize, sink: &(dyn F
 }
 
 enum Task {
-    Whole(Job),
+    Whole(Box<Job>),
     Part(Arc<Large>, usize),
 }
 
@@ -114,7 +114,7 @@ impl Pool<'_> {
         let mut buf = Vec::new();
         while let Some(task) = self.next() {
             match task {
-                Task::Whole(job) => self.whole(job, &mut buf),
+                Task::Whole(job) => self.whole(*job, &mut buf),
                 Task::Part(large, index) => self.part(&large, index, &mut buf),
             }
             if buf.capacity() > 4 * usize::try_from(CHUNK).unwrap_or(usize::MAX) {

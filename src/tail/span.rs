@@ -116,7 +116,7 @@ fn read_long(file: &File, from: u64, to: u64, buf: &mut Vec<u8>) -> io::Result<S
             buf.extend_from_slice(rest);
             if buf.len() - line_start > MAX_LINE {
                 buf.truncate(line_start);
-                buf.shrink_to(super::CHUNK as usize);
+                buf.shrink_to(PROBE);
                 skipping = true;
             }
         }

@@ -316,14 +316,14 @@ impl App {
                 }
                 None => Vec::new(),
             },
-            Action::OpenLog => match snapshot.detail.as_ref().filter(|d| Some(d.session.id) == self.selected).and_then(|d| d.files.first())
-            {
-                Some(path) => vec![Effect::OpenLog(path.clone())],
-                None => {
-                    self.message = Some("this session's log is not known".to_owned());
-                    Vec::new()
+            Action::OpenLog => {
+                let detail = snapshot.detail.as_ref().filter(|d| Some(d.session.id) == self.selected);
+                if let Some(path) = detail.and_then(|d| d.files.first()) {
+                    return vec![Effect::OpenLog(path.clone())];
                 }
-            },
+                self.message = Some("this session's log is not known".to_owned());
+                Vec::new()
+            }
             Action::Suspend => vec![Effect::Suspend],
         }
     }

@@ -99,6 +99,7 @@ pub(super) fn skim(bytes: &[u8]) -> Lines<Record> {
 }
 
 /// The fields of a line before they are made sense of together.
+#[expect(clippy::struct_excessive_bools, reason = "the format's own independent marks")]
 #[derive(Default)]
 struct Raw<'a> {
     kind: &'a [u8],
@@ -264,12 +265,8 @@ fn read_content<'a>(c: &mut Cursor<'a>, content: &mut Content<'a>, names: &mut N
                 }
             }
             b"tool_result" => content.results.extend(result.map(|id| (tool_key(id), failed))),
-            b"text" => {
                 // The editor puts notes before what was typed, each in a block of its own.
-                if content.text.is_none_or(is_note) {
-                    content.text = text;
-                }
-            }
+            b"text" if content.text.is_none_or(is_note) => content.text = text,
             b"image" | b"document" => content.images = true,
             _ => {}
         }

@@ -81,7 +81,6 @@ impl History {
             return record.ordinal.is_some_and(|n| n >= first);
         }
         let own = match &record.body {
-            Body::Meta(_) => false,
             Body::Started { turn, .. } | Body::Context { turn, .. } => self.is_own_turn(turn.as_ref(), record.at, known),
             Body::Count(count) => match (known, &count.totals) {
                 (Some(known), Some(totals)) => !known.counts.contains(&count_key(totals, count.last.as_ref())),

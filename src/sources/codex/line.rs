@@ -454,16 +454,16 @@ fn item(c: &mut Cursor<'_>, names: &mut Names) -> Result<Body, Bad> {
         }
         Ok(())
     })?;
-    let named = |fallback: &str| name.clone().unwrap_or_else(|| Arc::from(fallback));
+    let tool_name = |fallback: &str| name.clone().unwrap_or_else(|| Arc::from(fallback));
     Ok(match kind {
         b"message" => match text {
             Some(text) if !is_injected(text) => Body::Input(text_key(text)),
             _ => Body::Other,
         },
-        b"function_call" | b"custom_tool_call" => tool(call.or(id), named("?")),
-        b"local_shell_call" => tool(call.or(id), named("shell")),
-        b"web_search_call" => tool(call.or(id), named("web_search")),
-        b"tool_search_call" => tool(call.or(id), named("tool_search")),
+        b"function_call" | b"custom_tool_call" => tool(call.or(id), tool_name("?")),
+        b"local_shell_call" => tool(call.or(id), tool_name("shell")),
+        b"web_search_call" => tool(call.or(id), tool_name("web_search")),
+        b"tool_search_call" => tool(call.or(id), tool_name("tool_search")),
         b"function_call_output" | b"custom_tool_call_output" => call.map_or(Body::Other, |call| Body::Result { call, failed }),
         _ => Body::Other,
     })

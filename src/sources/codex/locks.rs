@@ -34,6 +34,7 @@ pub(super) fn held(roots: &[PathBuf]) -> Vec<Liveness> {
 }
 
 #[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "other systems have no inodes")]
 fn inode(entry: &std::fs::DirEntry) -> Option<u64> {
     use std::os::unix::fs::DirEntryExt as _;
     Some(entry.ino())

@@ -23,7 +23,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
     if let Some(message) = &app.message {
         line.left(format!(" {message}"), style(Role::Ok));
     } else if let Some(progress) = snapshot.progress.filter(|p| p.files > 0) {
-        let share = if progress.bytes == 0 { 0 } else { progress.bytes_done.min(progress.bytes) * 100 / progress.bytes };
+        let share = (progress.bytes_done.min(progress.bytes) * 100).checked_div(progress.bytes).unwrap_or(0);
         let filled = usize::try_from(share / 5).unwrap_or(0);
         line.left(" catching up ", style(Role::Accent));
         line.left("█".repeat(filled) + &"░".repeat(20 - filled.min(20)), style(Role::Chart));

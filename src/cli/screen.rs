@@ -1,0 +1,161 @@
+//! Where the command line meets the screen: settings become options, the store becomes an engine.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::config::{Group, Range, Settings};
+use crate::demo::Demo;
+use crate::engine::ingest::Ingest;
+use crate::engine::{self, Engine, Span};
+use crate::model::Millis;
+use crate::pricing::{Book, Pricer};
+use crate::sources::{self, Places};
+use crate::store::Store;
+use crate::tail::Catalog;
+use crate::ui::app::{Options, default_columns};
+use crate::ui::columns::Column;
+use crate::ui::keymap::Keymap;
+use crate::ui::{self, theme};
+
+use super::context::Context;
+use super::error::CliError;
+use super::top::TopArgs;
+
+/// How often the demo's agents write.
+const DEMO_PACE: Duration = Duration::from_millis(200);
+
+/// Opens the screen and stays until the user leaves it.
+pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
+    if !std::io::stdout().is_terminal() {
+        return Err(CliError::usage("`top` draws on a terminal, and standard output is none", "`aifinops top --once` prints one moment, with --json for scripts"));
+    }
+    let mut notices: Vec<String> = context.problems.iter().map(ToString::to_string).collect();
+    // Dropped at the end, with everything in it.
+    let demo = if args.demo { Some(DemoHome::begin()?) } else { None };
+    let ingest = match &demo {
+        Some(demo) => demo.ingest()?,
+        None => ingest(context, &mut notices)?,
+    };
+    let span = span_of(args.range.unwrap_or(context.settings.range.value));
+    let setup = screen(context, args, span, &mut notices)?;
+    let engine = Engine::start(engine::Setup { ingest, zone: context.zone(), span, notices, clock });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| CliError::Screen(e.to_string()))?;
+    let shown = runtime.block_on(ui::run(setup, engine));
+    drop(demo);
+    shown.map(|()| ExitCode::SUCCESS).map_err(|error| CliError::Screen(error.to_string()))
+}
+
+fn clock() -> Millis {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| Millis::try_from(d.as_millis()).unwrap_or(Millis::MAX))
+}
+
+fn ingest(context: &Context, notices: &mut Vec<String>) -> Result<Ingest, CliError> {
+    let opened = Store::open(&context.settings.data_dir)?;
+    notices.extend(opened.notice);
+    Ok(Ingest::new(opened.store, Pricer::new(context.book()), context.catalog(), context.settings.threads.value))
+}
+
+fn span_of(range: Range) -> Span {
+    match range {
+        Range::Today => Span::Today,
+        Range::Days7 => Span::Days(7),
+        Range::Days30 => Span::Days(30),
+        Range::All => Span::All,
+    }
+}
+
+fn screen(context: &Context, args: &TopArgs, span: Span, notices: &mut Vec<String>) -> Result<ui::Setup, CliError> {
+    let settings = &context.settings;
+    let themes_dir = settings.config_file.parent().map(|dir| dir.join("themes"));
+    let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+    let depth = if anstream::ColorChoice::global() == anstream::ColorChoice::Never { theme::Depth::None } else { theme::Depth::detect(&variable) };
+    let wanted = args.theme.as_deref().unwrap_or(&settings.theme.value);
+    let theme = match theme::load(wanted, themes_dir.as_deref()) {
+        Ok(theme) => theme,
+        Err(error) if args.theme.is_some() => return Err(CliError::usage(error.to_string(), "`T` in the screen shows one theme after the other")),
+        Err(error) => {
+            notices.push(error.to_string());
+            theme::Theme::default()
+        }
+    };
+    let (keys, problems) = Keymap::new(&settings.keys.value);
+    notices.extend(problems.iter().map(ToString::to_string));
+    let group = match &args.group {
+        Some(word) => word.parse::<Group>().map_err(|_| CliError::usage(format!("cannot group by `{word}`"), format!("--group takes {}", Group::allowed())))?,
+        None => settings.group.value,
+    };
+    let options = Options {
+        columns: columns(settings),
+        sort: args.sort.map_or_else(|| sort(&settings.sort), |order| (column(order.name()), order.is_reversed())),
+        group,
+        filter: args.filter.join(" "),
+        span,
+        theme: theme.at(depth),
+        themes: theme::names(themes_dir.as_deref()),
+        keys,
+        currency: settings.currency.value.clone(),
+        zone: context.zone(),
+    };
+    Ok(ui::Setup { options, depth, themes_dir, mouse: settings.mouse.value, open_with: settings.open_with.value.clone(), clock })
+}
+
+fn columns(settings: &Settings) -> Vec<Column> {
+    let named: Vec<Column> = settings.columns.iter().filter_map(|name| Column::from_name(name)).collect();
+    if named.is_empty() { default_columns() } else { named }
+}
+
+fn sort(name: &str) -> (Column, bool) {
+    match name.strip_prefix('-') {
+        Some(name) => (column(name), true),
+        None => (column(name), false),
+    }
+}
+
+fn column(name: &str) -> Column {
+    Column::from_name(name).unwrap_or(Column::Today)
+}
+
+/// A temporary home with agents at work in it.
+struct DemoHome {
+    dir: PathBuf,
+    stop: std::sync::mpsc::Sender<()>,
+    player: Option<std::thread::JoinHandle<()>>,
+}
+
+impl DemoHome {
+    fn begin() -> Result<DemoHome, CliError> {
+        let dir = std::env::temp_dir().join(format!("aifinops-demo-{}-{:x}", std::process::id(), clock()));
+        let fail = |source| CliError::File { doing: "play the demo in", path: dir.clone(), source };
+        let mut demo = Demo::begin(&dir, clock(), 1).map_err(fail)?;
+        let (stop, stopped) = std::sync::mpsc::channel();
+        let player = std::thread::spawn(move || {
+            while stopped.recv_timeout(DEMO_PACE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                if demo.play(clock()).is_err() {
+                    return; // the directory is gone, and the demo with it
+                }
+            }
+        });
+        Ok(DemoHome { dir, stop, player: Some(player) })
+    }
+
+    /// Reads the demo's logs only, into a store that is gone afterwards.
+    fn ingest(&self) -> Result<Ingest, CliError> {
+        let nothing = |_: &str| None;
+        let places = Places { home: &self.dir, env: &nothing };
+        let roots = sources::ALL.iter().flat_map(|s| s.roots(&places).into_iter().map(|root| (s.agent(), root))).collect();
+        let store = Store::open(&self.dir.join("data"))?.store;
+        Ok(Ingest::new(store, Pricer::new(Book::embedded()), Catalog::new(roots), 0))
+    }
+}
+
+impl Drop for DemoHome {
+    fn drop(&mut self) {
+        let _ = self.stop.send(());
+        if let Some(player) = self.player.take() {
+            let _ = player.join();
+        }
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
