@@ -1,2 +1,212 @@
-//! x
-fn main() {}
+//! The hot paths: `cargo bench`. Figures, not tests: nothing here fails because a machine is slow.
+#![expect(clippy::unwrap_used, missing_docs, reason = "a benchmark has nobody to tell, and no readers of its items")]
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use aifinops::config;
+use aifinops::engine::ingest::Ingest;
+use aifinops::engine::{Snapshot, Span};
+use aifinops::model::{Speed, Tier, Tokens, Window};
+use aifinops::pricing::{Book, Pricer};
+use aifinops::query::{self, Asking, Living};
+use aifinops::sources::{self, Places};
+use aifinops::store::Store;
+use aifinops::tail::Catalog;
+use aifinops::ui::app::{App, Options, default_columns};
+use aifinops::ui::columns::Column;
+use aifinops::ui::keymap::Keymap;
+use aifinops::ui::theme::Theme;
+use aifinops::ui::view;
+use divan::Bencher;
+use divan::counter::{BytesCount, ItemsCount};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// Now, for everything that asks.
+const NOW: i64 = 1_795_000_000_000;
+
+fn main() {
+    divan::main();
+}
+
+/// A Claude Code transcript of this many tasks: tool results make up most of its bytes, as in real ones.
+fn claude(session: &str, tasks: usize) -> String {
+    let mut text = String::new();
+    let body = "    let mut state = self.inner.lock();\\n".repeat(80);
+    for task in 0..tasks {
+        let stamp = |second: usize| format!("2026-11-18T{:02}:{:02}:{:02}.000Z", task / 60 % 24, task % 60, second % 60);
+        let common = format!(r#""sessionId":"{session}","version":"2.1.241","cwd":"/w/api","gitBranch":"main","userType":"external""#);
+        writeln!(text, r#"{{"type":"user","uuid":"{session}-p{task}","parentUuid":null,"isSidechain":false,"timestamp":"{}",{common},"message":{{"role":"user","content":"go on"}}}}"#, stamp(0)).unwrap();
+        for step in 0..8 {
+            let (id, tool) = (format!("msg_{session}_{task}_{step}"), format!("toolu_{session}_{task}_{step}"));
+            for (line, block) in [
+                r#"{"type":"thinking","thinking":"","signature":"abcdefghijklmnopqrstuvwxyz"}"#.to_owned(),
+                format!(r#"{{"type":"tool_use","id":"{tool}","name":"Bash","input":{{"command":"cargo test"}}}}"#),
+            ]
+            .iter()
+            .enumerate()
+            {
+                writeln!(text, r#"{{"type":"assistant","uuid":"{id}-{line}","parentUuid":"x","isSidechain":false,"timestamp":"{}",{common},"requestId":"req_{id}","message":{{"id":"{id}","model":"claude-opus-5","role":"assistant","content":[{block}],"stop_reason":"tool_use","usage":{{"input_tokens":3,"cache_creation_input_tokens":900,"cache_read_input_tokens":{},"output_tokens":{},"cache_creation":{{"ephemeral_5m_input_tokens":900,"ephemeral_1h_input_tokens":0}},"service_tier":"standard","speed":"standard"}}}}}}"#, stamp(step * 3 + line), 20_000 + step * 900, 40 + step).unwrap();
+            }
+            writeln!(text, r#"{{"type":"user","uuid":"{id}-r","parentUuid":"{id}","isSidechain":false,"timestamp":"{}",{common},"message":{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"{tool}","content":"{body}","is_error":false}}]}},"toolUseResult":{{"stdout":"{body}","stderr":""}}}}"#, stamp(step * 3 + 2)).unwrap();
+        }
+    }
+    text
+}
+
+/// A rollout of this many calls.
+fn codex(calls: usize) -> String {
+    let mut text = String::new();
+    let body = "warning: unused variable: `offset`\\n".repeat(60);
+    writeln!(text, r#"{{"timestamp":"2026-11-18T08:00:00.000Z","type":"session_meta","payload":{{"id":"t1","timestamp":"2026-11-18T08:00:00.000Z","cwd":"/w/web","cli_version":"0.156.1","source":"cli","git":{{"branch":"main"}}}}}}"#).unwrap();
+    writeln!(
+        text,
+        r#"{{"timestamp":"2026-11-18T08:00:01.000Z","type":"turn_context","payload":{{"turn_id":"r1","cwd":"/w/web","model":"gpt-5.5"}}}}"#
+    )
+    .unwrap();
+    for call in 1..=calls {
+        let (input, output) = (call * 9000, call * 120);
+        writeln!(text, r#"{{"timestamp":"2026-11-18T08:{:02}:{:02}.000Z","type":"response_item","payload":{{"type":"function_call_output","call_id":"c{call}","output":"Exit code: 0\nOutput:\n{body}"}}}}"#, call / 60 % 60, call % 60).unwrap();
+        writeln!(text, r#"{{"timestamp":"2026-11-18T08:{:02}:{:02}.500Z","type":"event_msg","payload":{{"type":"token_count","info":{{"total_token_usage":{{"input_tokens":{input},"cached_input_tokens":{},"output_tokens":{output},"reasoning_output_tokens":0,"total_tokens":{}}},"last_token_usage":{{"input_tokens":9000,"cached_input_tokens":8000,"output_tokens":120,"reasoning_output_tokens":0,"total_tokens":9120}},"model_context_window":258400}}}}}}"#, call / 60 % 60, call % 60, call * 8000, input + output).unwrap();
+    }
+    text
+}
+
+#[divan::bench]
+fn skim_claude_code(bencher: Bencher<'_, '_>) {
+    let text = claude("s", 100);
+    bencher.counter(BytesCount::of_str(&text)).bench_local(|| sources::claude_code::ClaudeCode.skim_bytes(text.as_bytes()));
+}
+
+#[divan::bench]
+fn skim_codex(bencher: Bencher<'_, '_>) {
+    let text = codex(1000);
+    bencher.counter(BytesCount::of_str(&text)).bench_local(|| sources::codex::Codex.skim_bytes(text.as_bytes()));
+}
+
+/// Both go through the trait that the reader uses.
+trait SkimBytes {
+    fn skim_bytes(&self, bytes: &[u8]) -> sources::Skim;
+}
+
+impl<T: sources::Source> SkimBytes for T {
+    fn skim_bytes(&self, bytes: &[u8]) -> sources::Skim {
+        self.skim(bytes)
+    }
+}
+
+#[divan::bench]
+fn price_a_call(bencher: Bencher<'_, '_>) {
+    let mut prices = Pricer::new(Book::embedded());
+    let tokens = Tokens { input: 3, cache_read: 141_000, cache_write_5m: 900, cache_write_1h: 12, output: 512, reasoning: 0 };
+    bencher
+        .counter(ItemsCount::new(1_u32))
+        .bench_local(|| prices.cost("claude-opus-5", divan::black_box(&tokens), 0, Tier::Standard, Speed::default()));
+}
+
+fn home(sessions: usize, tasks: usize) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join(".claude/projects/-w-api");
+    std::fs::create_dir_all(&dir).unwrap();
+    for i in 0..sessions {
+        let id = format!("00000000-0000-4000-8000-{i:012}");
+        std::fs::write(dir.join(format!("{id}.jsonl")), claude(&id, tasks)).unwrap();
+    }
+    home
+}
+
+fn ingest(home: &Path) -> Ingest {
+    let nothing = |_: &str| None;
+    let places = Places { home, env: &nothing };
+    let roots = sources::ALL.iter().flat_map(|s| s.roots(&places).into_iter().map(|root| (s.agent(), root))).collect();
+    Ingest::new(Store::in_memory().unwrap(), Pricer::new(Book::embedded()), Catalog::new(roots), 0)
+}
+
+fn scan(ingest: &mut Ingest) {
+    ingest.scan(&mut |_, _, _, _| ControlFlow::Continue(())).unwrap();
+}
+
+/// Everything read, priced and stored, from an empty store.
+#[divan::bench(sample_count = 10)]
+fn first_scan(bencher: Bencher<'_, '_>) {
+    let home = home(40, 10);
+    let bytes: u64 = walkdir::WalkDir::new(home.path()).into_iter().flatten().filter_map(|e| e.metadata().ok()).map(|m| m.len()).sum();
+    bencher.counter(BytesCount::new(bytes)).with_inputs(|| ingest(home.path())).bench_local_values(|mut ingest| {
+        scan(&mut ingest);
+        ingest
+    });
+}
+
+/// Nothing has changed in a thousand files.
+#[divan::bench]
+fn idle_scan(bencher: Bencher<'_, '_>) {
+    let home = home(1000, 1);
+    let mut ingest = ingest(home.path());
+    scan(&mut ingest);
+    bencher.bench_local(|| scan(&mut ingest));
+}
+
+/// One line was appended to one log: from the path to the sums.
+#[divan::bench]
+fn appended_line(bencher: Bencher<'_, '_>) {
+    use std::io::Write as _;
+    let home = home(50, 5);
+    let mut ingest = ingest(home.path());
+    scan(&mut ingest);
+    let path = home.path().join(".claude/projects/-w-api/00000000-0000-4000-8000-000000000001.jsonl");
+    let mut n = 0;
+    bencher.bench_local(|| {
+        n += 1;
+        let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+        writeln!(file, r#"{{"type":"assistant","uuid":"n{n}","sessionId":"00000000-0000-4000-8000-000000000001","timestamp":"2026-11-18T09:00:00.000Z","message":{{"id":"msg_new_{n}","model":"claude-opus-5","content":[],"stop_reason":"end_turn","usage":{{"input_tokens":3,"output_tokens":9,"cache_read_input_tokens":50000}}}}}}"#).unwrap();
+        ingest.look(&BTreeSet::from([path.clone()])).unwrap()
+    });
+}
+
+fn snapshot(ingest: &mut Ingest) -> Snapshot {
+    let living = Living::new();
+    let asking = Asking { window: Window::ALL, now: NOW, zone: chrono_tz::UTC, living: &living };
+    let sessions = query::sessions(&ingest.store, &mut ingest.prices, &asking).unwrap();
+    Snapshot { at: NOW, span: Span::All, sessions: sessions.into_iter().map(Arc::new).collect(), ..Snapshot::default() }
+}
+
+/// All sessions of a history, as the screen asks for them.
+#[divan::bench]
+fn list_a_thousand_sessions(bencher: Bencher<'_, '_>) {
+    let home = home(1000, 1);
+    let mut ingest = ingest(home.path());
+    scan(&mut ingest);
+    bencher.bench_local(|| snapshot(&mut ingest));
+}
+
+/// One frame of the sessions table.
+#[divan::bench(args = [(80, 24), (120, 40), (240, 70)])]
+fn frame(bencher: Bencher<'_, '_>, (width, height): (u16, u16)) {
+    let home = home(1000, 1);
+    let mut ingest = ingest(home.path());
+    scan(&mut ingest);
+    let snapshot = snapshot(&mut ingest);
+    let mut app = App::new(Options {
+        columns: default_columns(),
+        sort: (Column::Session, false),
+        group: config::Group::None,
+        filter: String::new(),
+        span: Span::All,
+        theme: Theme::default(),
+        themes: Vec::new(),
+        keys: Keymap::new(&std::collections::BTreeMap::new()).0,
+        currency: config::load(&config::Flags::default(), &|_| None).settings.currency.value.clone(),
+        zone: chrono_tz::UTC,
+    });
+    app.take(&snapshot);
+    let area = Rect::new(0, 0, width, height);
+    bencher.bench_local(|| {
+        let mut buf = Buffer::empty(area);
+        view::draw(&app, &snapshot, NOW, area, &mut buf);
+        buf
+    });
+}

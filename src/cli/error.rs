@@ -132,8 +132,9 @@ impl CliError {
             CliError::Store(error) if error.is_passing() => {
                 "check the space and the rights of the data directory, then try again".to_owned()
             }
-            CliError::Store(StoreError::Newer { .. }) => return None,
-            CliError::Store(_) => "`aifinops doctor` looks closer; `--data-dir DIR` uses another store".to_owned(),
+            CliError::Store(StoreError::Sqlite { .. } | StoreError::Create { .. }) => {
+                "`aifinops doctor` looks closer; `--data-dir DIR` uses another store".to_owned()
+            }
             CliError::Book(BookError::NeedsBoth { .. }) => "`prices set` takes --input and --output".to_owned(),
             CliError::Book(_) => "the prices in use have not changed".to_owned(),
             CliError::Config(_) => "`aifinops config` prints all settings with their meaning".to_owned(),
@@ -143,7 +144,7 @@ impl CliError {
             CliError::Busy => "end it first, then try again".to_owned(),
             CliError::Screen(_) => "`aifinops top --once` prints the same figures without a screen".to_owned(),
             CliError::Program { .. } => "set VISUAL or EDITOR to your editor".to_owned(),
-            CliError::File { .. } | CliError::Output(_) => return None,
+            CliError::Store(StoreError::Newer { .. }) | CliError::File { .. } | CliError::Output(_) => return None,
         };
         Some(hint)
     }

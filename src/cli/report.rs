@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
@@ -23,7 +22,7 @@ use super::when::{self, WindowArgs};
 
 pub mod rows;
 
-use rows::{Dimensions, Period, Row};
+use rows::{Dimensions, Period, Place, Row};
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
@@ -162,7 +161,7 @@ pub fn run(context: &Context, args: &ReportArgs) -> Result<ExitCode, CliError> {
 }
 
 /// Agent and project of the sessions that count.
-fn places(context: &Context, fresh: &mut Fresh, args: &ReportArgs, window: Window) -> Result<HashMap<i64, (Arc<str>, Arc<str>)>, CliError> {
+fn places(context: &Context, fresh: &mut Fresh, args: &ReportArgs, window: Window) -> Result<HashMap<i64, Place>, CliError> {
     let filter = args.filter.filter();
     if filter.is_empty() {
         return Ok(fresh.ingest.store.session_places()?);

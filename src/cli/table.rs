@@ -13,7 +13,9 @@ use super::out::{FAINT, Out, STRONG};
 
 /// The space between two columns.
 const GAP: usize = 2;
-/// Texts are not shortened below this.
+/// Columns leave before texts are shortened below this.
+const READABLE: usize = 16;
+/// Texts are never shortened below this.
 const SHORTEST: usize = 8;
 
 /// One column.
@@ -114,41 +116,41 @@ impl Table {
 
     /// How wide each column is drawn; `None` leaves it out.
     fn widths(&self, room: usize) -> Vec<Option<usize>> {
-        let natural = |i: usize, column: &Column| {
+        let natural = |(i, column): (usize, &Column)| {
             let cells = self.rows.iter().chain(&self.total).filter_map(|row| row.get(i));
-            cells.map(|cell| columns(cell)).max().unwrap_or(0).max(columns(column.title))
+            Some(cells.map(|cell| columns(cell)).max().unwrap_or(0).max(columns(column.title)))
         };
-        let mut widths: Vec<Option<usize>> = self.columns.iter().enumerate().map(|(i, c)| Some(natural(i, c))).collect();
-        loop {
-            let used: usize = widths.iter().flatten().map(|w| w + GAP).sum::<usize>().saturating_sub(GAP);
-            if used <= room {
-                return widths;
-            }
-            let over = used - room;
-            let longest = self
-                .columns
-                .iter()
-                .zip(widths.iter_mut())
-                .filter(|(column, width)| !column.right && width.is_some_and(|w| w > SHORTEST.max(columns(column.title))))
-                .map(|(_, width)| width)
-                .max_by_key(|width| **width);
-            if let Some(Some(width)) = longest {
-                // One step at a time keeps several long columns alike.
-                *width -= over.min((*width).saturating_sub(SHORTEST) / 4 + 1);
-                continue;
-            }
-            let least = self
-                .columns
-                .iter()
-                .zip(widths.iter_mut())
-                .filter(|(c, w)| c.expendable > 0 && w.is_some())
-                .max_by_key(|(c, _)| c.expendable);
-            match least {
+        let mut widths: Vec<Option<usize>> = self.columns.iter().enumerate().map(natural).collect();
+        self.shorten(&mut widths, room, READABLE);
+        while over(&widths, room) > 0 {
+            let kept = self.columns.iter().zip(&mut widths).filter(|(column, width)| column.expendable > 0 && width.is_some());
+            match kept.max_by_key(|(column, _)| column.expendable) {
                 Some((_, width)) => *width = None,
-                None => return widths,
+                None => break,
+            }
+        }
+        self.shorten(&mut widths, room, SHORTEST);
+        widths
+    }
+
+    /// Shortens the longest texts as far as need be, none below `least`.
+    fn shorten(&self, widths: &mut [Option<usize>], room: usize, least: usize) {
+        loop {
+            let too_much = over(widths, room);
+            let texts = self.columns.iter().zip(&mut *widths).filter(|(column, _)| !column.right);
+            let long = texts.filter_map(|(column, width)| width.as_mut().filter(|w| **w > least.max(columns(column.title))));
+            match long.max_by_key(|width| **width) {
+                // A part at a time keeps several long columns alike.
+                Some(width) if too_much > 0 => *width -= too_much.min((*width - least) / 4 + 1),
+                _ => return,
             }
         }
     }
+}
+
+/// By how much a table is too wide.
+fn over(widths: &[Option<usize>], room: usize) -> usize {
+    widths.iter().flatten().map(|width| width + GAP).sum::<usize>().saturating_sub(GAP).saturating_sub(room)
 }
 
 /// The terminal's width, or `COLUMNS` where that is set; `None` in a pipe.
@@ -159,4 +161,35 @@ pub fn terminal_width() -> Option<usize> {
         return told();
     }
     crossterm::terminal::size().ok().map(|(width, _)| usize::from(width)).filter(|n| *n > 0).or_else(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new(vec![Column::text("NAME"), Column::text("NOTE").expendable(1), Column::number("N")]);
+        table.row(vec!["a name of some length".into(), "a note that is longer than the name".into(), "1".into()]);
+        table.row(vec!["\u{1b}[31mred".into(), "日本".into(), "12345".into()]);
+        table
+    }
+
+    #[test]
+    fn a_pipe_gets_everything() {
+        let lines = table().lines(None);
+        assert_eq!(lines[0], "NAME                   NOTE                                     N");
+        assert_eq!(lines[1], "a name of some length  a note that is longer than the name      1");
+        assert_eq!(lines[2], "\u{fffd}[31mred               日本                                 12345");
+    }
+
+    #[test]
+    fn a_terminal_is_never_too_wide() {
+        for width in 16..70 {
+            for line in table().lines(Some(width)) {
+                assert!(columns(&line) <= width, "{width}: {line}");
+            }
+        }
+        assert!(table().lines(Some(45))[1].contains("a note"));
+        assert_eq!(table().lines(Some(30))[1], "a name of some …      1", "the note has left");
+    }
 }

@@ -6,111 +6,24 @@
 
 use std::io::{self, Write};
 
-use serde::ser::{Error as _, SerializeMap as _};
+use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
 
 use crate::model::text::clean;
 use crate::model::time::rfc3339;
-use crate::model::{Cost, Millis, Money, Rate, Tokens, Window};
+use crate::model::{Millis, Window};
 use crate::query::{SessionDetail, SessionView, TaskView};
 use crate::store::Sums;
 use crate::store::read::{LimitRow, ToolRow};
+
+mod parts;
+
+pub use parts::{CostJson, RateJson, TokensJson, Usd, WindowJson, cost, rate, tokens, window};
 
 /// Writes one document and ends the line.
 pub fn write(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     out.write_all(b"\n")
-}
-
-/// Dollars as a JSON number with all their decimals and no others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usd(pub Money);
-
-impl Serialize for Usd {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        RawValue::from_string(self.0.exact()).map_err(S::Error::custom)?.serialize(serializer)
-    }
-}
-
-/// A cost and how sure it is.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "the fields are the contract's")]
-pub struct CostJson {
-    pub usd: Option<Usd>,
-    pub nano_usd: Option<i64>,
-    pub basis: &'static str,
-    pub lower_bound: bool,
-    pub unpriced_calls: u64,
-}
-
-/// A cost as the contract writes it.
-#[must_use]
-pub fn cost(cost: &Cost) -> CostJson {
-    let money = cost.money();
-    CostJson {
-        usd: money.map(Usd),
-        nano_usd: money.map(Money::nanos),
-        basis: cost.basis().word(),
-        lower_bound: cost.is_lower_bound(),
-        unpriced_calls: cost.unpriced_calls,
-    }
-}
-
-/// Token counters, disjoint but for `reasoning`, which is a part of `output`.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "the fields are the contract's")]
-pub struct TokensJson {
-    pub input: u64,
-    pub cache_read: u64,
-    pub cache_write_5m: u64,
-    pub cache_write_1h: u64,
-    pub output: u64,
-    pub reasoning: u64,
-}
-
-/// Tokens as the contract writes them.
-#[must_use]
-pub fn tokens(tokens: &Tokens) -> TokensJson {
-    TokensJson {
-        input: tokens.input,
-        cache_read: tokens.cache_read,
-        cache_write_5m: tokens.cache_write_5m,
-        cache_write_1h: tokens.cache_write_1h,
-        output: tokens.output,
-        reasoning: tokens.reasoning,
-    }
-}
-
-/// A price per million tokens, twice as all money.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "the fields are the contract's")]
-pub struct RateJson {
-    pub usd: Box<RawValue>,
-    pub nano_usd: u64,
-}
-
-/// A rate as JSON; `None` where its digits are no JSON number, which no rate's are.
-#[must_use]
-pub fn rate(rate: Rate) -> Option<RateJson> {
-    Some(RateJson { usd: RawValue::from_string(rate.per_million()).ok()?, nano_usd: rate.nanos_per_million() })
-}
-
-/// The window that figures are for; `null` is open.
-#[derive(Debug, Clone, Serialize)]
-#[expect(missing_docs, reason = "the fields are the contract's")]
-pub struct WindowJson {
-    pub from: Option<String>,
-    pub to: Option<String>,
-}
-
-/// A window as JSON.
-#[must_use]
-pub fn window(window: Window) -> WindowJson {
-    WindowJson {
-        from: (window.from != Window::ALL.from).then(|| rfc3339(window.from)),
-        to: (window.to != Window::ALL.to).then(|| rfc3339(window.to)),
-    }
 }
 
 /// A session: first the contract's fields in its order, then what else is known.

@@ -1,1 +1,16 @@
-//! x
+//! One test binary: linked once, and every module says in its name what it holds the program to.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs,
+    reason = "a test may fail where it stands"
+)]
+
+mod config;
+mod demo;
+mod pricing;
+mod theme;

@@ -189,7 +189,14 @@ mod a_price {
 
     #[test]
     fn survives_absurd_counters() {
-        let all = Tokens { input: u64::MAX, cache_read: u64::MAX, cache_write_5m: u64::MAX, cache_write_1h: u64::MAX, output: u64::MAX, reasoning: 0 };
+        let all = Tokens {
+            input: u64::MAX,
+            cache_read: u64::MAX,
+            cache_write_5m: u64::MAX,
+            cache_write_1h: u64::MAX,
+            output: u64::MAX,
+            reasoning: 0,
+        };
         let both = Speed { fast: true, us_only: true };
         assert_eq!(rates("claude-opus-5").cost(&all, u32::MAX, Tier::Standard, both).unwrap().nanos(), i64::MAX);
     }
@@ -205,7 +212,11 @@ mod a_price {
 
     #[test]
     fn missing_above_a_length_is_the_tiers_then_the_plain_one() {
-        let card = |input: Option<&str>, output: Option<&str>| Card { input: input.map(per_million), output: output.map(per_million), ..Card::default() };
+        let card = |input: Option<&str>, output: Option<&str>| Card {
+            input: input.map(per_million),
+            output: output.map(per_million),
+            ..Card::default()
+        };
         let mut model = Rates::new(per_million("1"), per_million("2"));
         model.variants = vec![
             Variant { above: 0, tier: Tier::Flex, card: card(None, Some("0.5")) },
@@ -242,13 +253,8 @@ mod a_price {
     }
 
     fn tokens() -> impl Strategy<Value = Tokens> {
-        (0..300_000_u64, 0..300_000_u64, 0..50_000_u64, 0..50_000_u64, 0..50_000_u64).prop_map(|(input, cache_read, w5, w1, output)| Tokens {
-            input,
-            cache_read,
-            cache_write_5m: w5,
-            cache_write_1h: w1,
-            output,
-            reasoning: 0,
+        (0..300_000_u64, 0..300_000_u64, 0..50_000_u64, 0..50_000_u64, 0..50_000_u64).prop_map(|(input, cache_read, w5, w1, output)| {
+            Tokens { input, cache_read, cache_write_5m: w5, cache_write_1h: w1, output, reasoning: 0 }
         })
     }
 }

@@ -51,6 +51,9 @@ impl Period {
     }
 }
 
+/// A session's agent and project.
+pub type Place = (Arc<str>, Arc<str>);
+
 /// What tells the rows of a report apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Dimensions {
@@ -81,18 +84,21 @@ pub struct Row {
     pub sums: Sums,
 }
 
+/// First day, agent, project and model, where rows differ in them.
+type RowKey<'a> = (Option<NaiveDate>, &'a str, &'a str, &'a str);
+
 /// Rows by time from the oldest, others from the dearest; and the sum over all.
 #[must_use]
 pub fn add_up<'a>(
     slots: &[SlotRow],
     by: Dimensions,
     zone: Tz,
-    place: &dyn Fn(i64) -> Option<&'a (Arc<str>, Arc<str>)>,
+    place: &dyn Fn(i64) -> Option<&'a Place>,
     model_passes: &dyn Fn(&str) -> bool,
 ) -> (Vec<Row>, Sums) {
     let none: Arc<str> = Arc::from("");
     let mut total = Sums::default();
-    let mut rows: HashMap<(Option<NaiveDate>, &str, &str, &str), (Row, Option<NaiveDate>)> = HashMap::new();
+    let mut rows: HashMap<RowKey<'_>, (Row, Option<NaiveDate>)> = HashMap::new();
     let mut passes: HashMap<&str, bool> = HashMap::new();
     let mut moment: Option<(Millis, NaiveDate)> = None;
     for slot in slots {

@@ -265,7 +265,7 @@ fn read_content<'a>(c: &mut Cursor<'a>, content: &mut Content<'a>, names: &mut N
                 }
             }
             b"tool_result" => content.results.extend(result.map(|id| (tool_key(id), failed))),
-                // The editor puts notes before what was typed, each in a block of its own.
+            // The editor puts notes before what was typed, each in a block of its own.
             b"text" if content.text.is_none_or(is_note) => content.text = text,
             b"image" | b"document" => content.images = true,
             _ => {}

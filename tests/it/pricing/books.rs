@@ -80,7 +80,13 @@ mod overrides {
     #[test]
     fn hold_for_every_spelling_of_the_model() {
         let book = with(Override { model: "Anthropic/Claude-Opus-4.6".into(), output: Some(per_million("20")), ..Override::default() });
-        for name in ["claude-opus-4-6", "claude-opus-4-6[1m]", "anthropic/claude-opus-4.6", "claude-opus-4-6-20260205", "us.anthropic.claude-opus-4-6-v1:0"] {
+        for name in [
+            "claude-opus-4-6",
+            "claude-opus-4-6[1m]",
+            "anthropic/claude-opus-4.6",
+            "claude-opus-4-6-20260205",
+            "us.anthropic.claude-opus-4-6-v1:0",
+        ] {
             assert_eq!(book.find(name).unwrap().output, per_million("20"), "{name}");
         }
         assert_eq!(book.find("claude-opus-4-7").unwrap().output, per_million("25"));

@@ -1,0 +1,63 @@
+//! Windows, zones and filters.
+
+use super::{CODEX, FIRST, Machine, SECOND};
+
+fn ids(machine: &Machine, args: &[&str]) -> Vec<String> {
+    let list = machine.json(&[&["sessions", "--sort=-started"], args].concat());
+    list["sessions"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn since_and_until() {
+    let machine = Machine::new();
+    assert_eq!(ids(&machine, &["--since", "2026-11-01", "--until", "2026-11-01"]), [FIRST]);
+    assert_eq!(ids(&machine, &["--since", "2026-11-02"]), [CODEX, SECOND]);
+    assert_eq!(ids(&machine, &["--until", "2026-11-02"]), [FIRST, CODEX, SECOND], "the last day is whole");
+    assert_eq!(ids(&machine, &["--until", "2026-11-02T12:00"]), [FIRST], "a moment is not");
+    assert_eq!(ids(&machine, &["--since", "2026-11-02T12:00", "--until", "2026-11-02 13:00"]), [CODEX]);
+    assert_eq!(ids(&machine, &["--since", "2026-11-02T23:30:00Z"]), [SECOND]);
+}
+
+#[test]
+fn days_belong_to_the_zone() {
+    let machine = Machine::new();
+    let zurich = ["--timezone", "Europe/Zurich"];
+    assert_eq!(ids(&machine, &[&["--since", "2026-11-03"], &zurich[..]].concat()), [SECOND]);
+    let report = machine.json(&[&["report", "daily", "--all", "--by", "day"], &zurich[..]].concat());
+    let days: Vec<_> = report["rows"].as_array().unwrap().iter().map(|r| r["day"].as_str().unwrap()).collect();
+    assert_eq!(days, ["2026-11-01", "2026-11-02", "2026-11-03"]);
+}
+
+#[test]
+fn filters_and_limits() {
+    let machine = Machine::new();
+    assert_eq!(ids(&machine, &["--all", "--agent", "codex"]), [CODEX]);
+    assert_eq!(ids(&machine, &["--all", "--project", "API"]), [FIRST, SECOND]);
+    assert_eq!(ids(&machine, &["--all", "--model", "house", "project:web"]), [CODEX]);
+    assert_eq!(ids(&machine, &["--all", "--limit", "1"]), [FIRST]);
+    assert!(ids(&machine, &["--all", "--live"]).is_empty());
+    let run = machine.run(&["sessions", "--all", "--agent", "nobody"]);
+    assert!(run.code == 0 && run.out.starts_with("Nothing in this window"), "{}", run.out);
+    let report = machine.json(&["report", "agents", "--all", "--project", "web"]);
+    assert_eq!((report["rows"].as_array().unwrap().len(), &report["total"]["calls"]), (1, &serde_json::json!(1)));
+}
+
+#[test]
+fn another_root_replaces_the_usual_ones() {
+    let machine = Machine::new();
+    machine.write(&format!("elsewhere/{SECOND}.jsonl"), &super::prompt(SECOND, "p", "2026-11-05T10:00:00Z", "/x"));
+    let root = format!("codex={}", machine.path("elsewhere").display());
+    let doctor = machine.json(&["doctor", "--root", &root]);
+    let roots: Vec<_> = doctor["roots"].as_array().unwrap().iter().filter(|r| r["agent"] == "codex").collect();
+    assert_eq!(roots.len(), 1);
+    assert_eq!(roots[0]["files"], 1);
+}
+
+#[test]
+fn the_agents_own_variables_do_not_lead_out_of_a_replaced_home() {
+    let machine = Machine::empty();
+    let other = Machine::new();
+    let mut command = machine.command(&["sessions", "--all", "--json"]);
+    command.env("CLAUDE_CONFIG_DIR", other.path("home/.claude")).env("CODEX_HOME", other.path("home/.codex"));
+    assert!(super::Run::of(command.output().unwrap()).out.starts_with(r#"{"sessions":[]"#));
+}
