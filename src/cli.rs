@@ -22,6 +22,7 @@ pub mod man;
 pub mod out;
 pub mod prices;
 pub mod report;
+pub mod screen;
 pub mod session;
 pub mod sessions;
 pub mod table;
@@ -156,7 +157,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
 
     let context = || Context::load(&cli.global);
     match &cli.command {
-        Some(Command::Top(args)) => top::run(context()?, args),
+        Some(Command::Top(args)) => top::run(&context()?, args),
         Some(Command::Sessions(args)) => sessions::run(&context()?, args),
         Some(Command::Session(args)) => session::run(&context()?, args),
         Some(Command::Report(args)) => report::run(&context()?, args),
@@ -165,7 +166,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Config(args)) => config::run(&context()?, args),
         Some(Command::Completions(args)) => completions::run(args),
         Some(Command::Man(args)) => man::run(args),
-        None if std::io::stdout().is_terminal() && !cli.global.json => top::run(context()?, &top::TopArgs::default()),
+        None if std::io::stdout().is_terminal() && !cli.global.json => top::run(&context()?, &top::TopArgs::default()),
         None => {
             let help = Cli::command().render_help();
             let mut out = Out::text();

@@ -1,5 +1,5 @@
 //! The hot paths: `cargo bench`. Figures, not tests: nothing here fails because a machine is slow.
-#![expect(clippy::unwrap_used, missing_docs, reason = "a benchmark has nobody to tell, and no readers of its items")]
+#![expect(clippy::unwrap_used, reason = "a benchmark has nobody to tell")]
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use chrono_tz::Tz;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::config::{self, Flags, Loaded, Origin, Problem, Settings};
+use crate::config::{self, Flags, Loaded, Problem, Settings};
 use crate::engine::ingest::{Ingest, Progress, ScanReport};
 use crate::engine::live::living;
 use crate::model::{Cost, Millis, Money};
@@ -24,6 +24,9 @@ use super::out::{FAINT, note};
 
 /// Reading that takes longer than this shows how far it is.
 const PATIENCE: Duration = Duration::from_millis(300);
+
+/// How long another process may read logs without having written anything.
+const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(3);
 
 /// Prices fetched by `prices update`, in the data directory.
 pub const PRICES: &str = "prices.tsv";
@@ -117,10 +120,7 @@ impl Context {
     /// Every directory to look for logs in.
     #[must_use]
     pub fn catalog(&self) -> Catalog {
-        // Who moves the home away means the agents' own variables too: a demo must not meet the real logs.
-        let moved = self.settings.home.origin != Origin::Default;
-        let env = |name: &str| if moved { None } else { variable(name) };
-        let places = Places { home: &self.settings.home, env: &env };
+        let places = Places { home: &self.settings.home, env: &variable };
         let mut roots = Vec::new();
         for source in sources::ALL {
             let agent = source.agent();
@@ -146,8 +146,7 @@ impl Context {
         self.note_problems();
         let store = self.store()?;
         let mut ingest = Ingest::new(store, Pricer::new(self.book()), self.catalog(), self.settings.threads.value);
-        if !ingest.store.is_writer() {
-            // The one that holds the lock follows the logs; its figures are as fresh as they get.
+        if !ingest.store.is_writer() && !self.wait_for_writer(&mut ingest) {
             return Ok(Fresh { ingest, report: ScanReport::default() });
         }
         let mut bar = Bar::new(!self.quiet && !self.json && std::io::stderr().is_terminal());
@@ -165,6 +164,31 @@ impl Context {
             self.note(&format!("{} log files could not be read; `aifinops doctor` says why", report.failed.len()));
         }
         Ok(Fresh { ingest, report })
+    }
+
+    /// Another process reads the logs: waits until it has read everything, or has ended. Gives whether this one is to
+    /// read in its place.
+    fn wait_for_writer(&self, ingest: &mut Ingest) -> bool {
+        let mut moved = (Instant::now(), 0);
+        loop {
+            if ingest.store.become_writer() {
+                return true;
+            }
+            let (found, _) = ingest.catalog.walk();
+            let known = ingest.store.file_stats().unwrap_or_default();
+            let behind = found.iter().filter(|f| known.get(&f.path) != Some(&f.stat)).count();
+            if behind == 0 {
+                return false;
+            }
+            let version = ingest.store.data_version();
+            if version != moved.1 {
+                moved = (Instant::now(), version);
+            } else if moved.0.elapsed() > PATIENCE_WITH_OTHERS {
+                self.note(&format!("another aifinops is reading the logs and has {behind} files to go"));
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
     }
 
     /// Money in the viewer's currency.

@@ -67,6 +67,18 @@ pub struct Order {
 }
 
 impl Order {
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        KEYS.iter().find(|(_, key)| *key == self.key).map_or("today", |(name, _)| name)
+    }
+
+    /// Whether it is the other way round.
+    #[must_use]
+    pub const fn is_reversed(self) -> bool {
+        self.reversed
+    }
+
     /// The order by its name in the configuration; the newest first where the name is none of ours.
     #[must_use]
     pub fn of(name: &str) -> Order {

@@ -38,7 +38,7 @@ pub struct TopArgs {
     #[arg(long)]
     pub once: bool,
     /// Show made-up sessions, touching neither logs nor store
-    #[arg(long, conflicts_with = "once")]
+    #[arg(long)]
     pub demo: bool,
     /// The window to begin with
     #[arg(long, value_parser = when::ranges())]
@@ -55,17 +55,11 @@ pub struct TopArgs {
 }
 
 /// Opens the screen, or prints one moment of it.
-pub fn run(context: Context, args: &TopArgs) -> Result<ExitCode, CliError> {
+pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     if args.once || context.json {
-        return once(&context, args);
+        return once(context, args);
     }
-    run_interactive(context, args)
-}
-
-/// THE CALL SITE OF THE SCREEN: the only place where the command line meets `crate::ui`.
-fn run_interactive(context: Context, _args: &TopArgs) -> Result<ExitCode, CliError> {
-    drop(context);
-    Err(CliError::Screen("it is not part of this build".to_owned()))
+    super::screen::run(context, args)
 }
 
 /// One moment of the screen.

@@ -10,7 +10,7 @@ use crate::model::{AgentId, Batch};
 use crate::sources::{self, Fold, Skim, Source};
 use crate::store::{FileRow, FileStat, Piece};
 
-use super::fingerprint::{HEAD, TAIL, hash_at};
+use super::fingerprint::{HEAD, TAIL, hash_at, read_at};
 use super::{CHUNK, Catalog, MAX_LINE, span};
 
 /// A file to read on.
@@ -268,7 +268,29 @@ impl Pool<'_> {
         let tail = saved.offset.min(TAIL);
         saved.tail_hash = hash_at(file, saved.offset - tail, tail)?;
         saved.carry = state.fold.carry();
-        self.emit(Reading::Piece(Box::new(Piece { agent: state.agent, file: saved, batch })));
+        self.emit(Reading::Piece(Box::new(Piece { agent: state.agent, file: saved.clone(), batch })));
+        if last { self.last_line(state, file, saved) } else { Ok(()) }
+    }
+
+    /// A last line that only lacks its newline counts already, but stays unread: the offset does not pass it and the
+    /// fold's memory is saved without it. When the newline comes it is read again, which changes nothing.
+    fn last_line(&self, state: &mut FileState, file: &File, saved: FileRow) -> io::Result<()> {
+        let rest = saved.stat.size.saturating_sub(saved.offset);
+        if rest == 0 || rest > MAX_LINE as u64 || saved.path.extension().is_some_and(|e| e == "zst") {
+            return Ok(());
+        }
+        let mut last = [0];
+        if read_at(file, &mut last, saved.stat.size - 1)? != 1 || last != *b"}" {
+            return Ok(());
+        }
+        let Some(source) = sources::by_agent(state.agent) else { return Ok(()) };
+        let mut line = Vec::new();
+        span::fill(file, saved.offset, saved.stat.size, &mut line)?;
+        let mut batch = Batch::default();
+        state.fold.feed(source.skim(&line), &mut batch);
+        if batch.lines == 1 && batch.malformed == 0 {
+            self.emit(Reading::Piece(Box::new(Piece { agent: state.agent, file: saved, batch })));
+        }
         Ok(())
     }
 

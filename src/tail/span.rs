@@ -62,7 +62,7 @@ fn behind_newline(file: &File, mut at: u64, limit: u64) -> io::Result<Option<u64
 }
 
 /// Reads `from..to`, or up to where the file ends meanwhile.
-fn fill(file: &File, from: u64, to: u64, buf: &mut Vec<u8>) -> io::Result<()> {
+pub(super) fn fill(file: &File, from: u64, to: u64, buf: &mut Vec<u8>) -> io::Result<()> {
     let len = usize::try_from(to - from).unwrap_or(0);
     buf.resize(len, 0);
     let mut done = 0;

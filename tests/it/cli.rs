@@ -1,7 +1,5 @@
 //! The command line as its users meet it: the real binary, its output byte for byte, its exit codes.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -172,7 +170,7 @@ fn is_private(path: &Path) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        return fs::metadata(path).unwrap().permissions().mode() & 0o777 == 0o600;
+        fs::metadata(path).unwrap().permissions().mode() & 0o777 == 0o600
     }
     #[cfg(not(unix))]
     path.exists()

@@ -27,6 +27,8 @@ struct Talk {
     open: bool,
     last_at: Millis,
     role: Option<String>,
+    /// Lines without any id so far.
+    nameless: u64,
 }
 
 /// An inline sidechain: its conversation, and the lines that its next line may follow.
@@ -199,7 +201,11 @@ fn take(talk: &mut Talk, session: u32, record: Record, out: &mut Batch) {
     if let Some(update) = usize::try_from(session).ok().and_then(|n| out.sessions.get_mut(n)) {
         see(update, &record);
     }
-    let key = record.uuid.unwrap_or_else(|| Key::of(&[AGENT.as_bytes(), talk.uid.as_bytes(), &at.to_le_bytes()]));
+    let key = record.uuid.unwrap_or_else(|| {
+        // Lines without any id are told apart by their place.
+        talk.nameless += 1;
+        Key::of(&[AGENT.as_bytes(), talk.uid.as_bytes(), &at.to_le_bytes(), &talk.nameless.to_le_bytes()])
+    });
     let fact = |key: Key, task: u64, kind: FactKind| Fact {
         key,
         session,
@@ -269,7 +275,7 @@ fn take(talk: &mut Talk, session: u32, record: Record, out: &mut Batch) {
             let overflow = talk.pending.len().saturating_sub(MOST_PENDING);
             talk.pending.drain(..overflow);
             talk.open = answer.stop != Some(Stop::Done);
-            call(talk, session, &record, answer, at, out);
+            call(talk, session, &record, answer, (answer.key.unwrap_or(key), at), out);
         }
         // A slash command that only the program answered is no prompt.
         Body::Machine => talk.slash = None,
@@ -303,7 +309,7 @@ fn see(update: &mut SessionUpdate, record: &Record) {
     }
 }
 
-fn call(talk: &Talk, session: u32, record: &Record, answer: &Answer, at: Millis, out: &mut Batch) {
+fn call(talk: &Talk, session: u32, record: &Record, answer: &Answer, (key, at): (Key, Millis), out: &mut Batch) {
     let context = answer.context.unwrap_or_else(|| answer.tokens.total());
     if let Some(update) = usize::try_from(session).ok().and_then(|n| out.sessions.get_mut(n)) {
         update.model.clone_from(&answer.model);
@@ -311,7 +317,6 @@ fn call(talk: &Talk, session: u32, record: &Record, answer: &Answer, at: Millis,
             update.context = Some(context);
         }
     }
-    let Some(key) = answer.key else { return };
     let base = Call {
         key,
         session,

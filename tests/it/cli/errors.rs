@@ -40,6 +40,7 @@ fn usage_errors_are_objects_too() {
         &["sessions", "--since", "2026-11-02", "--until", "2026-11-01", "--json"],
         &["sessions", "--all", "--range", "7d", "--json"],
         &["sessions", "--timezone", "Mars/Base", "--json"],
+        &["top", "--once", "--sort", "beauty", "--json"],
         &["sessions", "--root", "nobody=/x", "--json"],
         &["prices", "set", "house", "--json"],
         &["prices", "update", "--url", "http://example.org/list.json", "--json"],
