@@ -57,6 +57,9 @@ pub struct TopArgs {
 /// Opens the screen, or prints one moment of it.
 pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     if args.once || context.json {
+        if args.demo {
+            return Err(CliError::usage("the demo plays on the screen only", "leave out --once and --json"));
+        }
         return once(context, args);
     }
     super::screen::run(context, args)
