@@ -11,10 +11,14 @@ use crate::store::write::Ids;
 use crate::store::{Piece, Store, StoreError};
 use crate::tail::{self, Catalog, Found, Job, Reading, RootReport};
 
-/// Rows gathered before they are written: large enough to be quick, small enough to be seen soon.
-const ROWS_A_WRITE: usize = 30_000;
-/// The longest that something read waits to be written.
-const WRITE_AFTER: Duration = Duration::from_millis(400);
+/// Rows gathered before they are written. Keys are hashes, so every write touches most pages: few large ones are cheap.
+const ROWS_A_WRITE: usize = 100_000;
+/// How long the first things read wait to be written: soon, so that a screen has something to show.
+const FIRST_WRITE_AFTER: Duration = Duration::from_millis(150);
+/// How long later ones wait.
+const WRITE_AFTER: Duration = Duration::from_millis(900);
+/// From how many bytes on reading gets more memory for the database's pages.
+const MUCH: u64 = 20 << 20;
 /// Pieces that may wait between the readers and the writer.
 const QUEUE: usize = 64;
 
@@ -97,6 +101,7 @@ impl Ingest {
             return Ok(report);
         }
         let Ingest { store, prices, catalog, ids, threads } = self;
+        store.make_room(state.bytes > MUCH);
         let (send, receive) = mpsc::sync_channel::<Reading>(QUEUE);
         let result = std::thread::scope(|scope| {
             let readers = scope.spawn(|| {
@@ -125,6 +130,7 @@ impl Ingest {
             }
             outcome
         });
+        self.store.make_room(false);
         result.map(|_| report)
     }
 
@@ -145,12 +151,13 @@ struct Gathered {
     pieces: Vec<Piece>,
     rows: usize,
     since: Option<Instant>,
+    written: bool,
 }
 
 impl Gathered {
     fn next(&self, receive: &mpsc::Receiver<Reading>) -> Option<Next> {
         let Some(since) = self.since else { return receive.recv().ok().map(Next::Read) };
-        match receive.recv_timeout(WRITE_AFTER.saturating_sub(since.elapsed())) {
+        match receive.recv_timeout(self.patience().saturating_sub(since.elapsed())) {
             Ok(reading) => Some(Next::Read(reading)),
             Err(mpsc::RecvTimeoutError::Timeout) => Some(Next::Late),
             Err(mpsc::RecvTimeoutError::Disconnected) => None,
@@ -164,7 +171,11 @@ impl Gathered {
     }
 
     fn is_due(&self) -> bool {
-        self.rows >= ROWS_A_WRITE || self.since.is_some_and(|s| s.elapsed() >= WRITE_AFTER)
+        self.rows >= ROWS_A_WRITE || self.since.is_some_and(|s| s.elapsed() >= self.patience())
+    }
+
+    const fn patience(&self) -> Duration {
+        if self.written { WRITE_AFTER } else { FIRST_WRITE_AFTER }
     }
 }
 
@@ -177,7 +188,7 @@ fn write(
     report: &mut ScanReport,
     progress: &mut OnWrite<'_>,
 ) -> Result<ControlFlow<()>, StoreError> {
-    let pieces = std::mem::take(gathered).pieces;
+    let pieces = std::mem::replace(gathered, Gathered { written: true, ..Gathered::default() }).pieces;
     let written = store.write(&pieces, ids, prices)?;
     for piece in &pieces {
         let finished = piece.file.stat.size > 0 || piece.file.stat.ino != 0;

@@ -123,7 +123,7 @@ impl Store {
         self.conn
             .execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;
-                 PRAGMA cache_size = -12000; PRAGMA wal_autocheckpoint = 8000;",
+                 PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 8000;",
             )
             .map_err(&fail)?;
         self.conn.set_prepared_statement_cache_capacity(64);
@@ -154,6 +154,13 @@ impl Store {
     pub fn checkpoint(&self) {
         // Busy readers only delay it.
         let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+
+    /// Gives the database's pages much memory for a large import, or takes it back.
+    pub fn make_room(&self, much: bool) {
+        let pages = if much { "PRAGMA cache_size = -49152" } else { "PRAGMA cache_size = -8192; PRAGMA shrink_memory" };
+        // Only a matter of speed.
+        let _ = self.conn.execute_batch(pages);
     }
 
     /// A number that changes when another connection has written.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use crate::model::time::SLOT;
-use crate::model::{AgentId, Batch, Key, KeyMap, Millis, RateLimit, SessionUpdate, Turn};
+use crate::model::{AgentId, Batch, IdMap, Key, KeyMap, Millis, RateLimit, SessionUpdate, Turn};
 use crate::pricing::Pricer;
 
 use super::files::{self, FileRow};
@@ -33,6 +33,9 @@ pub struct WriteReport {
     /// Calls that were new.
     pub new_calls: u64,
 }
+
+/// Whether an update is newer than what the session's row says; never for one without a time.
+const NEWER: &str = "excluded.last_at >= coalesce(last_at, excluded.last_at)";
 
 /// Ids that stay the same for as long as the process lives.
 #[derive(Debug, Default)]
@@ -62,7 +65,7 @@ impl Store {
 /// Changes to the sums, gathered so that each row is written once.
 #[derive(Debug, Default)]
 pub(super) struct Deltas {
-    slots: HashMap<(i64, i64, i64), Sums>,
+    slots: IdMap<(i64, i64, i64), Sums>,
     tasks: KeyMap<TaskDelta>,
 }
 
@@ -236,7 +239,7 @@ impl Writer<'_> {
         let (cwd_at, cwd) = update.cwd.as_ref().map(|(at, cwd)| (*at, cwd.as_ref())).unzip();
         // The newest lines tell the present; the earliest directory names the project.
         let mut save = self.tx.prepare_cached(
-            "INSERT INTO session (agent, uid, parent_uid, kind, forked, started_at, last_at, cwd, cwd_at, branch, version, role, model, context, window, turn)
+            &format!("INSERT INTO session (agent, uid, parent_uid, kind, forked, started_at, last_at, cwd, cwd_at, branch, version, role, model, context, window, turn)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
              ON CONFLICT (agent, uid) DO UPDATE SET
                 parent_uid = coalesce(parent_uid, excluded.parent_uid), kind = max(kind, excluded.kind), forked = max(forked, excluded.forked),
@@ -244,32 +247,17 @@ impl Writer<'_> {
                 last_at = max(coalesce(last_at, excluded.last_at), coalesce(excluded.last_at, last_at)),
                 cwd = iif(excluded.cwd IS NOT NULL AND (cwd IS NULL OR excluded.cwd_at < cwd_at), excluded.cwd, cwd),
                 cwd_at = iif(excluded.cwd IS NOT NULL AND (cwd IS NULL OR excluded.cwd_at < cwd_at), excluded.cwd_at, cwd_at),
-                branch = iif(?17, coalesce(excluded.branch, branch), coalesce(branch, excluded.branch)),
-                version = iif(?17, coalesce(excluded.version, version), coalesce(version, excluded.version)),
+                branch = iif({NEWER}, coalesce(excluded.branch, branch), coalesce(branch, excluded.branch)),
+                version = iif({NEWER}, coalesce(excluded.version, version), coalesce(version, excluded.version)),
                 role = coalesce(role, excluded.role),
-                model = iif(?17, coalesce(excluded.model, model), coalesce(model, excluded.model)),
-                context = iif(?17, coalesce(excluded.context, context), coalesce(context, excluded.context)),
-                window = iif(?17, coalesce(excluded.window, window), coalesce(window, excluded.window)),
-                turn = iif(?17, excluded.turn, turn)
-             RETURNING id",
+                model = iif({NEWER}, coalesce(excluded.model, model), coalesce(model, excluded.model)),
+                context = iif({NEWER}, coalesce(excluded.context, context), coalesce(context, excluded.context)),
+                window = iif({NEWER}, coalesce(excluded.window, window), coalesce(window, excluded.window)),
+                turn = iif({NEWER}, excluded.turn, turn)
+             RETURNING id"),
         )?;
         let key = (agent, update.uid.clone());
         let known = self.ids.sessions.get(&key).copied();
-        let newer = match (known, last) {
-            (_, None) => false,
-            (Some(id), Some(last)) => self
-                .tx
-                .prepare_cached("SELECT last_at FROM session WHERE id = ?1")?
-                .query_row([id], |r| r.get::<_, Option<i64>>(0))?
-                .is_none_or(|at| last >= at),
-            (None, Some(last)) => self
-                .tx
-                .prepare_cached("SELECT last_at FROM session WHERE agent = ?1 AND uid = ?2")?
-                .query_row(params![agent, update.uid], |r| r.get::<_, Option<i64>>(0))
-                .optional()?
-                .flatten()
-                .is_none_or(|at| last >= at),
-        };
         let id: i64 = save.query_row(
             params![
                 agent,
@@ -288,7 +276,6 @@ impl Writer<'_> {
                 update.context.map(u64::cast_signed),
                 update.window.map(u64::cast_signed),
                 update.turn.unwrap_or(Turn::Ended).to_sql(),
-                newer,
             ],
             |r| r.get(0),
         )?;
