@@ -42,7 +42,7 @@ EXAMPLES:
   aifinops session 3f2a91c0                 one session: tasks, tools, limits
   aifinops doctor                           what was read, and what was not";
 
-/// The screen beside your coding agents: live spend per session, loop lengths, daily caps.
+/// The screen beside your coding agents: live spend per session, to the cent.
 ///
 /// Reads the logs that coding agents write on this machine. Needs no key and no network.
 #[derive(Debug, Parser)]
@@ -84,6 +84,24 @@ pub struct GlobalArgs {
     /// Where the store lies [env: `AIFINOPS_DATA_DIR`]
     #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// The columns of the screen, in order, such as agent,project,today
+    #[arg(long, global = true, value_name = "NAMES")]
+    pub columns: Option<String>,
+    /// Whether the screen uses the mouse
+    #[arg(long, global = true, value_name = "true|false")]
+    pub mouse: Option<String>,
+    /// The program that shows a log file
+    #[arg(long, global = true, value_name = "COMMAND")]
+    pub open_with: Option<String>,
+    /// How many threads read logs; 0 is one per core
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<String>,
+    /// A key of the screen, such as quit=ctrl-q; may be given more than once
+    #[arg(long = "key", global = true, value_name = "ACTION=KEYS")]
+    pub keys: Vec<String>,
+    /// A price of your own in dollars per million tokens, such as my-model=input:3,output:15
+    #[arg(long = "price", global = true, value_name = "MODEL=RATES")]
+    pub prices: Vec<String>,
     /// The configuration file [env: `AIFINOPS_CONFIG`]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -102,6 +120,12 @@ impl GlobalArgs {
             currency: self.currency.clone(),
             ..Flags::default()
         };
+        flags.columns.clone_from(&self.columns);
+        flags.mouse.clone_from(&self.mouse);
+        flags.open_with.clone_from(&self.open_with);
+        flags.threads.clone_from(&self.threads);
+        flags.keys.clone_from(&self.keys);
+        flags.prices.clone_from(&self.prices);
         flags.roots.clone_from(&self.roots);
         flags
     }
@@ -167,6 +191,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Completions(args)) => completions::run(args),
         Some(Command::Man(args)) => man::run(args),
         None if std::io::stdout().is_terminal() && !cli.global.json => top::run(&context()?, &top::TopArgs::default()),
+        None if cli.global.json => top::run(&context()?, &top::TopArgs::default()),
         None => {
             let help = Cli::command().render_help();
             let mut out = Out::text();

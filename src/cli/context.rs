@@ -147,10 +147,15 @@ impl Context {
         let store = self.store()?;
         let mut ingest = Ingest::new(store, Pricer::new(self.book()), self.catalog(), self.settings.threads.value);
         if !ingest.store.is_writer() && !self.wait_for_writer(&mut ingest) {
-            return Ok(Fresh { ingest, report: ScanReport::default() });
+            let (_, roots) = ingest.catalog.walk();
+            return Ok(Fresh { ingest, report: ScanReport { roots, ..ScanReport::default() } });
         }
         let mut bar = Bar::new(!self.quiet && !self.json && std::io::stderr().is_terminal());
-        let scanned = ingest.store.reprice(&mut ingest.prices).and_then(|_| ingest.scan(&mut |_, _, at, _| bar.show(at)));
+        let mut scanned = ingest.store.reprice(&mut ingest.prices).and_then(|_| ingest.scan(&mut |_, _, at, _| bar.show(at)));
+        if scanned.as_ref().is_err_and(crate::store::StoreError::is_damage) {
+            self.note(&ingest.heal()?);
+            scanned = ingest.scan(&mut |_, _, at, _| bar.show(at));
+        }
         bar.finish();
         let report = match scanned {
             Ok(report) => report,

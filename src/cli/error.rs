@@ -34,12 +34,14 @@ pub enum CliError {
     #[error("no session's id begins with `{0}`")]
     NoSession(String),
     /// Several sessions have an id that begins so.
-    #[error("{} sessions begin with `{prefix}`: {}", candidates.len(), candidates.join(", "))]
+    #[error("{count} sessions begin with `{prefix}`, among them {}", candidates.join(", "))]
     Ambiguous {
         /// What was asked for.
         prefix: String,
         /// The ids it may mean.
         candidates: Vec<String>,
+        /// How many there are.
+        count: usize,
     },
     /// No price list knows this model.
     #[error("the price of `{0}` is unknown")]

@@ -79,7 +79,7 @@ fn find(store: &Store, wanted: &str) -> Result<i64, CliError> {
         [(id, ..)] => Ok(*id),
         several => {
             let candidates = several.iter().take(10).map(|(_, agent, uid)| format!("{uid} ({agent})")).collect();
-            Err(CliError::Ambiguous { prefix: wanted.to_owned(), candidates })
+            Err(CliError::Ambiguous { prefix: wanted.to_owned(), candidates, count: several.len() })
         }
     }
 }

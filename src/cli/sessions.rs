@@ -65,7 +65,11 @@ pub fn run(context: &Context, args: &SessionsArgs) -> Result<ExitCode, CliError>
         out.line(&if empty { fresh.nothing_found() } else { nothing(&when::describe(window, zone), !filter.is_empty()) })?;
     } else {
         let live = views.iter().filter(|v| v.state.is_live()).count();
-        let shown = if found > views.len() { format!("{} of {found} sessions", views.len()) } else { format!("{found} sessions") };
+        let shown = match found {
+            1 => "1 session".to_owned(),
+            _ if found > views.len() => format!("{} of {found} sessions", views.len()),
+            _ => format!("{found} sessions"),
+        };
         out.styled(STRONG, &format!("{shown} · {} · {live} live", when::describe(window, zone)))?;
         listing::write(context, &views, &mut out)?;
     }

@@ -134,6 +134,16 @@ impl Ingest {
         result.map(|_| report)
     }
 
+    /// Moves a damaged store aside and begins a new one; gives what to tell the user.
+    pub fn heal(&mut self) -> Result<String, StoreError> {
+        let dir = self.store.path().parent().map(Path::to_path_buf).unwrap_or_default();
+        self.store = Store::in_memory()?; // closes the damaged one
+        let opened = Store::replace(&dir)?;
+        self.store = opened.store;
+        self.ids = Ids::default();
+        Ok(opened.notice.unwrap_or_default())
+    }
+
     /// Reads one file's new lines at once, for a caller that waits.
     pub fn look_at(&mut self, path: &Path) -> Result<ScanReport, StoreError> {
         self.look(&BTreeSet::from([path.to_path_buf()]))

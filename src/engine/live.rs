@@ -244,6 +244,13 @@ impl Worker {
 
     /// What could not be written is read again later: nothing is lost, since no offset has moved.
     fn fail(&mut self, error: &StoreError) {
+        if error.is_damage()
+            && let Ok(notice) = self.ingest.heal()
+        {
+            self.view.notices.insert(0, notice);
+            self.rescan_at = Instant::now();
+            return;
+        }
         self.failing = Some(error.to_string());
         self.rescan_at = Instant::now() + Duration::from_secs(2);
     }

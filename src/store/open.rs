@@ -45,18 +45,22 @@ impl Store {
         let path = dir.join(FILE);
         match Store::open_file(dir, &path) {
             Ok(store) => Ok(Opened { store, notice: None }),
-            Err(error) if error.is_damage() => {
-                let aside = set_aside(&path);
-                let store = Store::open_file(dir, &path)?;
-                let notice = format!("the store was damaged and has been moved to {}; all logs are read again", aside.display());
-                Ok(Opened { store, notice: Some(notice) })
-            }
+            Err(error) if error.is_damage() => Store::replace(dir),
             Err(error @ StoreError::Newer { .. }) => Err(error),
             Err(error) => {
                 let notice = format!("nothing will be remembered after this run: {error}");
                 Ok(Opened { store: Store::in_memory()?, notice: Some(notice) })
             }
         }
+    }
+
+    /// Moves the damaged database in `dir` aside and begins a new one. Nothing may have it open.
+    pub fn replace(dir: &Path) -> Result<Opened, StoreError> {
+        let path = dir.join(FILE);
+        let aside = set_aside(&path);
+        let store = Store::open_file(dir, &path)?;
+        let notice = format!("the store was damaged and has been moved to {}; all logs are read again", aside.display());
+        Ok(Opened { store, notice: Some(notice) })
     }
 
     fn open_file(dir: &Path, path: &Path) -> Result<Store, StoreError> {
@@ -210,11 +214,20 @@ impl Store {
 
 /// Makes a directory that only its owner may enter.
 pub fn private_dir(dir: &Path) -> Result<(), StoreError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let fail = |source| StoreError::Create { path: dir.to_path_buf(), source };
+    if let Some(parent) = dir.parent() {
+        fs::create_dir_all(parent).map_err(fail)?; // what others share keeps the usual rights
+    }
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(|source| StoreError::Create { path: dir.to_path_buf(), source })
+    match builder.create(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(fail(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Makes a file that only its owner may read, before `SQLite` would make it with the umask's rights.

@@ -332,7 +332,7 @@ impl Store {
     /// Sessions whose agent or id matches: the id itself, or a prefix of it, or of the part behind a slash.
     pub fn find_sessions(&self, prefix: &str) -> Result<Vec<Match>, StoreError> {
         let sql = "SELECT id, agent, uid FROM session WHERE uid = ?1 OR substr(uid, 1, length(?1)) = ?1
-                   OR (instr(uid, '/') > 0 AND substr(uid, instr(uid, '/') + 1, length(?1)) = ?1) ORDER BY uid <> ?1, last_at DESC LIMIT 50";
+                   OR (instr(uid, '/') > 0 AND substr(uid, instr(uid, '/') + 1, length(?1)) = ?1) ORDER BY uid <> ?1, last_at DESC";
         self.rows("looking up a session", sql, [prefix], |r| {
             Ok((r.get(0)?, text(r, 1)?.unwrap_or_default(), text(r, 2)?.unwrap_or_default()))
         })

@@ -70,6 +70,8 @@ pub struct Failed {
 pub struct Unpriced {
     pub model: String,
     pub calls: u64,
+    /// Whether the model is in the price list: then it is what is special about these calls that has no price.
+    pub listed: bool,
 }
 
 /// The version of an agent's reader.
@@ -155,7 +157,7 @@ impl Findings {
             roots: roots(fresh),
             files: files(store)?,
             failed: fresh.report.failed.iter().map(|(path, error)| Failed { path: shown(path), error: clean(error) }).collect(),
-            unpriced: store.unpriced()?.into_iter().map(|(model, calls)| Unpriced { model: clean(&model), calls }).collect(),
+            unpriced: store.unpriced()?.into_iter().map(|(model, calls)| Unpriced { listed: prices.find(&model).is_some(), model: clean(&model), calls }).collect(),
             parsers: sources::ALL.iter().map(|s| Parser { agent: s.agent(), version: s.version() }).collect(),
             prices: Prices {
                 date: clean(prices.date()),
@@ -185,17 +187,6 @@ fn shown(path: &std::path::Path) -> String {
 }
 
 fn roots(fresh: &Fresh) -> Vec<Root> {
-    if fresh.report.roots.is_empty() {
-        // Nothing was walked: another process reads the logs.
-        let root = |(agent, path): &(&'static str, std::path::PathBuf)| Root {
-            agent,
-            path: shown(path),
-            exists: path.is_dir(),
-            files: 0,
-            problems: Vec::new(),
-        };
-        return fresh.ingest.catalog.roots().iter().map(root).collect();
-    }
     let root = |r: &crate::tail::RootReport| Root {
         agent: r.agent,
         path: shown(&r.path),

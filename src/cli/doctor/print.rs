@@ -112,7 +112,8 @@ fn prices(found: &Findings, out: &mut Out) -> io::Result<()> {
         return out.line("✓ every model in the logs has a price");
     }
     for model in &found.unpriced {
-        out.line(&format!("! no price for {}: {} calls", model.model, model.calls))?;
+        let what = if model.listed { "a surcharge of its own (fast mode, searches)" } else { "it" };
+        out.line(&format!("! {}: {} calls without a price: the list has none for {what}", model.model, model.calls))?;
     }
     Ok(())
 }

@@ -77,10 +77,18 @@ fn title(app: &App) -> String {
 }
 
 fn count(app: &App, snapshot: &Snapshot) -> String {
-    let shown = app.rows.iter().filter(|r| r.id().is_some()).count();
+    let (mut shown, mut live) = (0, 0);
+    for row in &app.rows {
+        if let Row::Session { session, folded, .. } = row {
+            shown += 1 + folded;
+            live += usize::from(session.state.is_live());
+        }
+    }
+    let total = snapshot.sessions.len();
+    let of = if shown < total { format!("{live} live of {shown} ({total} in all)") } else { format!("{live} live of {shown}") };
     let arrow = if app.order.reversed { "▴" } else { "▾" };
     let by = app.order.sort.layout().name;
-    format!("by {by} {arrow} ─ {} live of {}", snapshot.live, shown.max(snapshot.sessions.len()))
+    format!("by {by} {arrow} ─ {of}")
 }
 
 fn heads(look: &Look<'_>, sort: Column, widths: &[(Column, u16)], line: Rect, buf: &mut Buffer, hits: &mut Hits) {
