@@ -17,6 +17,8 @@ const ROWS_A_WRITE: usize = 100_000;
 const FIRST_WRITE_AFTER: Duration = Duration::from_millis(150);
 /// How long later ones wait.
 const WRITE_AFTER: Duration = Duration::from_millis(900);
+/// How long things wait that nobody watches: a kill loses at most the work of this time.
+const UNWATCHED_WRITE_AFTER: Duration = Duration::from_secs(3);
 /// From how many bytes on reading gets more memory for the database's pages.
 const MUCH: u64 = 20 << 20;
 /// Pieces that may wait between the readers and the writer.
@@ -62,6 +64,8 @@ pub struct Ingest {
     pub catalog: Catalog,
     ids: Ids,
     threads: usize,
+    /// Whether somebody watches: what is read is then written soon, else when it is enough to be worth it.
+    pub watched: bool,
 }
 
 impl Ingest {
@@ -69,7 +73,7 @@ impl Ingest {
     #[must_use]
     pub fn new(store: Store, prices: Pricer, catalog: Catalog, threads: usize) -> Ingest {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(16);
-        Ingest { store, prices, catalog, ids: Ids::default(), threads: if threads == 0 { cores() } else { threads } }
+        Ingest { store, prices, catalog, ids: Ids::default(), watched: false, threads: if threads == 0 { cores() } else { threads } }
     }
 
     /// Walks all roots and reads what has changed. `progress` is called after each write.
@@ -100,7 +104,7 @@ impl Ingest {
         if jobs.is_empty() {
             return Ok(report);
         }
-        let Ingest { store, prices, catalog, ids, threads } = self;
+        let Ingest { store, prices, catalog, ids, threads, watched } = self;
         store.make_room(state.bytes > MUCH);
         let (send, receive) = mpsc::sync_channel::<Reading>(QUEUE);
         let result = std::thread::scope(|scope| {
@@ -108,7 +112,7 @@ impl Ingest {
                 let send = send; // dropped with the readers, which ends the writing
                 tail::read_all(jobs, catalog, *threads, &|reading| send.send(reading).is_ok());
             });
-            let mut gathered = Gathered::default();
+            let mut gathered = Gathered { watched: *watched, ..Gathered::default() };
             let mut outcome = Ok(ControlFlow::Continue(()));
             while let Some(reading) = gathered.next(&receive) {
                 match reading {
@@ -162,6 +166,7 @@ struct Gathered {
     rows: usize,
     since: Option<Instant>,
     written: bool,
+    watched: bool,
 }
 
 impl Gathered {
@@ -185,7 +190,11 @@ impl Gathered {
     }
 
     const fn patience(&self) -> Duration {
-        if self.written { WRITE_AFTER } else { FIRST_WRITE_AFTER }
+        match (self.watched, self.written) {
+            (false, _) => UNWATCHED_WRITE_AFTER,
+            (true, true) => WRITE_AFTER,
+            (true, false) => FIRST_WRITE_AFTER,
+        }
     }
 }
 
@@ -198,7 +207,7 @@ fn write(
     report: &mut ScanReport,
     progress: &mut OnWrite<'_>,
 ) -> Result<ControlFlow<()>, StoreError> {
-    let pieces = std::mem::replace(gathered, Gathered { written: true, ..Gathered::default() }).pieces;
+    let pieces = std::mem::replace(gathered, Gathered { written: true, watched: gathered.watched, ..Gathered::default() }).pieces;
     let written = store.write(&pieces, ids, prices)?;
     for piece in &pieces {
         let finished = piece.file.stat.size > 0 || piece.file.stat.ino != 0;

@@ -141,7 +141,8 @@ struct View {
 
 impl Worker {
     fn new(setup: Setup, publish: watch::Sender<Arc<Snapshot>>) -> Worker {
-        let Setup { ingest, zone, span, notices, clock } = setup;
+        let Setup { mut ingest, zone, span, notices, clock } = setup;
+        ingest.watched = true;
         let view = View {
             zone,
             clock,

@@ -71,7 +71,7 @@ impl Store {
     /// What is remembered of one file.
     pub fn file(&self, path: &Path) -> Result<Option<FileRow>, StoreError> {
         self.conn
-            .prepare_cached(&format!("SELECT {ALL} FROM file WHERE path = ?1"))
+            .prepare_cached(&format!("SELECT {ALL} FROM file f LEFT JOIN carry c ON c.path = f.path WHERE f.path = ?1"))
             .and_then(|mut q| q.query_row([path.to_string_lossy()], read).optional())
             .map_err(self.fail("looking up a log file"))
     }
@@ -79,7 +79,7 @@ impl Store {
     /// What is remembered of all files, for `doctor`.
     pub fn files(&self) -> Result<Vec<FileRow>, StoreError> {
         let fail = self.fail("listing log files");
-        let mut query = self.conn.prepare(&format!("SELECT {ALL} FROM file ORDER BY path")).map_err(&fail)?;
+        let mut query = self.conn.prepare(&format!("SELECT {ALL} FROM file f LEFT JOIN carry c ON c.path = f.path ORDER BY f.path")).map_err(&fail)?;
         let rows = query.query_map([], read).map_err(&fail)?;
         rows.collect::<Result<_, _>>().map_err(&fail)
     }
@@ -94,7 +94,7 @@ impl Store {
 }
 
 const ALL: &str =
-    "path, agent, ino, size, mtime, version, offset, head_len, head_hash, tail_hash, generation, lines, malformed, first_malformed, carry";
+    "f.path, agent, ino, size, mtime, version, offset, head_len, head_hash, tail_hash, generation, lines, malformed, first_malformed, c.memory";
 
 fn read(r: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
     let unsigned = |i: usize| r.get::<_, i64>(i).map(i64::cast_unsigned);
@@ -110,19 +110,19 @@ fn read(r: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
         lines: unsigned(11)?,
         malformed: unsigned(12)?,
         first_malformed: r.get(13)?,
-        carry: r.get(14)?,
+        carry: r.get::<_, Option<Vec<u8>>>(14)?.unwrap_or_default(),
     })
 }
 
 /// Writes a file's state inside the transaction that writes what was read from it.
 pub(super) fn save(tx: &rusqlite::Transaction<'_>, file: &FileRow, session: Option<i64>) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "INSERT INTO file (path, agent, ino, size, mtime, version, offset, head_len, head_hash, tail_hash, generation, lines, malformed, first_malformed, carry, session)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+        "INSERT INTO file (path, agent, ino, size, mtime, version, offset, head_len, head_hash, tail_hash, generation, lines, malformed, first_malformed, session)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
          ON CONFLICT (path) DO UPDATE SET ino = excluded.ino, size = excluded.size, mtime = excluded.mtime, version = excluded.version,
             offset = excluded.offset, head_len = excluded.head_len, head_hash = excluded.head_hash, tail_hash = excluded.tail_hash,
             generation = excluded.generation, lines = excluded.lines, malformed = excluded.malformed,
-            first_malformed = excluded.first_malformed, carry = excluded.carry, session = coalesce(file.session, excluded.session)",
+            first_malformed = excluded.first_malformed, session = coalesce(file.session, excluded.session)",
     )?
     .execute(params![
         file.path.to_string_lossy(),
@@ -139,8 +139,9 @@ pub(super) fn save(tx: &rusqlite::Transaction<'_>, file: &FileRow, session: Opti
         file.lines.cast_signed(),
         file.malformed.cast_signed(),
         file.first_malformed,
-        file.carry,
         session,
-    ])
-    .map(|_| ())
+    ])?;
+    tx.prepare_cached("INSERT INTO carry VALUES (?1, ?2) ON CONFLICT (path) DO UPDATE SET memory = excluded.memory")?
+        .execute(params![file.path.to_string_lossy(), file.carry])
+        .map(|_| ())
 }

@@ -127,7 +127,7 @@ impl Store {
         self.conn
             .execute_batch(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;
-                 PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 8000;",
+                 PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 8388608;",
             )
             .map_err(&fail)?;
         self.conn.set_prepared_statement_cache_capacity(64);
@@ -160,9 +160,13 @@ impl Store {
         let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 
-    /// Gives the database's pages much memory for a large import, or takes it back.
+    /// Gives the database's pages much memory for a large import and puts off writing the log back, or undoes both.
     pub fn make_room(&self, much: bool) {
-        let pages = if much { "PRAGMA cache_size = -49152" } else { "PRAGMA cache_size = -8192; PRAGMA shrink_memory" };
+        let pages = if much {
+            "PRAGMA cache_size = -49152; PRAGMA wal_autocheckpoint = 0"
+        } else {
+            "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 8000; PRAGMA shrink_memory"
+        };
         // Only a matter of speed.
         let _ = self.conn.execute_batch(pages);
     }

@@ -6,7 +6,7 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) STRICT;
 
--- A log file: how far it is read, and what its reader remembers.
+-- A log file and how far it is read. All rows are looked at on every start: they stay small.
 CREATE TABLE file (
     path            TEXT PRIMARY KEY,
     agent           TEXT    NOT NULL,
@@ -22,10 +22,15 @@ CREATE TABLE file (
     lines           INTEGER NOT NULL,
     malformed       INTEGER NOT NULL,
     first_malformed TEXT,
-    session         INTEGER,
-    carry           BLOB    NOT NULL
+    session         INTEGER
 ) STRICT;
 CREATE INDEX file_session ON file (session);
+
+-- What a file's reader remembers.
+CREATE TABLE carry (
+    path   TEXT PRIMARY KEY,
+    memory BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Names of models and tools, kept once.
 CREATE TABLE name (
