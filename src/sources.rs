@@ -114,6 +114,9 @@ pub trait Fold: Send {
     /// Shows the records of that ancestor's file, so that repeated ones can be told from new ones.
     fn ancestor(&mut self, _records: Skim) {}
 
+    /// Says that the file was read before, when it held something else.
+    fn again(&mut self) {}
+
     /// Shows the companion file.
     fn companion(&mut self, _bytes: &[u8]) {}
 }

@@ -45,6 +45,12 @@ pub enum StoreError {
         /// The system's word.
         source: std::io::Error,
     },
+    /// The database is some other program's.
+    #[error("the database at {path} is not a store of aifinops")]
+    Foreign {
+        /// The database file.
+        path: PathBuf,
+    },
     /// A newer release wrote it.
     #[error(
         "the store at {path} was written by a newer aifinops (schema {found}, this one knows {known}): update aifinops, or set another data dir"
@@ -60,11 +66,28 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the database file itself is damaged or is no database.
+    /// Whether the database file itself is damaged or is no database. All our statements are known to fit our schema: one
+    /// that does not, or a value of another type than its column's, is damage as well.
     #[must_use]
     pub fn is_damage(&self) -> bool {
+        use rusqlite::Error::{
+            FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, SqlInputError, SqliteFailure, Utf8Error,
+        };
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-        matches!(self, StoreError::Sqlite { source, .. } if matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)))
+        let StoreError::Sqlite { source, .. } = self else { return false };
+        match source {
+            SqlInputError { msg, .. } => is_schema(msg),
+            SqliteFailure(error, Some(msg)) if error.extended_code == 1 => is_schema(msg),
+            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..) => true,
+            _ => matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)),
+        }
+    }
+
+    /// Whether another process holds a lock.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+        matches!(self, StoreError::Sqlite { source, .. } if matches!(source.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked)))
     }
 
     /// Whether trying again later may succeed: a full disk, a lock, a directory that cannot be written.
@@ -74,4 +97,9 @@ impl StoreError {
         matches!(self, StoreError::Sqlite { source, .. }
             if matches!(source.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull | SystemIoFailure | ReadOnly | CannotOpen)))
     }
+}
+
+/// Whether `SQLite` misses a part of the schema.
+fn is_schema(message: &str) -> bool {
+    message.starts_with("no such ") || message.contains(" has no column ")
 }

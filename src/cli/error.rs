@@ -146,7 +146,9 @@ impl CliError {
             CliError::Busy => "end it first, then try again".to_owned(),
             CliError::Screen(_) => "`aifinops top --once` prints the same figures without a screen".to_owned(),
             CliError::Program { .. } => "set VISUAL or EDITOR to your editor".to_owned(),
-            CliError::Store(StoreError::Newer { .. }) | CliError::File { .. } | CliError::Output(_) => return None,
+            CliError::Store(StoreError::Newer { .. } | StoreError::Foreign { .. }) | CliError::File { .. } | CliError::Output(_) => {
+                return None;
+            }
         };
         Some(hint)
     }

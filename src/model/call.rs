@@ -82,6 +82,8 @@ pub struct Call {
     pub sidechain: bool,
     /// Whether the logged output is known to be too low.
     pub lower_bound: bool,
+    /// Whether the tokens may hold those of other calls, which the log does not show.
+    pub gap: bool,
     /// A cost the agent itself reports.
     pub reported: Option<Money>,
 }

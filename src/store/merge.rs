@@ -20,6 +20,7 @@ pub struct CallRow {
     pub context: u64,
     pub sidechain: bool,
     pub lower_bound: bool,
+    pub gap: bool,
     pub reported: Option<Money>,
     /// What it costs; `None` when no price is known.
     pub money: Option<Money>,
@@ -30,6 +31,7 @@ const US_ONLY: i64 = 2;
 const SIDECHAIN: i64 = 4;
 const LOWER: i64 = 8;
 const TIER_SHIFT: u32 = 4;
+const GAP: i64 = 64;
 
 /// How far apart two calls of one id must be to be two calls: some gateways hand out the same id again and again.
 const SAME_CALL: Millis = 10 * 60_000;
@@ -51,6 +53,9 @@ impl CallRow {
         if self.lower_bound {
             flags |= LOWER;
         }
+        if self.gap {
+            flags |= GAP;
+        }
         flags
     }
 
@@ -59,6 +64,7 @@ impl CallRow {
         self.speed = Speed { fast: flags & FAST != 0, us_only: flags & US_ONLY != 0 };
         self.sidechain = flags & SIDECHAIN != 0;
         self.lower_bound = flags & LOWER != 0;
+        self.gap = flags & GAP != 0;
         self.tier = Tier::from_sql((flags >> TIER_SHIFT) & 3);
     }
 
@@ -79,7 +85,14 @@ impl CallRow {
             task: owner.task,
             at: full.at,
             model: if full.model == 0 { less.model } else { full.model },
-            tokens: most(&self.tokens, &other.tokens),
+            // Tokens that may be others' as well give way to those that are not.
+            tokens: match (self.gap, other.gap) {
+                (false, false) => each(&self.tokens, &other.tokens, u64::max),
+                (true, true) => each(&self.tokens, &other.tokens, u64::min),
+                (true, false) => other.tokens,
+                (false, true) => self.tokens,
+            },
+            gap: self.gap && other.gap,
             searches: self.searches.max(other.searches),
             tier: if self.tier.to_sql() >= other.tier.to_sql() { self.tier } else { other.tier },
             speed: Speed { fast: self.speed.fast || other.speed.fast, us_only: self.speed.us_only || other.speed.us_only },
@@ -124,14 +137,14 @@ impl CallRow {
     }
 }
 
-fn most(a: &Tokens, b: &Tokens) -> Tokens {
+fn each(a: &Tokens, b: &Tokens, of: fn(u64, u64) -> u64) -> Tokens {
     Tokens {
-        input: a.input.max(b.input),
-        cache_read: a.cache_read.max(b.cache_read),
-        cache_write_5m: a.cache_write_5m.max(b.cache_write_5m),
-        cache_write_1h: a.cache_write_1h.max(b.cache_write_1h),
-        output: a.output.max(b.output),
-        reasoning: a.reasoning.max(b.reasoning),
+        input: of(a.input, b.input),
+        cache_read: of(a.cache_read, b.cache_read),
+        cache_write_5m: of(a.cache_write_5m, b.cache_write_5m),
+        cache_write_1h: of(a.cache_write_1h, b.cache_write_1h),
+        output: of(a.output, b.output),
+        reasoning: of(a.reasoning, b.reasoning),
     }
 }
 

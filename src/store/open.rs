@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -14,8 +15,11 @@ const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
 /// The database's name in the data directory.
 pub const FILE: &str = "aifinops.db";
 
+/// What marks a database as ours: "aifi".
+const APPLICATION: i64 = 0x6169_6669;
+
 /// How long a statement waits for another process' lock.
-const BUSY: std::time::Duration = std::time::Duration::from_secs(2);
+const BUSY: Duration = Duration::from_secs(2);
 
 /// The open database.
 #[derive(Debug)]
@@ -44,7 +48,13 @@ impl Store {
     pub fn open(dir: &Path) -> Result<Opened, StoreError> {
         let path = dir.join(FILE);
         match Store::open_file(dir, &path) {
+            // Damage that a run met in the middle of its work.
+            Ok(store) if store.is_writer() && mark(&path).exists() => {
+                drop(store);
+                Store::replace(dir)
+            }
             Ok(store) => Ok(Opened { store, notice: None }),
+            Err(StoreError::Foreign { .. }) => Store::begin_anew(dir, "was another program's database"),
             Err(error) if error.is_damage() => Store::replace(dir),
             Err(error @ StoreError::Newer { .. }) => Err(error),
             Err(error) => {
@@ -56,10 +66,14 @@ impl Store {
 
     /// Moves the damaged database in `dir` aside and begins a new one. Nothing may have it open.
     pub fn replace(dir: &Path) -> Result<Opened, StoreError> {
+        Store::begin_anew(dir, "was damaged")
+    }
+
+    fn begin_anew(dir: &Path, why: &str) -> Result<Opened, StoreError> {
         let path = dir.join(FILE);
         let aside = set_aside(&path);
         let store = Store::open_file(dir, &path)?;
-        let notice = format!("the store was damaged and has been moved to {}; all logs are read again", aside.display());
+        let notice = format!("the store {why} and has been moved to {}; all logs are read again", aside.display());
         Ok(Opened { store, notice: Some(notice) })
     }
 
@@ -70,7 +84,14 @@ impl Store {
         let fail = |doing| move |source| StoreError::Sqlite { doing, path: path.to_path_buf(), source };
         let conn = Connection::open_with_flags(path, flags).map_err(fail("opening it"))?;
         let mut store = Store { conn, path: path.to_path_buf(), lock: None };
-        store.configure()?;
+        // SQLite does not wait for the lock that the first switch to WAL needs.
+        let begun = Instant::now();
+        while let Err(error) = store.recognize().and_then(|()| store.configure()) {
+            if !error.is_busy() || begun.elapsed() > BUSY {
+                return Err(error);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
         store.migrate()?;
         store.lock = take_lock(&dir.join("writer.lock"));
         Ok(store)
@@ -116,12 +137,39 @@ impl Store {
 
     pub(super) fn fail(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
         let path = self.path.clone();
-        move |source| StoreError::Sqlite { doing, path: path.clone(), source }
+        move |source| {
+            let error = StoreError::Sqlite { doing, path: path.clone(), source };
+            if error.is_damage() && path.as_os_str() != ":memory:" {
+                let _ = private_file(&mark(&path)); // without it the next run meets the damage as this one did
+            }
+            error
+        }
+    }
+
+    /// Whether the file is a store at all, and one that this release may touch: nothing is written before that is known.
+    fn recognize(&self) -> Result<(), StoreError> {
+        let fail = self.fail("opening it");
+        self.conn.busy_timeout(BUSY).map_err(&fail)?;
+        let (found, application, tables) = self
+            .conn
+            .query_row(
+                "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version, pragma_application_id",
+                [],
+                |r| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, r.get::<_, i64>(2)?)),
+            )
+            .map_err(&fail)?;
+        if tables > 0 && application != APPLICATION {
+            return Err(StoreError::Foreign { path: self.path.clone() });
+        }
+        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        if found > known {
+            return Err(StoreError::Newer { path: self.path.clone(), found, known });
+        }
+        Ok(())
     }
 
     fn configure(&self) -> Result<(), StoreError> {
         let fail = self.fail("setting it up");
-        self.conn.busy_timeout(BUSY).map_err(&fail)?;
         // The last process to close would otherwise write the whole log back and wait for the disk.
         self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(&fail)?;
         self.conn
@@ -138,9 +186,6 @@ impl Store {
         let fail = self.fail("bringing its schema up to date");
         let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
         let found: i64 = self.conn.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(&fail)?;
-        if found > known {
-            return Err(StoreError::Newer { path: self.path.clone(), found, known });
-        }
         if found == known {
             return Ok(());
         }
@@ -150,6 +195,7 @@ impl Store {
         for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
             tx.execute_batch(step).map_err(&fail)?;
         }
+        tx.pragma_update(None, "application_id", APPLICATION).map_err(&fail)?;
         tx.pragma_update(None, "user_version", known).map_err(&fail)?;
         tx.commit().map_err(&fail)
     }
@@ -253,6 +299,13 @@ fn take_lock(path: &Path) -> Option<File> {
     file.try_lock().ok().map(|()| file)
 }
 
+/// The file whose being there says that the database was found damaged.
+fn mark(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-damaged");
+    PathBuf::from(name)
+}
+
 /// Renames the damaged database and its log to names that are free.
 fn set_aside(path: &Path) -> PathBuf {
     let name = |n: u32, suffix: &str| {
@@ -266,5 +319,6 @@ fn set_aside(path: &Path) -> PathBuf {
         from.push(suffix);
         let _ = fs::rename(&from, name(n, suffix));
     }
+    let _ = fs::remove_file(mark(path));
     name(n, "")
 }

@@ -170,6 +170,7 @@ impl Writer<'_> {
                     context: call.context,
                     sidechain: call.sidechain,
                     lower_bound: call.lower_bound,
+                    gap: call.gap,
                     reported: call.reported,
                     money: None,
                 };
@@ -487,6 +488,7 @@ pub(super) fn call_from_row(r: &rusqlite::Row<'_>, i: usize) -> rusqlite::Result
         context: count(11)?,
         sidechain: false,
         lower_bound: false,
+        gap: false,
         reported: money(13)?,
         money: money(14)?,
     };
@@ -514,12 +516,13 @@ pub(super) fn read_fact(tx: &Transaction<'_>, key: Key) -> rusqlite::Result<Opti
     tx.prepare_cached("SELECT session, task, at, kind, name, flags FROM fact WHERE key = ?1")?
         .query_row([key.to_sql()], |r| {
             let flags: i64 = r.get(5)?;
-            Ok(crate::model::FactKind::from_sql(r.get(3)?).map(|kind| FactRow {
-                session: r.get_unwrap(0),
-                task: Key::from_sql(r.get_unwrap(1)),
-                at: r.get_unwrap(2),
+            let Some(kind) = crate::model::FactKind::from_sql(r.get(3)?) else { return Ok(None) };
+            Ok(Some(FactRow {
+                session: r.get(0)?,
+                task: Key::from_sql(r.get(1)?),
+                at: r.get(2)?,
                 kind,
-                name: r.get_unwrap(4),
+                name: r.get(4)?,
                 seen: flags & 1 != 0,
                 failed: flags & 2 != 0,
                 sidechain: flags & 4 != 0,

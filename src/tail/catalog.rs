@@ -75,6 +75,7 @@ impl Catalog {
 
     /// Walks all roots. Links to directories are followed once, loops are not; pipes and devices are left alone.
     pub fn walk(&mut self) -> (Vec<Found>, Vec<RootReport>) {
+        self.by_id.clear(); // files move
         let mut files = Vec::new();
         let mut reports = Vec::new();
         let mut seen: HashSet<PathBuf> = HashSet::new();

@@ -10,8 +10,9 @@ use crate::store::FileStat;
 
 /// How many bytes at the start identify a file.
 pub const HEAD: u64 = 1024;
-/// How many bytes before the offset show whether what was read is still there.
-pub const TAIL: u64 = 64;
+/// How many bytes before the offset show whether what was read is still there: enough to hold what differs between
+/// lines that end alike.
+pub const TAIL: u64 = 512;
 
 /// What can be seen of a file without opening it. The change time moves on every write and rename, and nobody can set
 /// it back: a rewrite of the same size within the same modification time shows.

@@ -11,7 +11,7 @@ use crate::sources::{self, Fold, Skim, Source};
 use crate::store::{FileRow, FileStat, Piece};
 
 use super::fingerprint::{HEAD, TAIL, hash_at, read_at};
-use super::{CHUNK, Catalog, MAX_LINE, span};
+use super::{CHUNK, Catalog, MAX_LINE, fingerprint, span};
 
 /// A file to read on.
 #[derive(Debug)]
@@ -173,13 +173,14 @@ impl Pool<'_> {
     }
 
     /// Reads a small file, or prepares a large one for all workers.
-    fn begin(&self, job: Job, buf: &mut Vec<u8>) -> io::Result<Option<Large>> {
+    fn begin(&self, mut job: Job, buf: &mut Vec<u8>) -> io::Result<Option<Large>> {
         let Some(source) = sources::by_agent(job.agent) else { return Ok(None) };
         let file = File::open(&job.path)?;
         let meta = file.metadata()?;
         if !meta.is_file() {
             return Ok(None);
         }
+        job.stat = fingerprint::stat(&meta, job.stat.version); // it may have changed since it was found
         if job.path.extension().is_some_and(|e| e == "zst") {
             self.compressed(source, &file, job)?;
             return Ok(None);
@@ -226,6 +227,7 @@ impl Pool<'_> {
                     if let Err(error) = fed {
                         let path = order.state.row.path.clone();
                         self.emit(Reading::Failed { path, error });
+                        order.next = large.parts + 1; // what follows stays unread with it
                     }
                 }
             }
@@ -263,7 +265,7 @@ impl Pool<'_> {
         }
         let mut saved = row.clone();
         if !last {
-            saved.stat = FileStat::default(); // not up to date before the last piece
+            saved.stat = FileStat { version: saved.stat.version, ..FileStat::default() }; // not up to date before the last piece
         }
         let tail = saved.offset.min(TAIL);
         saved.tail_hash = hash_at(file, saved.offset - tail, tail)?;
@@ -332,24 +334,29 @@ fn fresh(source: &'static dyn Source, job: Job, generation: u32) -> FileState {
 fn resume(source: &'static dyn Source, file: &File, mut job: Job, size: u64) -> io::Result<FileState> {
     let head_len = size.min(HEAD);
     let mut state = match job.known.take() {
-        Some(row) if is_same(file, &row, size, job.stat.version)? => {
+        Some(row) if is_same(file, &row, size, &job.stat)? => {
             let fold = source.fold(&job.path, Some(&row.carry));
             FileState { row: FileRow { stat: job.stat, ..row }, fold, agent: job.agent }
         }
-        Some(row) => fresh(source, job, row.generation + 1),
+        Some(row) => {
+            let mut state = fresh(source, job, row.generation + 1);
+            state.fold.again();
+            state
+        }
         None => fresh(source, job, 0),
     };
-    if state.row.head_len < head_len {
+    if state.row.head_len < head_len || state.row.head_hash == 0 {
         state.row.head_len = head_len;
         state.row.head_hash = hash_at(file, 0, head_len)?;
     }
-    state.row.stat.size = size;
     Ok(state)
 }
 
-/// Whether the file still begins and goes on as it did when it was read.
-fn is_same(file: &File, row: &FileRow, size: u64, version: u32) -> io::Result<bool> {
-    if row.stat.version != version && row.stat != FileStat::default() || size < row.offset || size < row.head_len {
+/// Whether the file still begins and goes on as it did when it was read. One that has changed and not grown was written
+/// anew in place, wherever.
+fn is_same(file: &File, row: &FileRow, size: u64, stat: &FileStat) -> io::Result<bool> {
+    let rewritten = size == row.stat.size && row.stat != *stat;
+    if row.stat.version != stat.version || rewritten || size < row.offset || size < row.head_len {
         return Ok(false);
     }
     let tail = row.offset.min(TAIL);

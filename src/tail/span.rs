@@ -31,7 +31,7 @@ pub fn read(file: &File, from: u64, to: u64, limit: u64, aligned: bool, buf: &mu
     buf.clear();
     let nothing = Span { from, to: from, oversized: 0 };
     let to = to.min(limit);
-    let start = if aligned { Some(from) } else { behind_newline(file, from - 1, limit)? };
+    let start = if aligned { Some(from) } else { behind_newline(file, from - 1, to)? };
     let Some(start) = start.filter(|s| *s < to) else { return Ok(nothing) };
     let whole_lines = if to < limit { behind_newline(file, to - 1, limit)? } else { None };
     let end = whole_lines.unwrap_or(to);

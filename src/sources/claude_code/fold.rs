@@ -330,6 +330,7 @@ fn call(talk: &Talk, session: u32, record: &Record, answer: &Answer, (key, at): 
         context,
         sidechain: record.sidechain,
         lower_bound: answer.stop.is_none() && record.version.as_deref().is_some_and(is_low),
+        gap: false,
         reported: answer.reported,
     };
     for (i, (model, tokens)) in answer.advisors.iter().enumerate() {

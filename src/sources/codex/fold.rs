@@ -17,14 +17,20 @@ use super::line::{Body, Count, Meta, Record, Usage};
 const MOST_PENDING: usize = 64;
 
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a thread")]
 struct Memory {
     thread: Option<String>,
     parent: Option<String>,
     subagent: bool,
     forked: bool,
     nickname: Option<String>,
+    /// A history that may follow the header: the next record tells, and it may not be written yet.
+    maybe: Option<History>,
     history: Option<History>,
     totals: Option<Usage>,
+    /// Whether the file was read before and was another then: what was cut out of it has been counted.
+    again: bool,
     /// How often the counters have begun anew.
     segment: u32,
     turn: Option<String>,
@@ -53,7 +59,10 @@ pub(super) struct CodexFold {
 impl CodexFold {
     pub(super) fn new(path: &Path, carry: Option<&[u8]>) -> CodexFold {
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("unknown");
-        let stem = name.trim_end_matches(".zst").trim_end_matches(".jsonl").to_owned();
+        let stem = name.trim_end_matches(".zst").trim_end_matches(".jsonl");
+        // `rollout-<time>-<thread>`: the thread is told by the name as well.
+        let thread = stem.len().checked_sub(37).filter(|_| stem.starts_with("rollout-")).and_then(|at| stem.get(at..)?.strip_prefix('-'));
+        let stem = thread.unwrap_or(stem).to_owned();
         let memory: Memory = carry.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
         CodexFold { stem, model: memory.model.as_deref().map(Arc::from), memory, known: None }
     }
@@ -63,7 +72,7 @@ impl CodexFold {
     }
 
     /// The first header names the thread; further ones are a parent's, copied.
-    fn begin(&mut self, meta: &Meta, history: Option<History>) {
+    fn begin(&mut self, meta: &Meta, at: Option<Millis>) {
         let m = &mut self.memory;
         m.thread = Some(meta.id.as_deref().unwrap_or(&self.stem).to_owned());
         m.parent = meta.parent.as_deref().or(meta.forked_from.as_deref()).map(str::to_owned);
@@ -71,7 +80,10 @@ impl CodexFold {
         m.forked = meta.forked_from.is_some();
         m.nickname = meta.nickname.as_deref().map(str::to_owned);
         m.task = Key::of(&[AGENT.as_bytes(), b"task", m.thread.as_deref().unwrap_or_default().as_bytes()]).0;
-        m.history = history.or(m.history.take());
+        match possible_history(meta, at) {
+            Some(history) if history.own_from.is_some() => m.history = Some(history),
+            other => m.maybe = other,
+        }
     }
 
     fn update(&self) -> SessionUpdate {
@@ -274,7 +286,7 @@ impl CodexFold {
         if let (Some(context), Some(update)) = (context, out.sessions.first_mut()) {
             update.context = Some(context);
         }
-        let Some(used) = self.raise(totals, count.last) else { return };
+        let Some((used, gap)) = self.raise(totals, count.last) else { return };
         self.settle_fallback(out);
         let key = Key::of(&[
             AGENT.as_bytes(),
@@ -296,18 +308,24 @@ impl CodexFold {
             context: context.unwrap_or(used.input + used.output),
             sidechain: false,
             lower_bound: false,
+            gap,
             reported: None,
         });
     }
 
-    /// What the thread used since the last counter; `None` when this is no new call.
-    fn raise(&mut self, totals: Usage, last: Option<Usage>) -> Option<Usage> {
+    /// What the thread used since the last counter, and whether that is more than the last call; `None` when this is no
+    /// new call.
+    fn raise(&mut self, totals: Usage, last: Option<Usage>) -> Option<(Usage, bool)> {
+        let some = |used: Usage, gap: bool| (used.input + used.output > 0).then_some((used, gap));
         let Some(before) = self.memory.totals.replace(totals) else {
             // The first counter of a thread. After a revert the totals already hold history, so the last call's own count.
-            return Some(last.unwrap_or(totals)).filter(|u| u.input + u.output > 0);
+            return some(last.unwrap_or(totals), false);
         };
         if let Some(used) = minus(&totals, &before) {
-            return Some(used).filter(|u| u.input + u.output > 0);
+            return match last.filter(|l| l.input + l.output < used.input + used.output) {
+                Some(last) if self.memory.again => some(last, false),
+                more => some(used, more.is_some()),
+            };
         }
         let fresh = last.is_none_or(|l| l == totals);
         if !fresh && totals.total.saturating_mul(2) > before.total && totals.input > 0 {
@@ -316,15 +334,15 @@ impl CodexFold {
             return None;
         }
         self.memory.segment += 1;
-        Some(last.unwrap_or(totals)).filter(|u| u.input + u.output > 0)
+        some(last.unwrap_or(totals), false)
     }
 }
 
-/// Whether a file begins with another thread's records: it says so, or that thread's own header follows.
-fn copied_history(meta: &Meta, at: Option<Millis>, second: Option<&Record>) -> Option<History> {
+/// The history that a file may begin with. It does if the header says where the thread's own records begin, or if that
+/// other thread's own header follows.
+fn possible_history(meta: &Meta, at: Option<Millis>) -> Option<History> {
     let of = meta.forked_from.as_deref().or(meta.parent.as_deref())?;
-    let header_follows = second.is_some_and(|r| matches!(r.body, Body::Meta(_)));
-    (meta.own_from.is_some() || header_follows).then(|| History::new(of, meta.at.or(at), meta.own_from))
+    Some(History::new(of, meta.at.or(at), meta.own_from))
 }
 
 fn set_window(out: &mut Batch, window: Option<u64>) {
@@ -366,12 +384,11 @@ impl Fold for CodexFold {
         if out.first_malformed.is_none() {
             out.first_malformed = lines.first_malformed;
         }
-        let mut records = lines.records.into_iter().peekable();
-        if self.memory.thread.is_none() && records.peek().is_some() {
+        let mut records = lines.records.into_iter();
+        if self.memory.thread.is_none() {
             match records.next() {
                 Some(Record { at, ordinal: _, body: Body::Meta(meta) }) => {
-                    let copied = copied_history(&meta, at, records.peek());
-                    self.begin(&meta, copied);
+                    self.begin(&meta, at);
                     out.sessions.push(self.update());
                     if let Some(update) = out.sessions.first_mut() {
                         let at = at.or(meta.at);
@@ -384,17 +401,22 @@ impl Fold for CodexFold {
                 }
                 Some(first) => {
                     // A rollout that lost its header is a thread named by its file.
-                    self.begin(&Meta::default(), None);
+                    self.begin(&Meta::default(), first.at);
                     out.sessions.push(self.update());
                     self.take(first, out);
                 }
-                None => {}
+                None => return, // no line yet, no session yet
             }
         }
         if out.sessions.is_empty() {
             out.sessions.push(self.update());
         }
         for record in records {
+            if let Some(history) = self.memory.maybe.take()
+                && matches!(record.body, Body::Meta(_))
+            {
+                self.memory.history = Some(history);
+            }
             if let Some(history) = &mut self.memory.history {
                 if !history.ends_before(&record, self.known.as_ref()) {
                     self.pass_over(&record);
@@ -428,12 +450,20 @@ impl Fold for CodexFold {
     }
 
     fn wants_ancestor(&self, records: &Skim) -> Option<String> {
-        if self.memory.thread.is_some() {
-            return self.memory.history.as_ref().filter(|h| h.wants_parent()).map(|h| h.of.clone());
+        if let Some(history) = &self.memory.history {
+            return history.wants_parent().then(|| history.of.clone());
         }
-        let [first, second, ..] = records.peek::<Lines<Record>>()?.records.as_slice() else { return None };
-        let Body::Meta(meta) = &first.body else { return None };
-        copied_history(meta, first.at, Some(second)).filter(History::wants_parent).map(|h| h.of)
+        let records = records.peek::<Lines<Record>>()?.records.as_slice();
+        let (history, next) = match (&self.memory.thread, &self.memory.maybe, records) {
+            (None, _, [Record { at, body: Body::Meta(meta), .. }, next, ..]) => (possible_history(meta, *at)?, next),
+            (Some(_), Some(history), [next, ..]) => (history.clone(), next),
+            _ => return None,
+        };
+        (matches!(next.body, Body::Meta(_)) && history.wants_parent()).then_some(history.of)
+    }
+
+    fn again(&mut self) {
+        self.memory.again = true;
     }
 
     fn ancestor(&mut self, records: Skim) {

@@ -1,0 +1,133 @@
+//! Who may use a store, and stores that have no room.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use aifinops::store::Store;
+use rusqlite::Connection;
+
+use super::{history, is_clear, program};
+use crate::logs::{Home, answer, append, look, scan, total, uuid};
+
+#[test]
+fn where_nothing_can_be_written_the_store_lives_in_memory() {
+    let (home, truth) = history();
+    let file = home.path().join("a-file");
+    fs::write(&file, "").unwrap();
+    let opened = Store::open(&file.join("data")).unwrap();
+    let notice = opened.notice.unwrap();
+    assert!(is_clear(&notice) && notice.starts_with("nothing will be remembered after this run: could not create "), "{notice}");
+    let mut ingest = home.reader(opened.store);
+    assert!(ingest.store.is_writer());
+    scan(&mut ingest);
+    assert_eq!(total(&ingest), truth);
+}
+
+#[test]
+fn a_locked_store_is_waited_for_and_loses_nothing() {
+    let (home, truth) = history();
+    let mut ingest = home.resume();
+    scan(&mut ingest);
+    let other = Connection::open(ingest.store.path()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    append(&home.claude(&uuid(1, 0)), answer(&uuid(1, 0), 9001, 9001, 70, None) + "\n");
+    let error = ingest.scan(&mut |_, _, _, _| std::ops::ControlFlow::Continue(())).unwrap_err();
+    assert!(error.is_passing() && !error.is_damage(), "{error:?}");
+    assert!(is_clear(&error.to_string()) && error.to_string().contains("locked"), "{error}");
+    assert_eq!(total(&ingest), truth, "what was known can be read meanwhile");
+    let follower = Store::open(&home.data()).unwrap();
+    assert_eq!((follower.notice, follower.store.is_writer()), (None, false), "and be opened");
+    other.execute_batch("COMMIT").unwrap();
+    look(&mut ingest);
+    assert_eq!((total(&ingest).calls, total(&ingest).output), (truth.calls + 1, truth.output + 70));
+}
+
+#[test]
+fn of_two_processes_one_writes_and_the_other_takes_over() {
+    let (home, truth) = history();
+    let mut first = home.resume();
+    let mut second = home.resume();
+    assert!(first.store.is_writer() && !second.store.is_writer() && !second.store.become_writer());
+    scan(&mut first);
+    assert_eq!(total(&second), truth, "the other sees what the one writes");
+    drop(first);
+    assert!(second.store.become_writer() && second.store.is_writer());
+    append(&home.claude(&uuid(1, 0)), answer(&uuid(1, 0), 9001, 9001, 70, None) + "\n");
+    assert_eq!(scan(&mut second), 1, "only what is new is read");
+    assert_eq!(total(&second).calls, truth.calls + 1);
+}
+
+#[test]
+fn processes_that_begin_at_once_share_one_store() {
+    for round in 0..10 {
+        let home = Home::new();
+        let start = std::sync::Barrier::new(8);
+        let opened: Vec<_> = std::thread::scope(|scope| {
+            let open = || {
+                start.wait();
+                Store::open(&home.data()).unwrap()
+            };
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        assert!(opened.iter().all(|o| o.notice.is_none()), "round {round}: {:?}", opened.iter().map(|o| &o.notice).collect::<Vec<_>>());
+        assert_eq!(opened.iter().filter(|o| o.store.is_writer()).count(), 1, "round {round}");
+    }
+}
+
+#[test]
+fn sqlite_is_free_of_the_race_that_corrupts_stores_of_two_writers() {
+    let parts: Vec<u32> = Store::sqlite_version().split('.').map(|p| p.parse().unwrap()).collect();
+    assert!(parts >= vec![3, 51, 3], "{}", Store::sqlite_version());
+}
+
+#[cfg(unix)]
+fn everything_in(dir: &Path, found: &mut Vec<(PathBuf, u32)>) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    found.push((dir.to_path_buf(), mode(dir)));
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { everything_in(&path, found) } else { found.push((path.clone(), mode(&path))) }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_may_read_what_is_stored_whatever_the_umask() {
+    for umask in ["000", "077", "022"] {
+        let (home, _) = history();
+        let output = program(&home, &format!("umask {umask}")).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let mut found = Vec::new();
+        everything_in(&home.data(), &mut found);
+        assert!(found.iter().any(|(path, _)| path.ends_with("aifinops.db-wal")), "the store is there: {found:?}");
+        for (path, mode) in found {
+            let wanted = if path.is_dir() { 0o700 } else { 0o600 };
+            assert_eq!(mode, wanted, "{} under umask {umask} is {mode:o}", path.display());
+        }
+    }
+}
+
+/// A limit on the size of files stands in for a full disk; the second time it is met as an error, not as a signal.
+#[cfg(unix)]
+#[test]
+fn a_disk_that_fills_up_costs_nothing_once_there_is_room() {
+    for blocks in [1, 8, 64, 130, 200, 400, 800] {
+        for signal in ["", "trap '' XFSZ; "] {
+            let (home, truth) = history();
+            let output = program(&home, &format!("{signal}ulimit -f {blocks}")).output().unwrap();
+            let words = String::from_utf8_lossy(&output.stderr);
+            if !signal.is_empty() {
+                assert!(output.status.code().is_some(), "it ends by itself, {blocks} blocks: {words}");
+                assert!(!words.contains("panicked"), "{words}");
+                assert!(words.lines().count() <= 1, "one line: {words}");
+            }
+            let again = program(&home, "true").output().unwrap();
+            assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+            let ingest = home.resume();
+            assert_eq!(total(&ingest), truth, "{blocks} blocks");
+            assert_eq!(ingest.store.integrity(), None);
+        }
+    }
+}
