@@ -73,10 +73,13 @@ pub fn start_of(day: NaiveDate, zone: Tz) -> Millis {
     midnight.and_utc().timestamp_millis()
 }
 
-/// The instant as a UTC date; the epoch's ends where it is out of range.
+/// A quarter of a million years: the calendar ends a little later, with room for every zone.
+const FAR: Millis = 8_000_000_000_000_000;
+
+/// The instant as a UTC date; the nearest one that a calendar has where it is out of range.
 #[must_use]
 pub fn utc(at: Millis) -> DateTime<Utc> {
-    DateTime::from_timestamp_millis(at).unwrap_or(if at < 0 { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC })
+    DateTime::from_timestamp_millis(at.clamp(-FAR, FAR)).unwrap_or_default()
 }
 
 /// RFC 3339 in UTC with milliseconds, as all JSON output writes times.
@@ -116,7 +119,7 @@ fn fast_stamp(text: &[u8]) -> Option<Millis> {
     }
     let millis = match at(19)? {
         b'Z' => 0,
-        b'.' if text.len() >= 24 => number(20, 23)?,
+        b'.' if text.get(23..text.len() - 1).is_some_and(|rest| rest.iter().all(u8::is_ascii_digit)) => number(20, 23)?,
         _ => return None,
     };
     Some(((days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * MINUTE + second * 1000 + millis)

@@ -13,14 +13,41 @@ use crate::model::Key;
 
 use super::write::{Deltas, read_call, read_fact, update_call, update_fact};
 
-/// Sessions with disputed calls that had nothing of their own when last looked at: new lines may decide.
-pub(super) fn undecided(tx: &Transaction<'_>, touched: &BTreeSet<i64>) -> rusqlite::Result<Vec<i64>> {
-    let mut query = tx.prepare_cached(
-        "SELECT s.id FROM session s WHERE s.id = ?1 AND s.own_at IS NULL AND EXISTS (SELECT 1 FROM claim WHERE session = s.id)",
-    )?;
-    let mut found = Vec::new();
+/// Whether a call `c` is its conversation's own: nobody else holds it. Side conversations repeat their parent's calls,
+/// which takes nothing from the parent, but what only side conversations hold is none of theirs for certain.
+const OWN: &str =
+    "NOT EXISTS (SELECT 1 FROM claim k JOIN session o ON o.id = k.session WHERE k.key = c.key AND (o.kind <> 1 OR c.flags & 4))";
+
+/// The conversations that these sessions belong to, and themselves.
+pub(super) fn with_roots(tx: &Transaction<'_>, sessions: &BTreeSet<i64>) -> rusqlite::Result<BTreeSet<i64>> {
+    let mut all = sessions.clone();
+    for session in sessions {
+        all.insert(root_of(tx, *session)?);
+    }
+    Ok(all)
+}
+
+fn root_of(tx: &Transaction<'_>, session: i64) -> rusqlite::Result<i64> {
+    tx.prepare_cached(
+        "SELECT coalesce(r.id, s.id) FROM session s LEFT JOIN session r ON s.kind = 1 AND r.agent = s.agent AND r.uid = s.parent_uid
+         WHERE s.id = ?1",
+    )?
+    .query_row([session], |r| r.get(0))
+}
+
+/// Sessions with disputed calls of which new lines may decide: they had nothing of their own when last looked at, or
+/// something older than that has come to light. A subagent speaks for the session it belongs to.
+pub(super) fn undecided(tx: &Transaction<'_>, touched: &BTreeSet<i64>) -> rusqlite::Result<BTreeSet<i64>> {
+    let mut open = tx.prepare_cached(&format!(
+        "SELECT 1 FROM session r WHERE r.id = ?1 AND EXISTS (SELECT 1 FROM claim WHERE session IN (?1, ?2))
+            AND (r.own_at IS NULL OR EXISTS (SELECT 1 FROM call c WHERE c.session = ?2 AND c.at < r.own_at AND {OWN}))"
+    ))?;
+    let mut found = BTreeSet::new();
     for session in touched {
-        found.extend(query.query_row([session], |r| r.get::<_, i64>(0)).optional()?);
+        let root = root_of(tx, *session)?;
+        if open.exists([root, *session])? {
+            found.extend([root, *session]);
+        }
     }
     Ok(found)
 }
@@ -32,7 +59,7 @@ type Rank = (u32, i64, String);
 /// Forks of forks beyond this are taken for equal.
 const MOST_HOPS: u32 = 16;
 
-fn ranks(tx: &Transaction<'_>, family: &BTreeSet<i64>) -> rusqlite::Result<HashMap<i64, Rank>> {
+fn ranks(tx: &Transaction<'_>, holders: &BTreeSet<i64>) -> rusqlite::Result<HashMap<i64, Rank>> {
     let mut load = tx.prepare_cached(
         "SELECT coalesce(root.agent, s.agent), coalesce(root.forked, s.forked), coalesce(root.parent_uid, s.parent_uid),
                 coalesce(iif(root.id IS NULL, s.own_at, root.own_at), 0), s.uid
@@ -40,7 +67,7 @@ fn ranks(tx: &Transaction<'_>, family: &BTreeSet<i64>) -> rusqlite::Result<HashM
     )?;
     let mut parent = tx.prepare_cached("SELECT forked, parent_uid FROM session WHERE agent = ?1 AND uid = ?2")?;
     let mut ranks = HashMap::new();
-    for session in family {
+    for session in holders {
         let (agent, mut forked, mut from, own_at, uid) = load.query_row([session], |r| {
             Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, Option<String>>(2)?, r.get(3)?, r.get(4)?))
         })?;
@@ -70,13 +97,13 @@ pub(super) fn settle(tx: &Transaction<'_>, sessions: &HashSet<i64>, deltas: &mut
             }
         }
         // When each first said something that nobody else holds. A subagent is as old as the session it belongs to.
-        let mut own = tx.prepare_cached(
+        let mut own = tx.prepare_cached(&format!(
             "UPDATE session SET own_at = (
                 SELECT min(c.at) FROM call c
                 WHERE c.session IN (SELECT id FROM session m WHERE m.agent = session.agent AND (m.uid = session.uid OR (m.kind = 1 AND m.parent_uid = session.uid)))
-                  AND NOT EXISTS (SELECT 1 FROM claim WHERE claim.key = c.key))
-             WHERE id = ?1 OR (agent, uid) IN (SELECT s.agent, s.parent_uid FROM session s WHERE s.id = ?1 AND s.kind = 1)",
-        )?;
+                  AND {OWN})
+             WHERE id = ?1 OR (agent, uid) IN (SELECT s.agent, s.parent_uid FROM session s WHERE s.id = ?1 AND s.kind = 1)"
+        ))?;
         for session in &family {
             own.execute([session])?;
         }
@@ -90,14 +117,35 @@ pub(super) fn settle(tx: &Transaction<'_>, sessions: &HashSet<i64>, deltas: &mut
             }
         }
     }
-    let ranks = ranks(tx, &family)?;
-    let mut held = tx.prepare_cached("SELECT session, task FROM claim WHERE key = ?1")?;
+    // A member may share something with a session that shares nothing with those asked about.
+    let mut claims: Vec<(Key, Vec<(i64, Key)>)> = Vec::with_capacity(keys.len());
+    {
+        let mut held = tx.prepare_cached("SELECT session, task FROM claim WHERE key = ?1")?;
+        for key in keys {
+            let holders = held.query_map([key], |r| Ok((r.get(0)?, Key::from_sql(r.get(1)?))))?;
+            claims.push((Key::from_sql(key), holders.collect::<Result<_, _>>()?));
+        }
+    }
+    let holders: BTreeSet<i64> = claims.iter().flat_map(|(_, held)| held.iter().map(|(session, _)| *session)).collect();
+    let ranks = ranks(tx, &holders)?;
+    let mut side = HashSet::new();
+    {
+        let mut kind = tx.prepare_cached("SELECT kind = 1 FROM session WHERE id = ?1")?;
+        for session in &holders {
+            if kind.query_row([session], |r| r.get::<_, bool>(0))? {
+                side.insert(*session);
+            }
+        }
+    }
     let mut changed = HashSet::new();
-    for key in keys {
-        let claims = held.query_map([key], |r| Ok((r.get::<_, i64>(0)?, Key::from_sql(r.get(1)?))))?.collect::<Result<Vec<_>, _>>()?;
-        let Some((session, task)) = claims.into_iter().min_by_key(|(session, _)| ranks.get(session)) else { continue };
-        let key = Key::from_sql(key);
-        if let Some(old) = read_fact(tx, key)? {
+    for (key, claims) in claims {
+        let fact = read_fact(tx, key)?;
+        let call = if fact.is_some() { None } else { read_call(tx, key).optional()? };
+        // Two side conversations may dispute what neither owns once the original has been seen.
+        let original = fact.as_ref().map_or_else(|| call.as_ref().is_some_and(|c| !c.sidechain), |f| !f.sidechain);
+        let may_own = |session: &i64| !(original && side.contains(session));
+        let Some((session, task)) = claims.into_iter().filter(|(s, _)| may_own(s)).min_by_key(|(s, _)| ranks.get(s)) else { continue };
+        if let Some(old) = fact {
             if old.session != session {
                 let mut new = old.clone();
                 (new.session, new.task) = (session, task);
@@ -106,7 +154,7 @@ pub(super) fn settle(tx: &Transaction<'_>, sessions: &HashSet<i64>, deltas: &mut
                 deltas.count(new.session, new.task, new.at, 0, &new.sums(), 1);
                 changed.extend([old.session, session]);
             }
-        } else if let Some(old) = read_call(tx, key).optional()?
+        } else if let Some(old) = call
             && old.session != session
         {
             let mut new = old.clone();

@@ -49,7 +49,15 @@ impl Store {
     pub fn write(&mut self, pieces: &[Piece], ids: &mut Ids, prices: &mut Pricer) -> Result<WriteReport, StoreError> {
         let fail = self.fail("writing what was read");
         let result = self.conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).and_then(|tx| {
-            let mut writer = Writer { tx: &tx, ids, prices, deltas: Deltas::default(), claims: Vec::new(), report: WriteReport::default() };
+            let mut writer = Writer {
+                tx: &tx,
+                ids,
+                prices,
+                deltas: Deltas::default(),
+                claims: Vec::new(),
+                moved: BTreeSet::new(),
+                report: WriteReport::default(),
+            };
             writer.pieces(pieces)?;
             let report = writer.finish()?;
             tx.commit()?;
@@ -142,6 +150,8 @@ struct Writer<'a> {
     prices: &'a mut Pricer,
     deltas: Deltas,
     claims: Vec<Claim>,
+    /// Sessions that lost or got a call because its original has come to light.
+    moved: BTreeSet<i64>,
     report: WriteReport,
 }
 
@@ -366,6 +376,9 @@ impl Writer<'_> {
             return Ok(());
         }
         update_call(self.tx, key, &new)?;
+        if new.session != old.session {
+            self.moved.extend([old.session, new.session]);
+        }
         self.report.sessions.extend([old.session, new.session]);
         self.deltas.count(old.session, old.task, old.at, old.model, &old.sums(), -1);
         self.deltas.count(new.session, new.task, new.at, new.model, &new.sums(), 1);
@@ -410,6 +423,7 @@ impl Writer<'_> {
             }
         }
         disputed.extend(family::undecided(self.tx, &self.report.sessions)?);
+        disputed.extend(family::with_roots(self.tx, &self.moved)?);
         if !disputed.is_empty() {
             let moved = family::settle(self.tx, &disputed, &mut self.deltas)?;
             self.report.sessions.extend(moved);

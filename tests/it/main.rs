@@ -12,6 +12,16 @@
 
 mod cli;
 mod config;
+mod crash;
+mod dedup;
 mod demo;
+mod home;
+mod hostile;
+mod logs;
+mod money;
 mod pricing;
+mod sources;
+mod store_faults;
+mod tailer;
 mod theme;
+mod time;

@@ -12,9 +12,11 @@ use crate::sources::{Fold, Skim};
 use super::AGENT;
 use super::line::{Answer, Body, Record, Stop};
 
-/// Pending tools and open sidechains beyond these are forgotten, oldest first: a hostile log must not grow a file's memory.
+/// Pending tools, open sidechains and conversations beyond these are forgotten, oldest first: a hostile log must not grow
+/// a file's memory.
 const MOST_PENDING: usize = 64;
 const MOST_CHAINS: usize = 32;
+const MOST_TALKS: usize = 256;
 
 /// What is remembered of one conversation in the file.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -51,6 +53,8 @@ pub(super) struct ClaudeFold {
     /// The agent's id, when the whole file is a subagent's.
     agent: Option<Arc<str>>,
     memory: Memory,
+    /// The conversation whose place another has just taken.
+    replaced: Option<usize>,
 }
 
 impl ClaudeFold {
@@ -58,7 +62,7 @@ impl ClaudeFold {
         let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or("unknown");
         let agent = stem.strip_prefix("agent-").map(Arc::from);
         let memory = carry.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
-        ClaudeFold { stem: Arc::from(stem), agent, memory }
+        ClaudeFold { stem: Arc::from(stem), agent, memory, replaced: None }
     }
 
     /// The conversation a line belongs to.
@@ -82,14 +86,26 @@ impl ClaudeFold {
             return i;
         }
         let parent = parent.map(str::to_owned);
-        self.memory.talks.push(Talk {
+        let talk = Talk {
             task: Key::of(&[AGENT.as_bytes(), b"task", uid.as_bytes()]).0,
             role: if parent.is_some() { self.memory.role.clone() } else { None },
             uid: uid.to_owned(),
             parent,
             ..Talk::default()
-        });
-        self.memory.talks.len() - 1
+        };
+        let talks = &mut self.memory.talks;
+        let oldest = talks.iter().enumerate().min_by_key(|(_, t)| t.last_at).map(|(i, _)| i);
+        if talks.len() >= MOST_TALKS
+            && let Some(i) = oldest
+            && let Some(place) = talks.get_mut(i)
+        {
+            *place = talk;
+            self.memory.chains.retain(|c| c.talk != i);
+            self.replaced = Some(i);
+            return i;
+        }
+        talks.push(talk);
+        talks.len() - 1
     }
 
     /// Inline sidechains have no id: a line follows its `parentUuid`, and one without a parent begins a subagent.
@@ -160,6 +176,9 @@ impl Fold for ClaudeFold {
                 continue; // snapshots and summaries of no session
             }
             let i = self.talk_of(&record);
+            if let Some(slot) = self.replaced.take().and_then(|i| writer.index.get_mut(i)) {
+                *slot = None;
+            }
             if let Some(talk) = self.memory.talks.get_mut(i) {
                 let session = writer.session(i, talk);
                 take(talk, session, record, writer.out);
@@ -215,7 +234,7 @@ fn take(talk: &mut Talk, session: u32, record: Record, out: &mut Batch) {
         name: None,
         seen: true,
         failed: false,
-        sidechain: record.sidechain,
+        sidechain: record.sidechain || talk.parent.is_some(),
     };
     match record.body {
         Body::Prompt if talk.parent.is_some() => talk.open = true, // what the parent session asked of its subagent
@@ -328,7 +347,7 @@ fn call(talk: &Talk, session: u32, record: &Record, answer: &Answer, (key, at): 
         tier: answer.tier,
         speed: answer.speed,
         context,
-        sidechain: record.sidechain,
+        sidechain: record.sidechain || talk.parent.is_some(),
         lower_bound: answer.stop.is_none() && record.version.as_deref().is_some_and(is_low),
         gap: false,
         reported: answer.reported,

@@ -197,8 +197,11 @@ fn bytes<'a>(c: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, Bad> {
 /// A reported cost is a float in the log; digits finer than a nano-dollar are its noise.
 fn parse_cost(text: &str) -> Option<Money> {
     Money::parse_usd(text).or_else(|| {
-        let (whole, part) = text.split_once('.')?;
-        Money::parse_usd(&format!("{whole}.{}", part.get(..9)?))
+        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+        let exponent: i32 = exponent.parse().ok()?;
+        let (whole, part) = mantissa.split_once('.')?;
+        let digits = usize::try_from(exponent.checked_add(9)?).ok()?.min(part.len());
+        Money::parse_usd(&format!("{whole}.{}e{exponent}", part.get(..digits)?))
     })
 }
 

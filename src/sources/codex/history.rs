@@ -39,6 +39,7 @@ pub(super) struct History {
 pub(super) struct Known {
     turns: HashSet<Arc<str>>,
     counts: HashSet<Key>,
+    prompts: HashSet<Key>,
 }
 
 impl Known {
@@ -53,6 +54,9 @@ impl Known {
                     if let Some(totals) = &count.totals {
                         self.counts.insert(count_key(totals, count.last.as_ref()));
                     }
+                }
+                Body::Prompt(text) => {
+                    self.prompts.insert(*text);
                 }
                 _ => {}
             }
@@ -87,7 +91,11 @@ impl History {
                 (Some(_), None) => false,
                 (None, _) => self.is_late(record.at),
             },
-            Body::Prompt(_) => known.is_none() && self.is_late(record.at),
+            Body::Prompt(text) => match known {
+                // Where turns have no ids, words that the parent never heard begin what is new.
+                Some(known) => known.turns.is_empty() && !known.prompts.contains(text),
+                None => self.is_late(record.at),
+            },
             _ => false,
         };
         if !own {
