@@ -17,10 +17,10 @@
 //! | 3 | [`query`] | questions to the store in the words of the house |
 //! | 3 | [`tail`] | which files there are, what is new in them |
 //! | 3 | [`demo`] | a made-up workday, written as the agents would |
+//! | 3 | [`config`] | settings, each knowing where it comes from |
 //! | 2 | [`store`] | `SQLite`: every call once, sums per quarter of an hour |
 //! | 2 | [`sources`] | agents' logs; one file per agent, and the registry |
 //! | 1 | [`pricing`] | what a call costs |
-//! | 1 | [`config`] | settings, each knowing where it comes from |
 //! | 0 | [`model`] | the words: money, tokens, time, keys, sessions, calls |
 //!
 //! A module uses floors below it only; `tests/it/architecture.rs` holds the house to that, and says which package may

@@ -5,10 +5,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crossterm::event::{Event, EventStream};
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
 use crate::engine::{Command, Engine, Snapshot};
@@ -81,7 +82,7 @@ pub async fn run(setup: Setup, engine: Engine) -> std::io::Result<()> {
                     if handle(&event, &mut app, &shown, &engine, &mut screen, &setup)?.is_break() {
                         return Ok(());
                     }
-                    next = events.next().now_or_never().flatten().transpose()?;
+                    next = ready(&mut events).await.transpose()?;
                 }
                 draw_at = Some(Instant::now());
             }
@@ -93,6 +94,8 @@ pub async fn run(setup: Setup, engine: Engine) -> std::io::Result<()> {
                 if app.paused.is_none() {
                     app.take(&shown);
                     draw_at = Some(draw_at.unwrap_or((last_draw + NEWS_PACE).max(Instant::now())));
+                } else if app.complete(&shown) {
+                    draw_at = Some(Instant::now());
                 }
             }
             () = tokio::time::sleep_until(due) => draw_at = Some(Instant::now()),
@@ -107,7 +110,9 @@ fn draw(screen: &mut Screen, app: &mut App, snapshot: &Snapshot, now: Millis) ->
         let area = frame.area();
         hits = view::draw(app, snapshot, now, area, frame.buffer_mut());
     })?;
-    app.scroll = hits.first;
+    if app.view == app::View::Sessions {
+        app.scroll = hits.first;
+    }
     app.hits = hits;
     Ok(())
 }
@@ -130,7 +135,11 @@ fn handle(
                     app.theme = theme.at(setup.depth);
                     app.message = Some(format!("theme {name}"));
                 }
-                Err(error) => app.message = Some(error.to_string()),
+                Err(error) => {
+                    // The next press goes on to the theme after the broken one.
+                    app.theme.name = name;
+                    app.message = Some(error.to_string());
+                }
             },
             Effect::OpenLog(path) => {
                 if let Err(error) = screen.lend(|| term::show(&path, &setup.open_with))? {
@@ -147,17 +156,31 @@ fn handle(
     Ok(std::ops::ControlFlow::Continue(()))
 }
 
+/// An event that is there already.
+///
+/// Asked with the task's own waker: crossterm's stream keeps the first waker that found nothing, so that after
+/// `now_or_never` the next key would wake nobody until something else did.
+async fn ready(events: &mut EventStream) -> Option<std::io::Result<Event>> {
+    let poll = |cx: &mut Context<'_>| match events.poll_next_unpin(cx) {
+        Poll::Ready(event) => Poll::Ready(event),
+        Poll::Pending => Poll::Ready(None),
+    };
+    std::future::poll_fn(poll).await
+}
+
 /// Completes when the system asks the process to end.
 async fn stopped() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut term), Ok(mut hup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+        let kinds = (signal(SignalKind::terminate()), signal(SignalKind::hangup()), signal(SignalKind::interrupt()));
+        let (Ok(mut term), Ok(mut hup), Ok(mut int)) = kinds else {
             return std::future::pending().await;
         };
         tokio::select! {
             _ = term.recv() => {}
             _ = hup.recv() => {}
+            _ = int.recv() => {}
         }
     }
     #[cfg(not(unix))]

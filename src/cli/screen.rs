@@ -29,7 +29,10 @@ const DEMO_PACE: Duration = Duration::from_millis(200);
 /// Opens the screen and stays until the user leaves it.
 pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     if !std::io::stdout().is_terminal() {
-        return Err(CliError::usage("`top` draws on a terminal, and standard output is none", "`aifinops top --once` prints one moment, with --json for scripts"));
+        return Err(CliError::usage(
+            "`top` draws on a terminal, and standard output is none",
+            "`aifinops top --once` prints one moment, with --json for scripts",
+        ));
     }
     let mut notices: Vec<String> = context.problems.iter().map(ToString::to_string).collect();
     // Dropped at the end, with everything in it.
@@ -70,11 +73,14 @@ fn screen(context: &Context, args: &TopArgs, span: Span, notices: &mut Vec<Strin
     let settings = &context.settings;
     let themes_dir = settings.config_file.parent().map(|dir| dir.join("themes"));
     let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
-    let depth = if anstream::ColorChoice::global() == anstream::ColorChoice::Never { theme::Depth::None } else { theme::Depth::detect(&variable) };
+    let depth =
+        if anstream::ColorChoice::global() == anstream::ColorChoice::Never { theme::Depth::None } else { theme::Depth::detect(&variable) };
     let wanted = args.theme.as_deref().unwrap_or(&settings.theme.value);
     let theme = match theme::load(wanted, themes_dir.as_deref()) {
         Ok(theme) => theme,
-        Err(error) if args.theme.is_some() => return Err(CliError::usage(error.to_string(), "`T` in the screen shows one theme after the other")),
+        Err(error) if args.theme.is_some() => {
+            return Err(CliError::usage(error.to_string(), "`T` in the screen shows one theme after the other"));
+        }
         Err(error) => {
             notices.push(error.to_string());
             theme::Theme::default()
@@ -83,7 +89,9 @@ fn screen(context: &Context, args: &TopArgs, span: Span, notices: &mut Vec<Strin
     let (keys, problems) = Keymap::new(&settings.keys.value);
     notices.extend(problems.iter().map(ToString::to_string));
     let group = match &args.group {
-        Some(word) => word.parse::<Group>().map_err(|_| CliError::usage(format!("cannot group by `{word}`"), format!("--group takes {}", Group::allowed())))?,
+        Some(word) => word
+            .parse::<Group>()
+            .map_err(|_| CliError::usage(format!("cannot group by `{word}`"), format!("--group takes {}", Group::allowed())))?,
         None => settings.group.value,
     };
     let options = Options {

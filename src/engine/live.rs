@@ -226,7 +226,14 @@ impl Worker {
         if dirty.rescan {
             self.rescan_at = Instant::now();
         }
-        if !self.ingest.store.is_writer() || dirty.paths.is_empty() {
+        if dirty.paths.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        if !self.ingest.store.is_writer() {
+            // Whoever has read the logs so far may be gone: then this one does, beginning with everything.
+            if self.ingest.store.become_writer() {
+                self.rescan_at = Instant::now();
+            }
             return ControlFlow::Continue(());
         }
         // A new directory may have been filled before it was watched.

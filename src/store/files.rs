@@ -79,7 +79,8 @@ impl Store {
     /// What is remembered of all files, for `doctor`.
     pub fn files(&self) -> Result<Vec<FileRow>, StoreError> {
         let fail = self.fail("listing log files");
-        let mut query = self.conn.prepare(&format!("SELECT {ALL} FROM file f LEFT JOIN carry c ON c.path = f.path ORDER BY f.path")).map_err(&fail)?;
+        let mut query =
+            self.conn.prepare(&format!("SELECT {ALL} FROM file f LEFT JOIN carry c ON c.path = f.path ORDER BY f.path")).map_err(&fail)?;
         let rows = query.query_map([], read).map_err(&fail)?;
         rows.collect::<Result<_, _>>().map_err(&fail)
     }
@@ -93,8 +94,7 @@ impl Store {
     }
 }
 
-const ALL: &str =
-    "f.path, agent, ino, size, mtime, version, offset, head_len, head_hash, tail_hash, generation, lines, malformed, first_malformed, c.memory";
+const ALL: &str = "f.path, agent, ino, size, mtime, version, offset, head_len, head_hash, tail_hash, generation, lines, malformed, first_malformed, c.memory";
 
 fn read(r: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
     let unsigned = |i: usize| r.get::<_, i64>(i).map(i64::cast_unsigned);

@@ -167,8 +167,18 @@ impl App {
 
     /// Takes a new picture. The selection stays on its session.
     pub fn take(&mut self, snapshot: &Snapshot) -> Vec<Effect> {
-        self.rows = rows::rows(&snapshot.sessions, &self.order);
+        // What is frozen can be sorted, folded and filtered, and stays what it is.
+        self.rows = rows::rows(&self.paused.as_deref().unwrap_or(snapshot).sessions, &self.order);
         self.settle()
+    }
+
+    /// Takes from a new picture what the frozen one lacks: the session that was asked for since. Says whether it did.
+    pub fn complete(&mut self, snapshot: &Snapshot) -> bool {
+        let selected = self.selected;
+        let knows = |s: &Snapshot| s.detail.as_ref().is_some_and(|d| Some(d.session.id) == selected);
+        let Some(frozen) = self.paused.as_mut().filter(|frozen| !knows(frozen) && knows(snapshot)) else { return false };
+        Arc::make_mut(frozen).detail.clone_from(&snapshot.detail);
+        true
     }
 
     /// Takes what the terminal says.
@@ -249,12 +259,12 @@ impl App {
                 self.help_scroll = 0;
                 Vec::new()
             }
-            Action::Up => self.move_by(-1),
-            Action::Down => self.move_by(1),
-            Action::PageUp => self.move_by(-(page.cast_signed())),
-            Action::PageDown => self.move_by(page.cast_signed()),
-            Action::Top => self.move_by(isize::MIN / 2),
-            Action::Bottom => self.move_by(isize::MAX / 2),
+            Action::Up => self.move_by(-1, snapshot),
+            Action::Down => self.move_by(1, snapshot),
+            Action::PageUp => self.move_by(-(page.cast_signed()), snapshot),
+            Action::PageDown => self.move_by(page.cast_signed(), snapshot),
+            Action::Top => self.move_by(isize::MIN / 2, snapshot),
+            Action::Bottom => self.move_by(isize::MAX / 2, snapshot),
             Action::Open => {
                 if self.selected.is_some() && self.view == View::Sessions {
                     self.view = View::Session;
@@ -358,9 +368,13 @@ impl App {
         self.take(snapshot)
     }
 
-    fn move_by(&mut self, step: isize) -> Vec<Effect> {
+    fn move_by(&mut self, step: isize, snapshot: &Snapshot) -> Vec<Effect> {
         if self.view == View::Session {
-            self.task = self.task.min(usize::MAX / 4).saturating_add_signed(step.clamp(-100_000, 100_000));
+            let detail = self.paused.as_deref().unwrap_or(snapshot).detail.as_deref();
+            let last = detail.map_or(0, |d| d.tasks.len()).saturating_sub(1);
+            let at = self.task.min(last).saturating_add_signed(step);
+            // At the end it stays at the end while tasks are added.
+            self.task = if at >= last { usize::MAX } else { at };
             return Vec::new();
         }
         let last = self.rows.len().saturating_sub(1);
@@ -403,8 +417,10 @@ impl App {
     fn mouse(&mut self, mouse: MouseEvent, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
         let at = Position::new(mouse.column, mouse.row);
         match mouse.kind {
-            MouseEventKind::ScrollDown => self.move_by(3),
-            MouseEventKind::ScrollUp => self.move_by(-3),
+            MouseEventKind::ScrollDown if self.help => self.help_key(Action::Down),
+            MouseEventKind::ScrollUp if self.help => self.help_key(Action::Up),
+            MouseEventKind::ScrollDown => self.move_by(3, snapshot),
+            MouseEventKind::ScrollUp => self.move_by(-3, snapshot),
             MouseEventKind::Down(MouseButton::Left) => {
                 if self.help {
                     self.help = false;

@@ -142,7 +142,7 @@ impl Column {
             Column::Cache => b.tokens().cache_hit_permille().cmp(&a.tokens().cache_hit_permille()),
             Column::Tokens => b.tokens().total().cmp(&a.tokens().total()),
             Column::Rate => cost(&a.last_hour, &b.last_hour),
-            Column::Today => cost(&a.today, &b.today).then_with(|| cost(&a.cost(), &b.cost())),
+            Column::Today => cost(&a.cost(), &b.cost()).then_with(|| cost(&a.today, &b.today)),
             Column::Session => cost(&a.lifetime, &b.lifetime),
             Column::Steps => b.sums.calls.cmp(&a.sums.calls),
             Column::Tasks => b.sums.prompts.cmp(&a.sums.prompts),
@@ -287,18 +287,26 @@ pub fn short_model(name: &str) -> String {
     short
 }
 
+/// The columns of the terminal that a number takes at most.
+const WIDEST_NUMBER: u16 = 16;
+
 /// The columns that fit into `width`, with their widths: the least important leave first, and what is left over goes to
 /// those whose content (`wanted`) needs it.
 #[must_use]
 pub fn fit(columns: &[Column], width: u16, wanted: &dyn Fn(Column) -> u16) -> Vec<(Column, u16)> {
     let mut kept: Vec<Column> = columns.to_vec();
-    let need = |kept: &[Column]| kept.iter().map(|c| c.layout().width.0 + 1).sum::<u16>().saturating_sub(1);
+    // A number is shown whole or not at all: half of an amount is another amount.
+    let least = |column: Column| match column.layout() {
+        Layout { numeric: true, width: (least, _), .. } => wanted(column).clamp(least, WIDEST_NUMBER),
+        Layout { width: (least, _), .. } => least,
+    };
+    let need = |kept: &[Column]| kept.iter().map(|c| least(*c) + 1).sum::<u16>().saturating_sub(1);
     while need(&kept) > width && kept.len() > 1 {
         let Some((worst, _)) = kept.iter().enumerate().max_by_key(|(_, c)| c.layout().rank) else { break };
         kept.remove(worst);
     }
     let mut left = width.saturating_sub(need(&kept));
-    let mut widths: Vec<(Column, u16)> = kept.iter().map(|c| (*c, c.layout().width.0)).collect();
+    let mut widths: Vec<(Column, u16)> = kept.iter().map(|c| (*c, least(*c).min(width))).collect();
     let wishes: Vec<u16> = kept.iter().map(|c| wanted(*c).clamp(c.layout().width.0, c.layout().width.1.max(wanted(*c).min(40)))).collect();
     loop {
         let before = left;

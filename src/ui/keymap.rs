@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crokey::{KeyCombination, KeyCombinationFormat};
-use crossterm::event::KeyEvent;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::{Action, TABLE};
 
@@ -73,7 +73,10 @@ impl Keymap {
     /// What a key does.
     #[must_use]
     pub fn action(&self, key: KeyEvent) -> Option<Action> {
-        self.by_key.get(&KeyCombination::from(key).normalized()).copied()
+        let find = |key: KeyEvent| self.by_key.get(&KeyCombination::from(key).normalized()).copied();
+        // Some terminals add shift to a sign that is typed with it.
+        let is_sign = matches!(key.code, KeyCode::Char(c) if !c.is_alphanumeric());
+        find(key).or_else(|| find(KeyEvent { modifiers: key.modifiers - KeyModifiers::SHIFT, ..key }).filter(|_| is_sign))
     }
 
     /// The keys of an action, for people: `s, >`.

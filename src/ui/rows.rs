@@ -94,11 +94,15 @@ pub fn rows(sessions: &[Arc<SessionView>], order: &Order) -> Vec<Row> {
     for root in &roots {
         tree.reach(root, &mut reached);
     }
-    let mut orphans: Vec<_> = kept.iter().filter(|s| !reached.contains(&s.id)).copied().collect();
-    roots.append(&mut orphans);
+    for session in &kept {
+        if !reached.contains(&session.id) {
+            tree.reach(session, &mut reached);
+            roots.push(session);
+        }
+    }
     let mut out = Vec::new();
     match order.group {
-        Group::None => tree.list(&mut roots, &mut out),
+        Group::None => tree.list(&roots, &mut out),
         group => {
             let mut groups: BTreeMap<String, Vec<&Arc<SessionView>>> = BTreeMap::new();
             for root in roots {
@@ -109,9 +113,9 @@ pub fn rows(sessions: &[Arc<SessionView>], order: &Order) -> Vec<Row> {
                 (Row::Group { cost: x, name: m, .. }, Row::Group { cost: y, name: n, .. }) => y.known.cmp(&x.known).then_with(|| m.cmp(n)),
                 _ => std::cmp::Ordering::Equal,
             });
-            for (head, mut members) in groups {
+            for (head, members) in groups {
                 out.push(head);
-                tree.list(&mut members, &mut out);
+                tree.list(&members, &mut out);
             }
         }
     }
@@ -131,11 +135,20 @@ struct Tree<'a> {
     children: HashMap<i64, Vec<&'a Arc<SessionView>>>,
 }
 
+/// A session that waits for its place in the table.
+struct Place<'a> {
+    session: &'a Arc<SessionView>,
+    shown: Arc<SessionView>,
+    depth: usize,
+    last: bool,
+}
+
 impl<'a> Tree<'a> {
     fn reach(&self, session: &SessionView, reached: &mut HashSet<i64>) {
-        if reached.insert(session.id) {
-            for child in self.children.get(&session.id).into_iter().flatten() {
-                self.reach(child, reached);
+        let mut next = vec![session.id];
+        while let Some(id) = next.pop() {
+            if reached.insert(id) {
+                next.extend(self.children.get(&id).into_iter().flatten().map(|child| child.id));
             }
         }
     }
@@ -156,42 +169,52 @@ impl<'a> Tree<'a> {
         all
     }
 
-    fn list(&self, roots: &mut Vec<&'a Arc<SessionView>>, out: &mut Vec<Row>) {
-        self.sort(roots);
+    /// Lists sessions with everything below them; each once, whatever the logs claim, and however deep they nest.
+    fn list(&self, roots: &[&'a Arc<SessionView>], out: &mut Vec<Row>) {
         let mut seen = HashSet::new();
-        for root in roots.iter() {
-            self.put(root, 0, false, &mut seen, out);
+        let mut next = Vec::new();
+        self.push(roots, 0, &mut next);
+        while let Some(Place { session, shown, depth, last }) = next.pop() {
+            if !seen.insert(session.id) {
+                continue;
+            }
+            let children = self.children_of(session);
+            let parent = !children.is_empty();
+            let mut folded = 0;
+            if parent && self.order.is_folded(session.id) {
+                let family = self.family(session);
+                folded = family.len() - 1;
+                seen.extend(family.iter().map(|member| member.id));
+            } else {
+                self.push(children, depth + 1, &mut next);
+            }
+            out.push(Row::Session { session: shown, depth, last, folded, parent });
         }
     }
 
-    fn sort(&self, sessions: &mut [&'a Arc<SessionView>]) {
-        sessions.sort_by(|a, b| {
-            let order = self.order.sort.order(a, b);
+    /// Puts siblings on the stack, so that the first of them in the table's order is taken first.
+    fn push(&self, siblings: &[&'a Arc<SessionView>], depth: usize, stack: &mut Vec<Place<'a>>) {
+        let mut places: Vec<_> = siblings.iter().map(|session| Place { session, shown: self.shown(session), depth, last: false }).collect();
+        places.sort_by(|a, b| {
+            let order = self.order.sort.order(&b.shown, &a.shown);
             if self.order.reversed { order.reverse() } else { order }
         });
+        if let Some(last) = places.first_mut() {
+            last.last = depth > 0;
+        }
+        stack.append(&mut places);
     }
 
-    fn put(&self, session: &'a Arc<SessionView>, depth: usize, last: bool, seen: &mut HashSet<i64>, out: &mut Vec<Row>) {
-        if !seen.insert(session.id) {
-            return;
+    fn children_of(&self, session: &SessionView) -> &[&'a Arc<SessionView>] {
+        self.children.get(&session.id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What the session's row says: a folded one sums up what is folded into it, and is sorted by that.
+    fn shown(&self, session: &'a Arc<SessionView>) -> Arc<SessionView> {
+        if self.order.is_folded(session.id) && self.children.contains_key(&session.id) {
+            return Arc::new(together(session, &self.family(session)));
         }
-        let mut children = self.children.get(&session.id).cloned().unwrap_or_default();
-        let parent = !children.is_empty();
-        if parent && self.order.is_folded(session.id) {
-            let family = self.family(session);
-            for member in &family {
-                seen.insert(member.id);
-            }
-            let folded = family.len() - 1;
-            out.push(Row::Session { session: Arc::new(together(session, &family)), depth, last, folded, parent });
-            return;
-        }
-        out.push(Row::Session { session: session.clone(), depth, last, folded: 0, parent });
-        self.sort(&mut children);
-        let count = children.len();
-        for (i, child) in children.into_iter().enumerate() {
-            self.put(child, depth + 1, i + 1 == count, seen, out);
-        }
+        session.clone()
     }
 
     fn sum(&self, name: &str, roots: &[&'a Arc<SessionView>]) -> Row {

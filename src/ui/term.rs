@@ -3,6 +3,7 @@
 use std::io::{self, Write as _, stdout};
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
@@ -12,6 +13,9 @@ use crossterm::terminal::{
 };
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+
+/// Whether the terminal is ours.
+static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// A terminal in full-screen mode; dropping it gives it back.
 pub struct Screen {
@@ -28,13 +32,22 @@ impl Screen {
             leave();
             before(info);
         }));
-        enter(mouse)?;
-        let terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
-        Ok(Screen { terminal, mouse })
+        let opened = enter(mouse).and_then(|()| Terminal::new(CrosstermBackend::new(stdout())));
+        match opened {
+            Ok(terminal) => Ok(Screen { terminal, mouse }),
+            Err(error) => {
+                leave();
+                Err(error)
+            }
+        }
     }
 
     /// Draws one frame inside a synchronized update, so that a terminal never shows half of it.
     pub fn draw(&mut self, render: impl FnOnce(&mut ratatui::Frame<'_>)) -> io::Result<()> {
+        if !TAKEN.load(Ordering::SeqCst) {
+            // Another thread has panicked and the hook has given the terminal back: do not draw over its message.
+            return Err(io::Error::other("a part of the program has failed"));
+        }
         execute!(stdout(), BeginSynchronizedUpdate)?;
         let drawn = self.terminal.draw(render).map(|_| ());
         execute!(stdout(), EndSynchronizedUpdate)?;
@@ -58,6 +71,7 @@ impl Drop for Screen {
 }
 
 fn enter(mouse: bool) -> io::Result<()> {
+    TAKEN.store(true, Ordering::SeqCst);
     enable_raw_mode()?;
     execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
     if mouse {
@@ -66,8 +80,11 @@ fn enter(mouse: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Undoes everything that [`enter`] did; what was not done is undone harmlessly.
+/// Undoes everything that [`enter`] did, once: leaving twice would put the cursor back over what was said since.
 fn leave() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
     let _ = disable_raw_mode();
     let _ = execute!(
         stdout(),

@@ -13,7 +13,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use crate::engine::Snapshot;
-use crate::model::Millis;
+use crate::model::{Millis, text};
 
 use super::app::{App, Hits, View};
 use super::panels::{empty, header, help, preview, session, sessions, status};
@@ -60,12 +60,12 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
 /// On a screen for nothing else: the figure that matters.
 fn tiny(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) -> Hits {
     let lines = [
-        format!("{} today", snapshot.today.cost().display()),
-        format!("{}/h  {} live", snapshot.burn.last_hour.display(), snapshot.live),
+        format!("{} today", header::money(app, &snapshot.today.cost())),
+        format!("{}/h  {} live", header::money(app, &snapshot.burn.last_hour), snapshot.live),
         "make me larger".to_owned(),
     ];
     for (y, line) in (area.y..area.bottom()).zip(lines) {
-        buf.set_stringn(area.x, y, line, usize::from(area.width), app.theme.style(Role::Text));
+        buf.set_stringn(area.x, y, text::clean(&line), usize::from(area.width), app.theme.style(Role::Text));
     }
     Hits::default()
 }

@@ -10,6 +10,7 @@
     reason = "a test may fail where it stands"
 )]
 
+mod architecture;
 mod cli;
 mod config;
 mod crash;
@@ -20,8 +21,11 @@ mod hostile;
 mod logs;
 mod money;
 mod pricing;
+mod pty;
+mod screens;
 mod sources;
 mod store_faults;
 mod tailer;
 mod theme;
 mod time;
+mod update;

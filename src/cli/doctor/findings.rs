@@ -157,7 +157,11 @@ impl Findings {
             roots: roots(fresh),
             files: files(store)?,
             failed: fresh.report.failed.iter().map(|(path, error)| Failed { path: shown(path), error: clean(error) }).collect(),
-            unpriced: store.unpriced()?.into_iter().map(|(model, calls)| Unpriced { listed: prices.find(&model).is_some(), model: clean(&model), calls }).collect(),
+            unpriced: store
+                .unpriced()?
+                .into_iter()
+                .map(|(model, calls)| Unpriced { listed: prices.find(&model).is_some(), model: clean(&model), calls })
+                .collect(),
             parsers: sources::ALL.iter().map(|s| Parser { agent: s.agent(), version: s.version() }).collect(),
             prices: Prices {
                 date: clean(prices.date()),

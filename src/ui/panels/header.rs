@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::engine::Snapshot;
-use crate::model::{Basis, Cost};
+use crate::model::{Basis, Cost, text};
 use crate::ui::app::App;
 use crate::ui::theme::Role;
 use crate::ui::widgets::bars::{Fold, bars};
@@ -13,13 +13,19 @@ use crate::ui::widgets::line::Pieces;
 /// The width of the sparkline.
 const SPARK: u16 = 15;
 
+/// An amount with its currency: `?` when unknown, `≥` when too low.
+#[must_use]
+pub fn money(app: &App, cost: &Cost) -> String {
+    match cost.money() {
+        Some(money) => format!("{}{}", if cost.is_lower_bound() { "≥" } else { "" }, app.currency.show(money)),
+        None => "?".to_owned(),
+    }
+}
+
 /// Draws it.
 pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
     let style = |role| app.theme.style(role);
-    let money = |cost: &Cost| match cost.money() {
-        Some(money) => format!("{}{}", if cost.is_lower_bound() { "≥" } else { "" }, app.currency.show(money)),
-        None => "?".to_owned(),
-    };
+    let money = |cost: &Cost| money(app, cost);
     let today = snapshot.today.cost();
     let mut line = Pieces::default();
     line.left(" aifinops ", style(Role::Title));
@@ -36,9 +42,11 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
     line.left(" ".repeat(usize::from(spark)), style(Role::Text));
     if let Some(projection) = snapshot.projection {
         let words = if roomy { " by midnight" } else { "" };
-        line.left(format!("  → {}{words}", app.currency.show(projection)), style(Role::Text));
+        let mark = if today.is_lower_bound() || burn.last_hour.is_lower_bound() { "≥" } else { "" };
+        line.left(format!("  → {mark}{}{words}", app.currency.show(projection)), style(Role::Text));
     }
-    line.right(format!(" ●{} live ", snapshot.live), style(if snapshot.live > 0 { Role::Working } else { Role::Dim }));
+    let at_work = format!(" ●{} live ", snapshot.live);
+    line.right(at_work.clone(), style(if snapshot.live > 0 { Role::Working } else { Role::Dim }));
     if app.paused.is_some() {
         line.right(" PAUSED ", style(Role::Warn));
     }
@@ -46,7 +54,9 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
         line.right(format!("{} calls unpriced ", today.unpriced_calls), style(Role::Warn));
     }
     line.draw(area, buf);
-    if area.right() > spark_at.saturating_add(spark) && area.height > 0 {
+    // On a narrow line the sparkline gives way to what stands on the right.
+    let kept = u16::try_from(text::columns(&at_work)).unwrap_or(0) + 1;
+    if area.right().saturating_sub(kept) >= spark_at.saturating_add(spark) && area.height > 0 {
         bars(&burn.buckets, Fold::Sum, style(Role::Chart), Rect { x: spark_at, y: area.y, width: spark, height: 1 }, buf);
     }
 }

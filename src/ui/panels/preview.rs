@@ -52,7 +52,7 @@ fn task(app: &App, detail: &SessionDetail, area: Rect, buf: &mut Buffer) {
     };
     let costs: Vec<u64> = steps.iter().map(|step| step.money.map_or(0, |m| m.nanos().unsigned_abs())).collect();
     let contexts: Vec<u64> = steps.iter().map(|step| step.context).filter(|c| *c > 0).collect();
-    chart(app, inner, 0, "$ per step", &costs, Fold::Sum, Role::Spend, "", buf);
+    chart(app, inner, 0, &format!("{} per step", app.currency.symbol), &costs, Fold::Sum, Role::Spend, "", buf);
     let growth = match (contexts.first(), contexts.last()) {
         (Some(first), Some(last)) if *first > 0 => {
             let change = (i128::from(*last) - i128::from(*first)) * 100 / i128::from(*first);
@@ -98,7 +98,7 @@ fn chart(app: &App, inner: Rect, at: u16, label: &str, values: &[u64], fold: Fol
 fn tokens(app: &App, detail: &SessionDetail, now: Millis, area: Rect, buf: &mut Buffer) {
     let s = &detail.session;
     let style = |role| app.theme.style(role);
-    let inner = frame("tokens", &s.lifetime.display(), Role::Border, &app.theme, area, buf);
+    let inner = frame("tokens", &super::header::money(app, &s.lifetime), Role::Border, &app.theme, area, buf);
     let t = s.tokens();
     let total = t.total().max(1);
     let kinds = [

@@ -119,7 +119,7 @@ fn draw_charts(app: &App, detail: &SessionDetail, area: Rect, buf: &mut Buffer) 
     let costs: Vec<u64> = detail.steps.iter().map(|s| s.money.map_or(0, |m| m.nanos().unsigned_abs())).collect();
     let top = detail.steps.iter().filter_map(|s| s.money).max();
     let most = top.map_or_else(String::new, |m| format!("{} steps, most {}", detail.steps.len(), app.currency.show(m)));
-    let inner = frame("$ per step", &most, Role::Border, &app.theme, left, buf);
+    let inner = frame(&format!("{} per step", app.currency.symbol), &most, Role::Border, &app.theme, left, buf);
     bars(&costs, Fold::Max, app.theme.style(Role::Spend), inner, buf);
     let contexts: Vec<u64> = detail.steps.iter().map(|s| s.context).filter(|c| *c > 0).collect();
     let now = detail.session.context.map_or_else(String::new, |context| match detail.session.context_window {

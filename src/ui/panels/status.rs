@@ -47,7 +47,8 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
         }
     };
     for (action, word) in hints {
-        line.right(format!("{word}  "), style(Role::HintText)).right(format!("{} ", app.keys.first(*action)), style(Role::HintKey));
+        let key = (format!("{} ", app.keys.first(*action)), style(Role::HintKey));
+        line.right_together(vec![key, (format!("{word}  "), style(Role::HintText))]);
     }
     line.draw(area, buf);
 }

@@ -10,7 +10,7 @@ use crate::model::text;
 #[derive(Debug, Default)]
 pub struct Pieces {
     left: Vec<(String, Style)>,
-    right: Vec<(String, Style)>,
+    right: Vec<Vec<(String, Style)>>,
 }
 
 impl Pieces {
@@ -22,7 +22,13 @@ impl Pieces {
 
     /// Adds to the right part, outermost first.
     pub fn right(&mut self, text: impl Into<String>, style: Style) -> &mut Pieces {
-        self.right.push((text.into(), style));
+        self.right.push(vec![(text.into(), style)]);
+        self
+    }
+
+    /// Adds pieces that stand and leave together to the right part, outermost first.
+    pub fn right_together(&mut self, pieces: Vec<(String, Style)>) -> &mut Pieces {
+        self.right.push(pieces);
         self
     }
 
@@ -39,8 +45,13 @@ impl Pieces {
         }
         let mut x = area.x;
         // What stands on the right edge is worth more than the end of what is on the left.
-        let outermost = self.right.first().map_or(0, |(piece, _)| u16::try_from(text::columns(piece)).unwrap_or(u16::MAX));
-        let kept = if self.width() < area.width.saturating_sub(outermost) { 0 } else { outermost.min(area.width / 3) };
+        let width_of = |pieces: &[(String, Style)]| {
+            u16::try_from(pieces.iter().map(|(piece, _)| text::columns(piece)).sum::<usize>()).unwrap_or(u16::MAX)
+        };
+        let outermost = self.right.first().map_or(0, |pieces| width_of(pieces));
+        let is_free = outermost == 0 || self.width() < area.width.saturating_sub(outermost);
+        // With a column between them, and never more than a third of the line.
+        let kept = if is_free || outermost >= area.width / 3 { 0 } else { outermost + 1 };
         let end = area.right().saturating_sub(kept);
         for (piece, style) in &self.left {
             let room = usize::from(end.saturating_sub(x));
@@ -51,13 +62,16 @@ impl Pieces {
             (x, _) = buf.set_stringn(x, area.y, &piece, room, *style);
         }
         let mut edge = area.right();
-        for (piece, style) in &self.right {
-            let width = u16::try_from(text::columns(piece)).unwrap_or(u16::MAX);
+        for pieces in &self.right {
+            let width = width_of(pieces);
             if edge.saturating_sub(x) < width.saturating_add(1) {
                 break;
             }
             edge -= width;
-            buf.set_stringn(edge, area.y, text::clean(piece), usize::from(width), *style);
+            let mut at = edge;
+            for (piece, style) in pieces {
+                (at, _) = buf.set_stringn(at, area.y, text::clean(piece), usize::from(edge + width - at), *style);
+            }
         }
     }
 }

@@ -1,0 +1,242 @@
+//! The house rules that a compiler does not check: who may know whom, where a package is named, how long a file is.
+//!
+//! The floors are those of the map in `src/lib.rs`; this file says the rest. A rule that has to give way gets an
+//! exception with its reason here, where it can be seen.
+
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aifinops::{sources, ui};
+use source::{File, files, themes};
+
+/// What each module may use, from the ground up. Nothing else, and never one of its own floor.
+const MAY_USE: [(&str, &[&str]); 12] = [
+    ("model", &[]),
+    ("pricing", &["model"]),
+    ("sources", &["model"]),
+    ("store", &["model", "pricing"]),
+    ("config", &["model", "pricing", "sources"]),
+    ("tail", &["model", "sources", "store"]),
+    ("query", &["model", "pricing", "sources", "store"]),
+    ("demo", &["model"]),
+    ("engine", &["model", "pricing", "query", "sources", "store", "tail"]),
+    ("ui", &["config", "engine", "model", "query"]),
+    ("export", &["model", "query", "store"]),
+    ("cli", &["config", "demo", "engine", "export", "model", "pricing", "query", "sources", "store", "tail", "ui"]),
+];
+
+/// Edges that are meant for a few names only.
+const ONLY: [(&str, &str, &[&str]); 4] = [
+    // What settings may say about prices, and which agents there are.
+    ("config", "pricing", &["Book", "BookError", "Override"]),
+    ("config", "sources", &["ALL", "by_agent"]),
+    // What lives; and how large Claude's context is, which no log says.
+    ("query", "sources", &["Liveness", "claude_code"]),
+    ("store", "pricing", &["Pricer"]),
+];
+
+/// Where a package may be named: in these modules or files and nowhere else.
+const PACKAGES: [(&str, &[&str]); 25] = [
+    ("ratatui", &["ui"]),
+    ("crossterm", &["ui", "cli/table.rs"]),
+    ("crokey", &["ui/keymap.rs"]),
+    ("tui_input", &["ui/app.rs"]),
+    ("unicode_width", &["model/text.rs"]),
+    ("tokio", &["engine", "ui", "cli/screen.rs", "cli/prices"]),
+    ("futures_util", &["ui"]),
+    ("reqwest", &["cli/prices"]),
+    ("rustls", &["cli/prices"]),
+    ("rusqlite", &["store"]),
+    ("notify", &["tail/watch.rs"]),
+    ("walkdir", &["tail/catalog.rs"]),
+    ("ruzstd", &["tail/pool.rs"]),
+    ("memchr", &["sources", "tail", "pricing/line.rs"]),
+    ("clap", &["cli"]),
+    ("clap_complete", &["cli/completions.rs"]),
+    ("clap_mangen", &["cli/man.rs"]),
+    ("anstream", &["cli"]),
+    ("anstyle", &["cli"]),
+    ("comfy_table", &["cli/table.rs"]),
+    ("indicatif", &["cli"]),
+    ("toml", &["ui/theme.rs", "ui/theme"]),
+    ("toml_edit", &["config"]),
+    ("etcetera", &["config"]),
+    ("iana_time_zone", &["config"]),
+];
+
+/// Lines that a file may have.
+const LONGEST: usize = 500;
+/// Lines that half of all files may have.
+const MEDIAN: usize = 200;
+
+/// Files that are longer, and why.
+const LONGER: [(&str, &str); 2] = [
+    ("store/write.rs", "one transaction, told from its beginning to its end"),
+    ("sources/codex/line.rs", "every record of Codex' log, beside the tests of each"),
+];
+
+fn floors() -> BTreeMap<&'static str, u32> {
+    let mut floors = BTreeMap::new();
+    for (module, uses) in MAY_USE {
+        let below = uses.iter().map(|used| floors.get(used).copied().unwrap_or_else(|| panic!("{used} stands above {module}")));
+        floors.insert(module, below.max().map_or(0, |floor: u32| floor + 1));
+    }
+    floors
+}
+
+/// A module's files may name these other modules of the house.
+fn may_use(module: &str) -> BTreeSet<&'static str> {
+    MAY_USE.iter().find(|(name, _)| *name == module).map(|(_, uses)| uses.iter().copied().collect()).unwrap_or_default()
+}
+
+#[test]
+fn every_module_uses_only_what_it_may() {
+    let mut wrong = Vec::new();
+    for file in files().iter().filter(|f| !f.is_root()) {
+        let allowed = may_use(file.module());
+        for used in file.uses() {
+            let other = used.split("::").next().unwrap_or_default();
+            if other != file.module() && !allowed.contains(other) {
+                wrong.push(format!("{} uses crate::{used}", file.path));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn no_permission_is_given_that_nobody_needs() {
+    let files = files();
+    for (module, uses) in MAY_USE {
+        for used in uses {
+            let needed = files.iter().any(|f| f.module() == module && f.uses().iter().any(|u| u.split("::").next() == Some(used)));
+            assert!(needed, "{module} may use {used} and does not");
+        }
+    }
+}
+
+#[test]
+fn narrow_edges_stay_narrow() {
+    for (module, other, names) in ONLY {
+        for file in files().iter().filter(|f| f.module() == module) {
+            for used in file.uses() {
+                let mut parts = used.split("::");
+                if parts.next() == Some(other) {
+                    let name = parts.next().unwrap_or("(all of it)");
+                    assert!(names.contains(&name), "{} uses crate::{used}; of {other} it may know {names:?}", file.path);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn there_are_no_circles_and_the_map_in_the_library_says_the_same_floors() {
+    // That `floors` comes to an end is the proof that there is no circle.
+    let floors = floors();
+    let modules: BTreeSet<String> = files().iter().filter(|f| !f.is_root()).map(|f| f.module().to_owned()).collect();
+    assert_eq!(modules.iter().map(String::as_str).collect::<Vec<_>>(), floors.keys().copied().collect::<Vec<_>>());
+    let map = source::floors_of_the_map();
+    assert_eq!(map.keys().map(String::as_str).collect::<Vec<_>>(), floors.keys().copied().collect::<Vec<_>>(), "modules in the map");
+    for (module, uses) in MAY_USE {
+        for used in uses {
+            assert!(map[*used] < map[module], "{module} (floor {}) uses {used} (floor {}), says src/lib.rs", map[module], map[*used]);
+        }
+    }
+}
+
+#[test]
+fn a_package_is_named_where_it_belongs() {
+    let mut wrong = Vec::new();
+    for file in files() {
+        for (package, places) in PACKAGES {
+            if file.names_package(package) && !places.iter().any(|place| file.is_in(place)) {
+                wrong.push(format!("{} names {package}, which belongs to {places:?}", file.path));
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+#[test]
+fn files_are_short() {
+    let mut lengths = Vec::new();
+    for file in files() {
+        let lines = file.lines;
+        let excused = LONGER.iter().any(|(path, _)| file.path == *path) && lines <= LONGEST + 100;
+        assert!(lines <= LONGEST || excused, "{} has {lines} lines", file.path);
+        lengths.push(lines);
+    }
+    lengths.sort_unstable();
+    let median = lengths[lengths.len() / 2];
+    assert!(median < MEDIAN, "half of the files have {median} lines and more");
+}
+
+#[test]
+fn every_file_is_part_of_the_build() {
+    let files = files();
+    for file in files.iter().filter(|f| f.path != "lib.rs" && f.path != "main.rs") {
+        let (parent, name) = file.parent();
+        let declared = files.iter().find(|f| f.path == parent).is_some_and(|f| f.declares(&name));
+        assert!(declared, "{} is declared by no `mod {name};` in {parent}", file.path);
+    }
+}
+
+#[test]
+fn every_agent_and_every_theme_is_registered() {
+    let implemented: usize = files().iter().map(|f| f.code.matches("impl Source for ").count()).sum();
+    assert_eq!(implemented, sources::ALL.len(), "sources::ALL has a line for each agent");
+    let names: BTreeSet<&str> = sources::ALL.iter().map(|s| s.agent()).collect();
+    assert_eq!(names.len(), sources::ALL.len(), "agents' names differ");
+    let embedded: BTreeSet<String> = ui::theme::EMBEDDED.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(embedded, themes(), "themes/*.toml are the themes that are built in");
+}
+
+#[test]
+fn every_panel_is_drawn() {
+    let files = files();
+    let view = files.iter().find(|f| f.path == "ui/view.rs").unwrap();
+    for panel in files.iter().filter(|f| f.path.starts_with("ui/panels/")) {
+        let name = panel.parent().1;
+        assert!(view.code.contains(&format!("{name}::draw(")), "ui/view.rs draws no panel {name}");
+    }
+}
+
+#[test]
+fn some_words_are_not_used() {
+    for file in files() {
+        for word in ["todo!", "unimplemented!", "dbg!", "unsafe ", "unbounded", "println!", "process::exit"] {
+            assert!(!file.code.contains(word), "{} says {word}", file.path);
+        }
+    }
+}
+
+#[test]
+fn sql_is_written_in_the_store() {
+    for file in files().iter().filter(|f| !f.is_in("store")) {
+        for word in ["SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM"] {
+            assert!(!file.code.contains(word), "{} speaks SQL: {word}", file.path);
+        }
+    }
+}
+
+#[test]
+fn panels_do_nothing_but_draw() {
+    for file in files().iter().filter(|f| f.is_in("ui/panels") || f.is_in("ui/widgets") || f.path == "ui/view.rs" || f.path == "ui/app.rs")
+    {
+        for word in ["std::fs", "std::env", "std::net", "std::process", "SystemTime", "Instant::now", "stdout", "spawn("] {
+            assert!(!file.code.contains(word), "{} uses {word}", file.path);
+        }
+    }
+}
+
+#[test]
+fn tests_of_this_kind_see_something() {
+    let files: Vec<File> = files();
+    assert!(files.len() > 100);
+    let app = files.iter().find(|f| f.path == "ui/app.rs").unwrap();
+    assert_eq!(app.module(), "ui");
+    assert!(app.uses().contains("engine::Command") && app.uses().contains("config::Group"), "{:?}", app.uses());
+    assert!(app.names_package("ratatui") && !app.names_package("rusqlite"));
+}

@@ -1,0 +1,9 @@
+//! The whole program in a terminal of its own: what it draws, what it answers to, and what it leaves behind.
+
+#![cfg(unix)]
+
+mod demo;
+mod ending;
+mod logs;
+mod panic;
+mod terminal;
