@@ -16,6 +16,7 @@ use crate::pricing::{Book, Pricer};
 use crate::query::{Asking, Living};
 use crate::sources::{self, Places};
 use crate::store::Store;
+use crate::store::files::path_key;
 use crate::tail::Catalog;
 
 use super::GlobalArgs;
@@ -181,7 +182,7 @@ impl Context {
             }
             let (found, _) = ingest.catalog.walk();
             let known = ingest.store.file_stats().unwrap_or_default();
-            let behind = found.iter().filter(|f| known.get(&f.path) != Some(&f.stat)).count();
+            let behind = found.iter().filter(|f| known.get(&path_key(&f.path)) != Some(&f.stat)).count();
             if behind == 0 {
                 return false;
             }

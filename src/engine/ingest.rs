@@ -7,12 +7,13 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::pricing::Pricer;
+use crate::store::files::path_key;
 use crate::store::write::Ids;
 use crate::store::{Piece, Store, StoreError};
 use crate::tail::{self, Catalog, Found, Job, Reading, RootReport};
 
 /// Rows gathered before they are written. Keys are hashes, so every write touches most pages: few large ones are cheap.
-const ROWS_A_WRITE: usize = 100_000;
+const ROWS_A_WRITE: usize = 50_000;
 /// How long the first things read wait to be written: soon, so that a screen has something to show.
 const FIRST_WRITE_AFTER: Duration = Duration::from_millis(150);
 /// How long later ones wait.
@@ -80,7 +81,11 @@ impl Ingest {
     pub fn scan(&mut self, progress: &mut OnWrite<'_>) -> Result<ScanReport, StoreError> {
         let (found, roots) = self.catalog.walk();
         let known = self.store.file_stats()?;
-        let changed: Vec<Found> = found.into_iter().filter(|f| known.get(&f.path) != Some(&f.stat)).collect();
+        let is_news = |f: &Found| known.get(&path_key(&f.path)) != Some(&f.stat);
+        if found.iter().any(is_news) {
+            self.catalog.index(&found);
+        }
+        let changed: Vec<Found> = found.into_iter().filter(is_news).collect();
         let mut report = self.read(changed, progress)?;
         report.roots = roots;
         Ok(report)

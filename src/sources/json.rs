@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
+use memchr::memchr;
 
 /// The line is no JSON, or breaks off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl<'a> RawStr<'a> {
     /// The text. Lone surrogates and invalid UTF-8 are replaced, never an error.
     #[must_use]
     pub fn text(self) -> Cow<'a, str> {
-        if memchr::memchr(b'\\', self.0).is_none() {
+        if memchr(b'\\', self.0).is_none() {
             return String::from_utf8_lossy(self.0);
         }
         let mut quoted = Vec::with_capacity(self.0.len() + 2);
@@ -219,20 +219,21 @@ impl<'a> Cursor<'a> {
                 None => return self.bad(),
             }
         }
-        loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            match memchr2(b'"', b'\\', rest) {
-                Some(i) if rest.get(i) == Some(&b'"') => {
-                    self.at += i + 1;
-                    return Ok(());
-                }
-                Some(i) => self.at += i + 2,
-                None => {
-                    self.at = self.bytes.len();
-                    return self.bad();
-                }
+        // Escaped line ends are frequent in logs and escaped quotes are rare: look for quotes, then at what is before.
+        let start = self.at;
+        let mut from = start;
+        while let Some(i) = memchr(b'"', self.bytes.get(from..).unwrap_or_default()) {
+            let quote = from + i;
+            let before = self.bytes.get(start..quote).unwrap_or_default();
+            let slashes = before.iter().rev().take_while(|b| **b == b'\\').count();
+            if slashes.is_multiple_of(2) {
+                self.at = quote + 1;
+                return Ok(());
             }
+            from = quote + 1;
         }
+        self.at = self.bytes.len();
+        self.bad()
     }
 
     fn skip_container(&mut self) -> Result<(), Bad> {

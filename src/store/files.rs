@@ -1,9 +1,10 @@
 //! How far each log file is read.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension as _, params};
+
+use crate::model::{Key, KeyMap};
 
 use super::{Store, StoreError};
 
@@ -49,9 +50,15 @@ pub struct FileRow {
     pub carry: Vec<u8>,
 }
 
+/// A path as a key: every start looks up every file.
+#[must_use]
+pub fn path_key(path: &Path) -> Key {
+    Key::of(&[path.to_string_lossy().as_bytes()])
+}
+
 impl Store {
-    /// The state of all files, without their readers' memory.
-    pub fn file_stats(&self) -> Result<HashMap<PathBuf, FileStat>, StoreError> {
+    /// The state of all files by [`path_key`], without their readers' memory.
+    pub fn file_stats(&self) -> Result<KeyMap<FileStat>, StoreError> {
         let fail = self.fail("listing log files");
         let mut query = self.conn.prepare_cached("SELECT path, ino, size, mtime, version FROM file").map_err(&fail)?;
         let rows = query
@@ -62,7 +69,7 @@ impl Store {
                     mtime: r.get(3)?,
                     version: r.get(4)?,
                 };
-                Ok((PathBuf::from(r.get::<_, String>(0)?), stat))
+                Ok((Key::of(&[r.get_ref(0)?.as_bytes()?]), stat))
             })
             .map_err(&fail)?;
         rows.collect::<Result<_, _>>().map_err(&fail)

@@ -15,6 +15,18 @@ use super::fingerprint;
 /// How deep below a root logs are looked for.
 const DEPTH: usize = 12;
 
+/// Links to directories beyond these are not followed, and problems beyond these not told.
+const MOST_LINKS: usize = 256;
+const MOST_PROBLEMS: usize = 20;
+
+/// What a walk has met, so that nothing is met twice.
+#[derive(Debug, Default)]
+struct Seen {
+    dirs: HashSet<PathBuf>,
+    files: HashSet<PathBuf>,
+    links: usize,
+}
+
 /// A log file.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -74,15 +86,14 @@ impl Catalog {
     }
 
     /// Walks all roots. Links to directories are followed once, loops are not; pipes and devices are left alone.
-    pub fn walk(&mut self) -> (Vec<Found>, Vec<RootReport>) {
-        self.by_id.clear(); // files move
+    pub fn walk(&self) -> (Vec<Found>, Vec<RootReport>) {
         let mut files = Vec::new();
         let mut reports = Vec::new();
-        let mut seen: HashSet<PathBuf> = HashSet::new();
+        let mut seen = Seen::default();
         for (agent, root) in self.roots.clone() {
             let mut report = RootReport { agent, path: root.clone(), exists: root.is_dir(), files: 0, problems: Vec::new() };
             if let (true, Some(source)) = (report.exists, sources::by_agent(agent)) {
-                self.walk_root(source, &root, &mut files, &mut seen, &mut report);
+                Catalog::walk_root(source, &root, &mut seen, &mut files, &mut report);
             }
             reports.push(report);
         }
@@ -90,40 +101,45 @@ impl Catalog {
         (files, reports)
     }
 
-    fn walk_root(
-        &mut self,
-        source: &dyn Source,
-        root: &Path,
-        files: &mut Vec<Found>,
-        seen: &mut HashSet<PathBuf>,
-        report: &mut RootReport,
-    ) {
-        for entry in WalkDir::new(root).max_depth(DEPTH).follow_links(true) {
+    fn walk_root(source: &dyn Source, root: &Path, seen: &mut Seen, files: &mut Vec<Found>, report: &mut RootReport) {
+        // A root inside another one is looked into with it; a link may lead back.
+        match root.canonicalize() {
+            Ok(real) if !seen.dirs.iter().any(|dir| real.starts_with(dir)) => seen.dirs.insert(real),
+            _ => return,
+        };
+        for entry in WalkDir::new(root).max_depth(DEPTH) {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
-                    if error.loop_ancestor().is_none() && report.problems.len() < 20 {
+                    if report.problems.len() < MOST_PROBLEMS {
                         report.problems.push(error.to_string());
                     }
                     continue;
                 }
             };
-            if entry.file_type().is_dir() || !source.accepts(entry.path()) {
-                continue;
+            let kind = entry.file_type();
+            if kind.is_symlink() && entry.depth() > 0 {
+                Catalog::follow(source, entry.path(), seen, files, report);
+            } else if kind.is_file()
+                && source.accepts(entry.path())
+                && let Ok(meta) = entry.metadata()
+            {
+                find(source, entry.into_path(), &meta, files, report);
             }
-            let Ok(meta) = entry.metadata() else { continue };
-            let linked = entry.path_is_symlink() || entry.depth() > 0 && root.is_symlink();
-            let fresh = !linked || entry.path().canonicalize().is_ok_and(|real| seen.insert(real));
-            if meta.is_file() && fresh && seen.insert(entry.path().to_path_buf()) {
-                report.files += 1;
-                self.remember(entry.path());
-                files.push(Found {
-                    agent: source.agent(),
-                    path: entry.into_path(),
-                    stat: fingerprint::stat(&meta, source.version()),
-                    modified: meta.modified().unwrap_or(SystemTime::UNIX_EPOCH),
-                });
+        }
+    }
+
+    /// What a link leads to: a log, or a directory that is not looked into anyway.
+    fn follow(source: &dyn Source, link: &Path, seen: &mut Seen, files: &mut Vec<Found>, report: &mut RootReport) {
+        let (Ok(real), Ok(meta)) = (link.canonicalize(), std::fs::metadata(link)) else { return };
+        if meta.is_dir() {
+            let inside = seen.dirs.iter().any(|dir| real.starts_with(dir));
+            if !inside && seen.links < MOST_LINKS {
+                seen.links += 1;
+                Catalog::walk_root(source, link, seen, files, report);
             }
+        } else if meta.is_file() && source.accepts(link) && !seen.dirs.iter().any(|dir| real.starts_with(dir)) && seen.files.insert(real) {
+            find(source, link.to_path_buf(), &meta, files, report);
         }
     }
 
@@ -144,6 +160,14 @@ impl Catalog {
         })
     }
 
+    /// Remembers which file belongs to which session; called before files are read.
+    pub fn index(&mut self, found: &[Found]) {
+        self.by_id.clear(); // files move
+        for file in found {
+            self.remember(&file.path);
+        }
+    }
+
     fn remember(&mut self, path: &Path) {
         if let Some(id) = id_of(path) {
             self.by_id.entry(id.to_owned()).or_insert_with(|| path.to_path_buf());
@@ -155,6 +179,16 @@ impl Catalog {
     pub fn file_of(&self, id: &str) -> Option<&Path> {
         self.by_id.get(id).map(PathBuf::as_path)
     }
+}
+
+fn find(source: &dyn Source, path: PathBuf, meta: &std::fs::Metadata, files: &mut Vec<Found>, report: &mut RootReport) {
+    report.files += 1;
+    files.push(Found {
+        agent: source.agent(),
+        path,
+        stat: fingerprint::stat(meta, source.version()),
+        modified: meta.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+    });
 }
 
 /// The UUID at the end of a file's name.

@@ -155,9 +155,8 @@ fn goes_on_live() {
     let all = today(&mut ingest, end);
     assert!(of(&all, "checkout-flaky-test").sums.compactions >= 1);
     assert!(all.iter().any(|s| s.kind == SessionKind::Subagent && s.state == SessionState::Ended));
-    for file in ingest.store.file_stats().unwrap().into_keys() {
-        let row = ingest.store.file(&file).unwrap().unwrap();
-        assert_eq!((row.malformed, row.first_malformed), (0, None), "{}", file.display());
+    for row in ingest.store.files().unwrap() {
+        assert_eq!((row.malformed, row.first_malformed), (0, None), "{}", row.path.display());
     }
 }
 
