@@ -13,7 +13,7 @@ use crate::store::{Piece, Store, StoreError};
 use crate::tail::{self, Catalog, Found, Job, Reading, RootReport};
 
 /// Rows gathered before they are written. Keys are hashes, so every write touches most pages: few large ones are cheap.
-const ROWS_A_WRITE: usize = 50_000;
+const ROWS_A_WRITE: usize = 25_000;
 /// How long the first things read wait to be written: soon, so that a screen has something to show.
 const FIRST_WRITE_AFTER: Duration = Duration::from_millis(150);
 /// How long later ones wait.

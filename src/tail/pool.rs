@@ -6,7 +6,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use crate::model::{AgentId, Batch};
+use crate::model::{AgentId, Batch, Key};
 use crate::sources::{self, Fold, Skim, Source};
 use crate::store::{FileRow, FileStat, Piece};
 
@@ -189,6 +189,7 @@ impl Pool<'_> {
         let mut state = resume(source, &file, job, size)?;
         let start = state.row.offset;
         if size - start >= 4 * CHUNK {
+            know_head(&mut state.row, &file, size, &[])?;
             let parts = usize::try_from((size - start).div_ceil(CHUNK)).unwrap_or(usize::MAX);
             let order = Mutex::new(Order { next: 0, waiting: BTreeMap::new(), state });
             return Ok(Some(Large { file, source, start, size, parts, order }));
@@ -197,9 +198,12 @@ impl Pool<'_> {
         loop {
             let to = (at + CHUNK).min(size);
             let span = span::read(&file, at, to, size, at == start, buf)?;
+            if at == start {
+                know_head(&mut state.row, &file, size, if start == 0 { buf.as_slice() } else { &[] })?;
+            }
             let skim = source.skim(buf);
             let last = to >= size;
-            self.feed(&mut state, &file, skim, span, last)?;
+            self.feed(&mut state, &file, skim, (span, buf.as_slice()), last)?;
             if last {
                 return Ok(None);
             }
@@ -223,7 +227,7 @@ impl Pool<'_> {
                 } {
                     order.next += 1;
                     let last = order.next == large.parts;
-                    let fed = self.feed(&mut order.state, &large.file, skim, span, last);
+                    let fed = self.feed(&mut order.state, &large.file, skim, (span, &[]), last);
                     if let Err(error) = fed {
                         let path = order.state.row.path.clone();
                         self.emit(Reading::Failed { path, error });
@@ -242,7 +246,8 @@ impl Pool<'_> {
         }
     }
 
-    fn feed(&self, state: &mut FileState, file: &File, skim: Skim, span: span::Span, last: bool) -> io::Result<()> {
+    /// Feeds one span's records. The span's bytes, where they are at hand, save reading its end again.
+    fn feed(&self, state: &mut FileState, file: &File, skim: Skim, (span, bytes): (span::Span, &[u8]), last: bool) -> io::Result<()> {
         if let Some(id) = state.fold.wants_ancestor(&skim)
             && let Some(path) = self.catalog.file_of(&id).filter(|p| *p != state.row.path)
             && let Some(source) = sources::by_agent(state.agent)
@@ -268,10 +273,18 @@ impl Pool<'_> {
             saved.stat = FileStat { version: saved.stat.version, ..FileStat::default() }; // not up to date before the last piece
         }
         let tail = saved.offset.min(TAIL);
-        saved.tail_hash = hash_at(file, saved.offset - tail, tail)?;
+        let at_hand = usize::try_from(tail).ok().and_then(|tail| bytes.len().checked_sub(tail)).and_then(|from| bytes.get(from..));
+        saved.tail_hash = match at_hand {
+            Some(end) if span.to - span.from == bytes.len() as u64 => Key::of(&[end]).0,
+            _ => hash_at(file, saved.offset - tail, tail)?,
+        };
         saved.carry = state.fold.carry();
-        self.emit(Reading::Piece(Box::new(Piece { agent: state.agent, file: saved.clone(), batch })));
-        if last { self.last_line(state, file, saved) } else { Ok(()) }
+        let unfinished = (last && saved.stat.size > saved.offset).then(|| saved.clone());
+        self.emit(Reading::Piece(Box::new(Piece { agent: state.agent, file: saved, batch })));
+        match unfinished {
+            Some(saved) => self.last_line(state, file, saved),
+            None => Ok(()),
+        }
     }
 
     /// A last line that only lacks its newline counts already, but stays unread: the offset does not pass it and the
@@ -312,7 +325,7 @@ impl Pool<'_> {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "a line of the compressed log is too long"));
             }
             state.row.offset = 0;
-            self.feed(&mut state, file, skim, span, got == 0)?;
+            self.feed(&mut state, file, skim, (span, &[]), got == 0)?;
             if got == 0 {
                 return Ok(());
             }
@@ -332,8 +345,7 @@ fn fresh(source: &'static dyn Source, job: Job, generation: u32) -> FileState {
 
 /// The state where reading goes on: behind what was read, if the file still is the one that was read.
 fn resume(source: &'static dyn Source, file: &File, mut job: Job, size: u64) -> io::Result<FileState> {
-    let head_len = size.min(HEAD);
-    let mut state = match job.known.take() {
+    let state = match job.known.take() {
         Some(row) if is_same(file, &row, size, &job.stat)? => {
             let fold = source.fold(&job.path, Some(&row.carry));
             FileState { row: FileRow { stat: job.stat, ..row }, fold, agent: job.agent }
@@ -345,11 +357,20 @@ fn resume(source: &'static dyn Source, file: &File, mut job: Job, size: u64) -> 
         }
         None => fresh(source, job, 0),
     };
-    if state.row.head_len < head_len || state.row.head_hash == 0 {
-        state.row.head_len = head_len;
-        state.row.head_hash = hash_at(file, 0, head_len)?;
-    }
     Ok(state)
+}
+
+/// Notes by which bytes the file is known again. `bytes` are its first ones, where they are at hand.
+fn know_head(row: &mut FileRow, file: &File, size: u64, bytes: &[u8]) -> io::Result<()> {
+    let len = size.min(HEAD);
+    if row.head_len < len || row.head_hash == 0 {
+        row.head_len = len;
+        row.head_hash = match usize::try_from(len).ok().and_then(|len| bytes.get(..len)) {
+            Some(head) => Key::of(&[head]).0,
+            None => hash_at(file, 0, len)?,
+        };
+    }
+    Ok(())
 }
 
 /// Whether the file still begins and goes on as it did when it was read. One that has changed and not grown was written
