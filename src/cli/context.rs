@@ -227,6 +227,13 @@ pub struct Fresh {
     pub report: ScanReport,
 }
 
+impl Drop for Fresh {
+    /// The answer is given: now there is time to leave the store tidy for the next process.
+    fn drop(&mut self) {
+        self.ingest.store.tidy();
+    }
+}
+
 impl Fresh {
     /// Which sessions have a living process.
     #[must_use]

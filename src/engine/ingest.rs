@@ -12,14 +12,14 @@ use crate::store::write::Ids;
 use crate::store::{Piece, Store, StoreError};
 use crate::tail::{self, Catalog, Found, Job, Reading, RootReport};
 
-/// Rows gathered before they are written. Keys are hashes, so every write touches most pages: few large ones are cheap.
-const ROWS_A_WRITE: usize = 25_000;
-/// How long the first things read wait to be written: soon, so that a screen has something to show.
-const FIRST_WRITE_AFTER: Duration = Duration::from_millis(150);
-/// How long later ones wait.
-const WRITE_AFTER: Duration = Duration::from_millis(900);
-/// How long things wait that nobody watches: a kill loses at most the work of this time.
-const UNWATCHED_WRITE_AFTER: Duration = Duration::from_secs(3);
+/// Rows gathered before they are written: the writer works while the readers read.
+const ROWS_A_WRITE: usize = 20_000;
+/// Rows written before they are kept. Keys are hashes, so every transaction touches most pages of the file.
+const ROWS_A_TRANSACTION: usize = 250_000;
+/// How long things wait to be written, so that a screen has something to show.
+const WRITE_AFTER: Duration = Duration::from_millis(250);
+/// How long things wait to be kept: a kill loses at most the work of this time.
+const KEEP_AFTER: Duration = Duration::from_secs(3);
 /// From how many bytes on reading gets more memory for the database's pages.
 const MUCH: u64 = 20 << 20;
 /// Pieces that may wait between the readers and the writer.
@@ -65,8 +65,6 @@ pub struct Ingest {
     pub catalog: Catalog,
     ids: Ids,
     threads: usize,
-    /// Whether somebody watches: what is read is then written soon, else when it is enough to be worth it.
-    pub watched: bool,
 }
 
 impl Ingest {
@@ -74,7 +72,7 @@ impl Ingest {
     #[must_use]
     pub fn new(store: Store, prices: Pricer, catalog: Catalog, threads: usize) -> Ingest {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(16);
-        Ingest { store, prices, catalog, ids: Ids::default(), watched: false, threads: if threads == 0 { cores() } else { threads } }
+        Ingest { store, prices, catalog, ids: Ids::default(), threads: if threads == 0 { cores() } else { threads } }
     }
 
     /// Walks all roots and reads what has changed. `progress` is called after each write.
@@ -86,7 +84,7 @@ impl Ingest {
             self.catalog.index(&found);
         }
         let changed: Vec<Found> = found.into_iter().filter(is_news).collect();
-        let mut report = self.read(changed, progress)?;
+        let mut report = self.read(changed, &|f| known.contains_key(&path_key(&f.path)), progress)?;
         report.roots = roots;
         Ok(report)
     }
@@ -94,22 +92,33 @@ impl Ingest {
     /// Reads what has changed among these paths.
     pub fn look(&mut self, paths: &BTreeSet<PathBuf>) -> Result<ScanReport, StoreError> {
         let found = paths.iter().filter_map(|path| self.catalog.look(path)).collect();
-        self.read(found, &mut |_, _, _, _| ControlFlow::Continue(()))
+        self.read(found, &|_| true, &mut |_, _, _, _| ControlFlow::Continue(()))
     }
 
-    fn job(&self, found: Found) -> Result<Job, StoreError> {
-        let known = self.store.file(&found.path)?;
+    fn job(&self, found: Found, may_be_known: bool) -> Result<Job, StoreError> {
+        let known = if may_be_known { self.store.file(&found.path)? } else { None };
         Ok(Job { agent: found.agent, path: found.path, stat: found.stat, known })
     }
 
-    fn read(&mut self, found: Vec<Found>, progress: &mut OnWrite<'_>) -> Result<ScanReport, StoreError> {
+    fn read(
+        &mut self,
+        found: Vec<Found>,
+        may_be_known: &dyn Fn(&Found) -> bool,
+        progress: &mut OnWrite<'_>,
+    ) -> Result<ScanReport, StoreError> {
         let mut report = ScanReport::default();
         let mut state = Progress { files: found.len(), bytes: found.iter().map(|f| f.stat.size).sum(), ..Progress::default() };
-        let jobs = found.into_iter().map(|f| self.job(f)).collect::<Result<Vec<_>, _>>()?;
+        let jobs = found
+            .into_iter()
+            .map(|f| {
+                let known = may_be_known(&f);
+                self.job(f, known)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
         if jobs.is_empty() {
             return Ok(report);
         }
-        let Ingest { store, prices, catalog, ids, threads, watched } = self;
+        let Ingest { store, prices, catalog, ids, threads } = self;
         store.make_room(state.bytes > MUCH);
         let (send, receive) = mpsc::sync_channel::<Reading>(QUEUE);
         let result = std::thread::scope(|scope| {
@@ -117,30 +126,28 @@ impl Ingest {
                 let send = send; // dropped with the readers, which ends the writing
                 tail::read_all(jobs, catalog, *threads, &|reading| send.send(reading).is_ok());
             });
-            let mut gathered = Gathered { watched: *watched, ..Gathered::default() };
-            let mut outcome = Ok(ControlFlow::Continue(()));
-            while let Some(reading) = gathered.next(&receive) {
-                match reading {
-                    Next::Read(Reading::Piece(piece)) => gathered.add(*piece),
+            let mut writing =
+                Writing { store, prices, ids, gathered: Gathered::default(), kept_at: Instant::now(), unkept: 0, state: &mut state };
+            let mut outcome = writing.store.begin().map(|()| ControlFlow::Continue(()));
+            while let (Ok(ControlFlow::Continue(())), Some(next)) = (&outcome, writing.gathered.next(&receive)) {
+                match next {
+                    Next::Read(Reading::Piece(piece)) => writing.gathered.add(*piece),
                     Next::Read(Reading::Failed { path, error }) => report.failed.push((path, error.to_string())),
                     Next::Late => {}
                 }
-                if gathered.is_due() {
-                    outcome = write(store, prices, ids, &mut gathered, &mut state, &mut report, progress);
-                    if !matches!(outcome, Ok(ControlFlow::Continue(()))) {
-                        break;
-                    }
+                if writing.gathered.is_due() {
+                    outcome = writing.write(&mut report, progress);
                 }
             }
             drop(receive);
             let _ = readers.join();
-            if matches!(outcome, Ok(ControlFlow::Continue(()))) && !gathered.pieces.is_empty() {
-                outcome = write(store, prices, ids, &mut gathered, &mut state, &mut report, progress);
+            if let Ok(ControlFlow::Continue(())) = outcome {
+                outcome = writing.write(&mut report, progress);
             }
-            outcome
+            outcome.and_then(|_| writing.store.commit(writing.ids))
         });
         self.store.make_room(false);
-        result.map(|_| report)
+        result.map(|()| report)
     }
 
     /// Moves a damaged store aside and begins a new one; gives what to tell the user.
@@ -170,14 +177,12 @@ struct Gathered {
     pieces: Vec<Piece>,
     rows: usize,
     since: Option<Instant>,
-    written: bool,
-    watched: bool,
 }
 
 impl Gathered {
     fn next(&self, receive: &mpsc::Receiver<Reading>) -> Option<Next> {
         let Some(since) = self.since else { return receive.recv().ok().map(Next::Read) };
-        match receive.recv_timeout(self.patience().saturating_sub(since.elapsed())) {
+        match receive.recv_timeout(WRITE_AFTER.saturating_sub(since.elapsed())) {
             Ok(reading) => Some(Next::Read(reading)),
             Err(mpsc::RecvTimeoutError::Timeout) => Some(Next::Late),
             Err(mpsc::RecvTimeoutError::Disconnected) => None,
@@ -191,38 +196,42 @@ impl Gathered {
     }
 
     fn is_due(&self) -> bool {
-        self.rows >= ROWS_A_WRITE || self.since.is_some_and(|s| s.elapsed() >= self.patience())
-    }
-
-    const fn patience(&self) -> Duration {
-        match (self.watched, self.written) {
-            (false, _) => UNWATCHED_WRITE_AFTER,
-            (true, true) => WRITE_AFTER,
-            (true, false) => FIRST_WRITE_AFTER,
-        }
+        self.rows >= ROWS_A_WRITE || self.since.is_some_and(|s| s.elapsed() >= WRITE_AFTER)
     }
 }
 
-fn write(
-    store: &mut Store,
-    prices: &mut Pricer,
-    ids: &mut Ids,
-    gathered: &mut Gathered,
-    state: &mut Progress,
-    report: &mut ScanReport,
-    progress: &mut OnWrite<'_>,
-) -> Result<ControlFlow<()>, StoreError> {
-    let pieces = std::mem::replace(gathered, Gathered { written: true, watched: gathered.watched, ..Gathered::default() }).pieces;
-    let written = store.write(&pieces, ids, prices)?;
-    for piece in &pieces {
-        let finished = piece.file.stat.size > 0 || piece.file.stat.ino != 0;
-        state.files_done += usize::from(finished);
-        if finished {
-            state.bytes_done += piece.file.stat.size;
+/// A scan's writing: batches go into one transaction while the readers read on.
+struct Writing<'a> {
+    store: &'a mut Store,
+    prices: &'a mut Pricer,
+    ids: &'a mut Ids,
+    gathered: Gathered,
+    kept_at: Instant,
+    /// Rows written and not yet kept.
+    unkept: usize,
+    state: &'a mut Progress,
+}
+
+impl Writing<'_> {
+    fn write(&mut self, report: &mut ScanReport, progress: &mut OnWrite<'_>) -> Result<ControlFlow<()>, StoreError> {
+        let Gathered { pieces, rows, .. } = std::mem::take(&mut self.gathered);
+        let written = self.store.write(&pieces, self.ids, self.prices)?;
+        self.unkept += rows;
+        if self.unkept >= ROWS_A_TRANSACTION || self.kept_at.elapsed() >= KEEP_AFTER {
+            self.store.commit(self.ids)?;
+            self.store.begin()?;
+            (self.unkept, self.kept_at) = (0, Instant::now());
         }
-        report.files_read += usize::from(finished);
+        for piece in &pieces {
+            let finished = piece.file.stat.size > 0 || piece.file.stat.ino != 0;
+            if finished {
+                self.state.files_done += 1;
+                self.state.bytes_done += piece.file.stat.size;
+                report.files_read += 1;
+            }
+        }
+        let flow = progress(self.store, self.prices, *self.state, &written.sessions);
+        report.sessions.extend(written.sessions);
+        Ok(flow)
     }
-    let flow = progress(store, prices, *state, &written.sessions);
-    report.sessions.extend(written.sessions);
-    Ok(flow)
 }

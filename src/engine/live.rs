@@ -141,8 +141,7 @@ struct View {
 
 impl Worker {
     fn new(setup: Setup, publish: watch::Sender<Arc<Snapshot>>) -> Worker {
-        let Setup { mut ingest, zone, span, notices, clock } = setup;
-        ingest.watched = true;
+        let Setup { ingest, zone, span, notices, clock } = setup;
         let view = View {
             zone,
             clock,

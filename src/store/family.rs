@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use rusqlite::{OptionalExtension as _, Transaction};
+use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::model::Key;
 
@@ -19,7 +19,7 @@ const OWN: &str =
     "NOT EXISTS (SELECT 1 FROM claim k JOIN session o ON o.id = k.session WHERE k.key = c.key AND (o.kind <> 1 OR c.flags & 4))";
 
 /// The conversations that these sessions belong to, and themselves.
-pub(super) fn with_roots(tx: &Transaction<'_>, sessions: &BTreeSet<i64>) -> rusqlite::Result<BTreeSet<i64>> {
+pub(super) fn with_roots(tx: &Connection, sessions: &BTreeSet<i64>) -> rusqlite::Result<BTreeSet<i64>> {
     let mut all = sessions.clone();
     for session in sessions {
         all.insert(root_of(tx, *session)?);
@@ -27,7 +27,7 @@ pub(super) fn with_roots(tx: &Transaction<'_>, sessions: &BTreeSet<i64>) -> rusq
     Ok(all)
 }
 
-fn root_of(tx: &Transaction<'_>, session: i64) -> rusqlite::Result<i64> {
+fn root_of(tx: &Connection, session: i64) -> rusqlite::Result<i64> {
     tx.prepare_cached(
         "SELECT coalesce(r.id, s.id) FROM session s LEFT JOIN session r ON s.kind = 1 AND r.agent = s.agent AND r.uid = s.parent_uid
          WHERE s.id = ?1",
@@ -37,7 +37,7 @@ fn root_of(tx: &Transaction<'_>, session: i64) -> rusqlite::Result<i64> {
 
 /// Sessions with disputed calls of which new lines may decide: they had nothing of their own when last looked at, or
 /// something older than that has come to light. A subagent speaks for the session it belongs to.
-pub(super) fn undecided(tx: &Transaction<'_>, touched: &BTreeSet<i64>) -> rusqlite::Result<BTreeSet<i64>> {
+pub(super) fn undecided(tx: &Connection, touched: &BTreeSet<i64>) -> rusqlite::Result<BTreeSet<i64>> {
     let mut open = tx.prepare_cached(&format!(
         "SELECT 1 FROM session r WHERE r.id = ?1 AND EXISTS (SELECT 1 FROM claim WHERE session IN (?1, ?2))
             AND (r.own_at IS NULL OR EXISTS (SELECT 1 FROM call c WHERE c.session = ?2 AND c.at < r.own_at AND {OWN}))"
@@ -59,7 +59,7 @@ type Rank = (u32, i64, String);
 /// Forks of forks beyond this are taken for equal.
 const MOST_HOPS: u32 = 16;
 
-fn ranks(tx: &Transaction<'_>, holders: &BTreeSet<i64>) -> rusqlite::Result<HashMap<i64, Rank>> {
+fn ranks(tx: &Connection, holders: &BTreeSet<i64>) -> rusqlite::Result<HashMap<i64, Rank>> {
     let mut load = tx.prepare_cached(
         "SELECT coalesce(root.agent, s.agent), coalesce(root.forked, s.forked), coalesce(root.parent_uid, s.parent_uid),
                 coalesce(iif(root.id IS NULL, s.own_at, root.own_at), 0), s.uid
@@ -86,7 +86,7 @@ fn ranks(tx: &Transaction<'_>, holders: &BTreeSet<i64>) -> rusqlite::Result<Hash
 }
 
 /// Decides anew about everything that these sessions share with others; gives the sessions whose figures changed.
-pub(super) fn settle(tx: &Transaction<'_>, sessions: &HashSet<i64>, deltas: &mut Deltas) -> rusqlite::Result<HashSet<i64>> {
+pub(super) fn settle(tx: &Connection, sessions: &HashSet<i64>, deltas: &mut Deltas) -> rusqlite::Result<HashSet<i64>> {
     // Everybody who shares something with them.
     let mut family: BTreeSet<i64> = BTreeSet::new();
     {

@@ -122,7 +122,7 @@ fn read(r: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
 }
 
 /// Writes a file's state inside the transaction that writes what was read from it.
-pub(super) fn save(tx: &rusqlite::Transaction<'_>, file: &FileRow, session: Option<i64>) -> rusqlite::Result<()> {
+pub(super) fn save(tx: &rusqlite::Connection, file: &FileRow, session: Option<i64>) -> rusqlite::Result<()> {
     tx.prepare_cached(
         "INSERT INTO file (path, agent, ino, size, mtime, version, offset, head_len, head_hash, tail_hash, generation, lines, malformed, first_malformed, session)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)

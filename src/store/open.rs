@@ -21,6 +21,9 @@ const APPLICATION: i64 = 0x6169_6669;
 /// How long a statement waits for another process' lock.
 const BUSY: Duration = Duration::from_secs(2);
 
+/// A log of more bytes than this is written back by whoever has just answered.
+const TIDY_FROM: u64 = 4 << 20;
+
 /// The open database.
 #[derive(Debug)]
 pub struct Store {
@@ -215,6 +218,15 @@ impl Store {
         };
         // Only a matter of speed.
         let _ = self.conn.execute_batch(pages);
+    }
+
+    /// [`Store::checkpoint`], if the log has grown so much that the next process would feel it when it opens the store.
+    pub fn tidy(&self) {
+        let mut log = self.path.clone().into_os_string();
+        log.push("-wal");
+        if self.is_writer() && fs::metadata(log).is_ok_and(|m| m.len() > TIDY_FROM) {
+            self.checkpoint();
+        }
     }
 
     /// A number that changes when another connection has written.

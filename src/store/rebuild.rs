@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::Transaction;
+use rusqlite::Connection;
 
 use crate::model::{FactKind, Key};
 use crate::pricing::Pricer;
@@ -62,11 +62,11 @@ impl Store {
     }
 }
 
-fn names(tx: &Transaction<'_>) -> rusqlite::Result<HashMap<i64, String>> {
+fn names(tx: &Connection) -> rusqlite::Result<HashMap<i64, String>> {
     tx.prepare("SELECT id, text FROM name")?.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect()
 }
 
-fn reprice(tx: &Transaction<'_>, prices: &mut Pricer) -> rusqlite::Result<u64> {
+fn reprice(tx: &Connection, prices: &mut Pricer) -> rusqlite::Result<u64> {
     let names = names(tx)?;
     let mut deltas = Deltas::default();
     let mut changes = Vec::new();
@@ -93,7 +93,7 @@ fn reprice(tx: &Transaction<'_>, prices: &mut Pricer) -> rusqlite::Result<u64> {
     Ok(changes.len() as u64)
 }
 
-fn rebuild(tx: &Transaction<'_>) -> rusqlite::Result<RebuildReport> {
+fn rebuild(tx: &Connection) -> rusqlite::Result<RebuildReport> {
     let mut report = RebuildReport::default();
     let mut deltas = Deltas::default();
     {

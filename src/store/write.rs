@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::model::time::SLOT;
 use crate::model::{AgentId, Batch, IdMap, Key, KeyMap, Millis, RateLimit, SessionUpdate, Turn};
@@ -45,28 +45,54 @@ pub struct Ids {
 }
 
 impl Store {
-    /// Writes the pieces: afterwards all of them are in the store, or none.
-    pub fn write(&mut self, pieces: &[Piece], ids: &mut Ids, prices: &mut Pricer) -> Result<WriteReport, StoreError> {
-        let fail = self.fail("writing what was read");
-        let result = self.conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).and_then(|tx| {
-            let mut writer = Writer {
-                tx: &tx,
-                ids,
-                prices,
-                deltas: Deltas::default(),
-                claims: Vec::new(),
-                moved: BTreeSet::new(),
-                report: WriteReport::default(),
-            };
-            writer.pieces(pieces)?;
-            let report = writer.finish()?;
-            tx.commit()?;
-            Ok(report)
-        });
+    /// Begins what is kept or lost as a whole. Large pages of work in one transaction touch each page of the file once.
+    pub fn begin(&self) -> Result<(), StoreError> {
+        self.conn.execute_batch("BEGIN IMMEDIATE").map_err(self.fail("beginning to write"))
+    }
+
+    /// Keeps everything written since [`Store::begin`].
+    pub fn commit(&self, ids: &mut Ids) -> Result<(), StoreError> {
+        let result = self.conn.execute_batch("COMMIT").map_err(self.fail("keeping what was read"));
         if result.is_err() {
-            *ids = Ids::default(); // ids given inside the transaction are gone with it
+            self.rollback(ids);
         }
-        result.map_err(&fail)
+        result
+    }
+
+    /// Forgets everything written since [`Store::begin`], and the ids given meanwhile.
+    pub fn rollback(&self, ids: &mut Ids) {
+        *ids = Ids::default();
+        if !self.conn.is_autocommit() {
+            // It fails only when there is nothing left to undo.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+    }
+
+    /// Writes the pieces. Between [`Store::begin`] and [`Store::commit`] they are kept with everything else, and an
+    /// error undoes it all; on their own they are kept at once.
+    pub fn write(&self, pieces: &[Piece], ids: &mut Ids, prices: &mut Pricer) -> Result<WriteReport, StoreError> {
+        let alone = self.conn.is_autocommit();
+        if alone {
+            self.begin()?;
+        }
+        let mut writer = Writer {
+            tx: &self.conn,
+            ids: &mut *ids,
+            prices,
+            deltas: Deltas::default(),
+            claims: Vec::new(),
+            moved: BTreeSet::new(),
+            report: WriteReport::default(),
+        };
+        let result = writer.pieces(pieces).and_then(|()| writer.finish()).map_err(self.fail("writing what was read"));
+        match result {
+            Err(error) => {
+                self.rollback(ids);
+                Err(error)
+            }
+            Ok(report) if alone => self.commit(ids).map(|()| report),
+            Ok(report) => Ok(report),
+        }
     }
 }
 
@@ -102,7 +128,7 @@ impl Deltas {
         }
     }
 
-    pub(super) fn flush(&self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    pub(super) fn flush(&self, tx: &Connection) -> rusqlite::Result<()> {
         let placeholders = |from: usize| (from..from + WIDTH).map(|i| format!("?{i}")).collect::<Vec<_>>().join(", ");
         let add = |table: &str| COLUMNS.map(|c| format!("{c} = {table}.{c} + excluded.{c}")).join(", ");
         let names = COLUMNS.join(", ");
@@ -145,7 +171,7 @@ pub(super) struct Claim {
 }
 
 struct Writer<'a> {
-    tx: &'a Transaction<'a>,
+    tx: &'a Connection,
     ids: &'a mut Ids,
     prices: &'a mut Pricer,
     deltas: Deltas,
@@ -510,23 +536,23 @@ pub(super) fn call_from_row(r: &rusqlite::Row<'_>, i: usize) -> rusqlite::Result
     Ok(row)
 }
 
-pub(super) fn read_call(tx: &Transaction<'_>, key: Key) -> rusqlite::Result<CallRow> {
+pub(super) fn read_call(tx: &Connection, key: Key) -> rusqlite::Result<CallRow> {
     tx.prepare_cached(&format!("SELECT {CALL_COLUMNS} FROM call WHERE key = ?1"))?.query_row([key.to_sql()], |r| call_from_row(r, 0))
 }
 
-pub(super) fn update_call(tx: &Transaction<'_>, key: Key, row: &CallRow) -> rusqlite::Result<()> {
+pub(super) fn update_call(tx: &Connection, key: Key, row: &CallRow) -> rusqlite::Result<()> {
     tx.prepare_cached("DELETE FROM call WHERE key = ?1")?.execute([key.to_sql()])?;
     insert_call(&mut tx.prepare_cached(INSERT_CALL)?, key, row).map(|_| ())
 }
 
-fn read_name(tx: &Transaction<'_>, id: i64) -> rusqlite::Result<Option<Arc<str>>> {
+fn read_name(tx: &Connection, id: i64) -> rusqlite::Result<Option<Arc<str>>> {
     tx.prepare_cached("SELECT text FROM name WHERE id = ?1")?
         .query_row([id], |r| r.get::<_, String>(0))
         .optional()
         .map(|text| text.map(|t| Arc::from(t.as_str())))
 }
 
-pub(super) fn read_fact(tx: &Transaction<'_>, key: Key) -> rusqlite::Result<Option<FactRow>> {
+pub(super) fn read_fact(tx: &Connection, key: Key) -> rusqlite::Result<Option<FactRow>> {
     tx.prepare_cached("SELECT session, task, at, kind, name, flags FROM fact WHERE key = ?1")?
         .query_row([key.to_sql()], |r| {
             let flags: i64 = r.get(5)?;
@@ -546,7 +572,7 @@ pub(super) fn read_fact(tx: &Transaction<'_>, key: Key) -> rusqlite::Result<Opti
         .map(Option::flatten)
 }
 
-pub(super) fn update_fact(tx: &Transaction<'_>, key: Key, row: &FactRow) -> rusqlite::Result<()> {
+pub(super) fn update_fact(tx: &Connection, key: Key, row: &FactRow) -> rusqlite::Result<()> {
     tx.prepare_cached("UPDATE fact SET session = ?2, task = ?3, at = ?4, kind = ?5, name = ?6, flags = ?7 WHERE key = ?1")?
         .execute(params![key.to_sql(), row.session, row.task.to_sql(), row.at, row.kind.to_sql(), row.name, row.flags()])
         .map(|_| ())

@@ -131,7 +131,15 @@ impl Catalog {
 
     /// What a link leads to: a log, or a directory that is not looked into anyway.
     fn follow(source: &dyn Source, link: &Path, seen: &mut Seen, files: &mut Vec<Found>, report: &mut RootReport) {
-        let (Ok(real), Ok(meta)) = (link.canonicalize(), std::fs::metadata(link)) else { return };
+        let (real, meta) = match (link.canonicalize(), std::fs::metadata(link)) {
+            (Ok(real), Ok(meta)) => (real, meta),
+            (Err(error), _) | (_, Err(error)) => {
+                if source.accepts(link) && report.problems.len() < MOST_PROBLEMS {
+                    report.problems.push(format!("{}: {error}", link.display()));
+                }
+                return;
+            }
+        };
         if meta.is_dir() {
             let inside = seen.dirs.iter().any(|dir| real.starts_with(dir));
             if !inside && seen.links < MOST_LINKS {
