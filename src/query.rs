@@ -2,6 +2,7 @@
 //!
 //! Pure but for the store it asks: `now`, the zone and what lives come from the caller.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -107,6 +108,8 @@ pub struct Asking<'a> {
     pub zone: chrono_tz::Tz,
     /// What lives.
     pub living: &'a Living,
+    /// What each session has cost in the last hour, where the caller has just asked.
+    pub hour: Option<&'a HashMap<i64, Cost>>,
 }
 
 /// The sessions with any activity in the window.
@@ -133,7 +136,10 @@ fn complete(store: &Store, prices: &mut Pricer, asking: &Asking<'_>, rows: Vec<S
     };
     let lifetime = if asking.window == Window::ALL { HashMap::new() } else { sums_in(Window::ALL)? };
     let today = if asking.window == today { HashMap::new() } else { sums_in(today)? };
-    let hour = store.recent_cost(asking.now - HOUR)?;
+    let hour = match asking.hour {
+        Some(known) => Cow::Borrowed(known),
+        None => Cow::Owned(store.recent_cost(asking.now - HOUR)?),
+    };
     let loops = store.loops(&ids, asking.window)?;
     let models = store.models_of(&ids, asking.window)?;
     let view = |row: SessionRow| {

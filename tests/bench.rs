@@ -169,7 +169,7 @@ fn appended_line(bencher: Bencher<'_, '_>) {
 
 fn snapshot(ingest: &mut Ingest) -> Snapshot {
     let living = Living::new();
-    let asking = Asking { window: Window::ALL, now: NOW, zone: chrono_tz::UTC, living: &living };
+    let asking = Asking { window: Window::ALL, now: NOW, zone: chrono_tz::UTC, living: &living, hour: None };
     let sessions = query::sessions(&ingest.store, &mut ingest.prices, &asking).unwrap();
     Snapshot { at: NOW, span: Span::All, sessions: sessions.into_iter().map(Arc::new).collect(), ..Snapshot::default() }
 }

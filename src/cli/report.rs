@@ -167,7 +167,7 @@ fn places(context: &Context, fresh: &mut Fresh, args: &ReportArgs, window: Windo
         return Ok(fresh.ingest.store.session_places()?);
     }
     let living = fresh.living();
-    let views = fresh.sessions(&Asking { window, now: context.now, zone: context.zone(), living: &living })?;
+    let views = fresh.sessions(&Asking { window, now: context.now, zone: context.zone(), living: &living, hour: None })?;
     Ok(views.into_iter().filter(|v| filter.matches(v)).map(|v| (v.id, (v.agent, v.project))).collect())
 }
 

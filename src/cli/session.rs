@@ -38,7 +38,7 @@ pub fn run(context: &Context, args: &SessionArgs) -> Result<ExitCode, CliError> 
     let mut fresh = context.open()?;
     let id = find(&fresh.ingest.store, &args.id)?;
     let living = fresh.living();
-    let asking = Asking { window: Window::ALL, now: context.now, zone: context.zone(), living: &living };
+    let asking = Asking { window: Window::ALL, now: context.now, zone: context.zone(), living: &living, hour: None };
     let detail = query::detail::session(&fresh.ingest.store, &mut fresh.ingest.prices, &asking, id)?;
     let detail = detail.ok_or_else(|| CliError::NoSession(args.id.clone()))?;
     if context.json {

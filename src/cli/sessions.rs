@@ -50,7 +50,7 @@ pub fn run(context: &Context, args: &SessionsArgs) -> Result<ExitCode, CliError>
     let mut fresh = context.open()?;
     let living = fresh.living();
     let filter = args.filter.filter();
-    let mut views = fresh.sessions(&Asking { window, now: context.now, zone, living: &living })?;
+    let mut views = fresh.sessions(&Asking { window, now: context.now, zone, living: &living, hour: None })?;
     views.retain(|view| filter.matches(view));
     listing::sort(&mut views, args.sort.unwrap_or_else(|| Order::of(&context.settings.sort)));
     let found = views.len();

@@ -71,7 +71,7 @@ fn once(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     let window = when::window_of(args.range.unwrap_or(context.settings.range.value), context.now, zone);
     let mut fresh = context.open()?;
     let living = fresh.living();
-    let mut views = fresh.sessions(&Asking { window, now: context.now, zone, living: &living })?;
+    let mut views = fresh.sessions(&Asking { window, now: context.now, zone, living: &living, hour: None })?;
     let store = &fresh.ingest.store;
     let today = store.total(Window::today(context.now, zone))?.cost();
     let burn = Burn::of(&store.recent_spend(context.now - HOUR)?, context.now);

@@ -20,6 +20,8 @@ const ROWS_A_TRANSACTION: usize = 250_000;
 const WRITE_AFTER: Duration = Duration::from_millis(250);
 /// How long things wait to be kept: a kill loses at most the work of this time.
 const KEEP_AFTER: Duration = Duration::from_secs(3);
+/// From how many files on reading is worth several threads.
+const MANY: usize = 64;
 /// From how many bytes on reading gets more memory for the database's pages.
 const MUCH: u64 = 20 << 20;
 /// Pieces that may wait between the readers and the writer.
@@ -80,9 +82,7 @@ impl Ingest {
         let (found, roots) = self.catalog.walk();
         let known = self.store.file_stats()?;
         let is_news = |f: &Found| known.get(&path_key(&f.path)) != Some(&f.stat);
-        if found.iter().any(is_news) {
-            self.catalog.index(&found);
-        }
+        self.catalog.index(&found); // forks that come later look for their parents
         let changed: Vec<Found> = found.into_iter().filter(is_news).collect();
         let mut report = self.read(changed, &|f| known.contains_key(&path_key(&f.path)), progress)?;
         report.roots = roots;
@@ -119,12 +119,17 @@ impl Ingest {
             return Ok(report);
         }
         let Ingest { store, prices, catalog, ids, threads } = self;
-        store.make_room(state.bytes > MUCH);
+        // Measured by what is to be read, not by what the files hold: ten lines in large logs are not much.
+        let much = jobs.iter().map(|j| j.stat.size - j.known.as_ref().map_or(0, |k| k.offset.min(j.stat.size))).sum::<u64>() > MUCH;
+        if much {
+            store.make_room(true);
+        }
+        let threads = if much || jobs.len() > MANY { *threads } else { 1 };
         let (send, receive) = mpsc::sync_channel::<Reading>(QUEUE);
         let result = std::thread::scope(|scope| {
             let readers = scope.spawn(|| {
                 let send = send; // dropped with the readers, which ends the writing
-                tail::read_all(jobs, catalog, *threads, &|reading| send.send(reading).is_ok());
+                tail::read_all(jobs, catalog, threads, &|reading| send.send(reading).is_ok());
             });
             let mut writing =
                 Writing { store, prices, ids, gathered: Gathered::default(), kept_at: Instant::now(), unkept: 0, state: &mut state };
@@ -146,7 +151,9 @@ impl Ingest {
             }
             outcome.and_then(|_| writing.store.commit(writing.ids))
         });
-        self.store.make_room(false);
+        if much {
+            self.store.make_room(false);
+        }
         result.map(|()| report)
     }
 

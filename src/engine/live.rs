@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::model::time::HOUR;
-use crate::model::{Millis, Window};
+use crate::model::{Cost, Millis, Window};
 use crate::pricing::Pricer;
 use crate::query::{self, Asking, Living, SessionDetail, SessionView};
 use crate::sources;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Sums};
 use crate::tail::watch::Watch;
 
 use super::ingest::{Ingest, Progress};
@@ -66,11 +66,11 @@ pub struct Setup {
 /// Wakes that may wait; a full queue means that the engine will look at everything anyway.
 const QUEUE: usize = 64;
 /// The pause between two rounds of news: what the screen shows is at most this old.
-const PACE: Duration = Duration::from_millis(120);
+const PACE: Duration = Duration::from_millis(160);
 /// How long the first word of a change waits for the rest of it.
 const SETTLE: Duration = Duration::from_millis(15);
 /// How often the clock's own changes (states, the last hour) are looked at.
-const TICK: Duration = Duration::from_secs(3);
+const TICK: Duration = Duration::from_secs(2);
 /// How often all roots are walked although nothing was heard.
 const RESCAN: Duration = Duration::from_secs(30);
 /// The same where changes cannot be heard.
@@ -133,6 +133,8 @@ struct View {
     window: Window,
     wanted: Option<i64>,
     living: Living,
+    /// What each session cost in the last hour, as of the last tick: it changes slowly, and asking costs most of all.
+    hour: HashMap<i64, Cost>,
     sessions: HashMap<i64, Arc<SessionView>>,
     detail: Option<Arc<SessionDetail>>,
     draft: Snapshot,
@@ -149,6 +151,7 @@ impl Worker {
             window: span.window(clock(), zone),
             wanted: None,
             living: Living::new(),
+            hour: HashMap::new(),
             sessions: HashMap::new(),
             detail: None,
             draft: Snapshot { progress: Some(Progress::default()), ..Snapshot::default() },
@@ -365,12 +368,13 @@ impl View {
     }
 
     fn asking(&self) -> Asking<'_> {
-        Asking { window: self.window, now: (self.clock)(), zone: self.zone, living: &self.living }
+        Asking { window: self.window, now: (self.clock)(), zone: self.zone, living: &self.living, hour: Some(&self.hour) }
     }
 
     /// Reads everything that is shown from the store. What cannot be read keeps its last state.
     fn reload(&mut self, store: &Store, prices: &mut Pricer) {
         self.window = self.span.window((self.clock)(), self.zone);
+        self.look_back(store);
         if let Ok(rows) = query::sessions(store, prices, &self.asking()) {
             self.sessions = rows.into_iter().map(|s| (s.id, Arc::new(s))).collect();
         }
@@ -420,13 +424,19 @@ impl View {
     fn sums(&mut self, store: &Store) {
         let now = (self.clock)();
         let today = Window::today(now, self.zone);
-        let sum = |window, known| store.total(window).unwrap_or(known);
-        self.draft.today = sum(today, self.draft.today);
-        self.draft.total = if self.window == today { self.draft.today } else { sum(self.window, self.draft.total) };
+        self.draft.today = store.total(today).unwrap_or(self.draft.today);
+        self.draft.projection = project(self.draft.today.cost(), &self.draft.burn, now, today.to);
+    }
+
+    /// What the last hour cost, all together and session by session.
+    fn look_back(&mut self, store: &Store) {
+        let now = (self.clock)();
+        if let Ok(hour) = store.recent_cost(now - HOUR) {
+            self.hour = hour;
+        }
         if let Ok(spend) = store.recent_spend(now - HOUR) {
             self.draft.burn = Burn::of(&spend, now);
         }
-        self.draft.projection = project(self.draft.today.cost(), &self.draft.burn, now, today.to);
     }
 
     /// The clock alone changes states, the last hour and, at midnight, the window.
@@ -436,11 +446,11 @@ impl View {
             self.reload(&ingest.store, &mut ingest.prices);
         }
         self.living = living(ingest);
-        let hour = ingest.store.recent_cost(now - HOUR).unwrap_or_default();
+        self.look_back(&ingest.store);
         for session in self.sessions.values_mut() {
             let live = self.living.get(&(session.agent.clone(), session.uid.clone()));
             let state = query::state(session.turn, session.kind, session.last_at, live, now);
-            let last_hour = hour.get(&session.id).copied().unwrap_or_default();
+            let last_hour = self.hour.get(&session.id).copied().unwrap_or_default();
             if state != session.state || last_hour != session.last_hour {
                 let session = Arc::make_mut(session);
                 session.state = state;
@@ -453,6 +463,10 @@ impl View {
     fn picture(&self, store: &Store, failing: &[String]) -> Snapshot {
         let mut sessions: Vec<Arc<SessionView>> = self.sessions.values().cloned().collect();
         sessions.sort_unstable_by_key(|s| s.id);
+        let mut total = Sums::default();
+        for session in &sessions {
+            total.add(&session.sums, 1);
+        }
         let mut notices: Vec<String> = failing.to_vec();
         notices.extend(self.notices.iter().cloned());
         notices.extend(self.draft.notices.iter().cloned());
@@ -464,6 +478,7 @@ impl View {
             span: self.span,
             live: sessions.iter().filter(|s| s.state.is_live()).count(),
             sessions,
+            total,
             detail: self.detail.clone(),
             notices,
             ..self.draft.clone()

@@ -86,6 +86,7 @@ impl Catalog {
     }
 
     /// Walks all roots. Links to directories are followed once, loops are not; pipes and devices are left alone.
+    #[must_use]
     pub fn walk(&self) -> (Vec<Found>, Vec<RootReport>) {
         let mut files = Vec::new();
         let mut reports = Vec::new();

@@ -125,7 +125,8 @@ fn is_sound(store: &mut Store) {
 }
 
 fn look_at_all(ingest: &mut Ingest, paths: &[PathBuf]) {
-    ingest.catalog.walk();
+    let (found, _) = ingest.catalog.walk();
+    ingest.catalog.index(&found);
     for path in paths {
         assert!(ingest.look_at(path).unwrap().failed.is_empty());
     }

@@ -35,7 +35,7 @@ fn read(ingest: &mut Ingest) {
 
 fn sessions(ingest: &mut Ingest, window: Window, now: Millis) -> Vec<SessionView> {
     let living = Living::default();
-    let asking = Asking { window, now, zone: chrono_tz::UTC, living: &living };
+    let asking = Asking { window, now, zone: chrono_tz::UTC, living: &living, hour: None };
     query::sessions(&ingest.store, &mut ingest.prices, &asking).unwrap()
 }
 

@@ -60,7 +60,7 @@ pub(crate) fn scan(ingest: &mut Ingest) -> usize {
 /// All sessions with all they ever did.
 pub(crate) fn sessions(ingest: &mut Ingest, now: Millis) -> Vec<SessionView> {
     let living = Living::default();
-    let asking = Asking { window: Window::ALL, now, zone: chrono_tz::UTC, living: &living };
+    let asking = Asking { window: Window::ALL, now, zone: chrono_tz::UTC, living: &living, hour: None };
     query::sessions(&ingest.store, &mut ingest.prices, &asking).unwrap()
 }
 
