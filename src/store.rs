@@ -71,14 +71,18 @@ impl StoreError {
     #[must_use]
     pub fn is_damage(&self) -> bool {
         use rusqlite::Error::{
-            FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, SqlInputError, SqliteFailure, Utf8Error,
+            FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows, SqlInputError, SqliteFailure,
+            Utf8Error,
         };
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         let StoreError::Sqlite { source, .. } = self else { return false };
         match source {
             SqlInputError { msg, .. } => is_schema(msg),
             SqliteFailure(error, Some(msg)) if error.extended_code == 1 => is_schema(msg),
-            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..) => true,
+            // Values that nobody wrote; and a row that an index says is there, and is not.
+            FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..) | QueryReturnedNoRows => {
+                true
+            }
             _ => matches!(source.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)),
         }
     }
