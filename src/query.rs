@@ -19,7 +19,6 @@ pub mod report;
 
 pub use detail::{SessionDetail, TaskView};
 pub use filter::Filter;
-pub use report::{Report, ReportBy, ReportRow};
 
 /// Sessions that have a living process, by agent and session id.
 pub type Living = HashMap<(Arc<str>, Arc<str>), Liveness>;

@@ -20,9 +20,7 @@ use super::sessions::nothing;
 use super::table::{Column, Table};
 use super::when::{self, WindowArgs};
 
-pub mod rows;
-
-use rows::{Dimensions, Period, Place, Row};
+use crate::query::report::{self as rows, Dimensions, Period, Place, Row};
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\

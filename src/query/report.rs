@@ -1,134 +1,150 @@
-//! Reports: sums by day, week, month, model, project or agent.
+//! Adding up quarter hours into the rows of a report, by any of their properties together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use chrono::Datelike as _;
+use chrono::{Datelike as _, NaiveDate};
 use chrono_tz::Tz;
 
+use crate::model::Millis;
 use crate::model::time::{day_of, week_of};
-use crate::model::{Millis, Window};
-use crate::store::{Store, StoreError, Sums};
+use crate::store::Sums;
+use crate::store::read::SlotRow;
 
-use super::SessionView;
-
-/// What the rows of a report stand for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReportBy {
+/// A length of time that rows stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Period {
     /// The viewer's days.
     Day,
     /// Weeks from Monday.
     Week,
     /// Calendar months.
     Month,
-    /// Models.
-    Model,
-    /// Projects.
-    Project,
-    /// Agents.
-    Agent,
 }
 
-impl ReportBy {
-    /// Whether the rows are periods of time.
+impl Period {
+    /// The word in JSON.
     #[must_use]
-    pub const fn is_timed(self) -> bool {
-        matches!(self, ReportBy::Day | ReportBy::Week | ReportBy::Month)
+    pub const fn word(self) -> &'static str {
+        match self {
+            Period::Day => "day",
+            Period::Week => "week",
+            Period::Month => "month",
+        }
+    }
+
+    /// The first day of the period that an instant falls in.
+    fn first(self, at: Millis, zone: Tz) -> NaiveDate {
+        let day = day_of(at, zone);
+        match self {
+            Period::Day => day,
+            Period::Week => week_of(day),
+            Period::Month => day.with_day(1).unwrap_or(day),
+        }
+    }
+
+    fn name(self, first: NaiveDate) -> String {
+        match self {
+            Period::Month => format!("{:04}-{:02}", first.year(), first.month()),
+            _ => first.to_string(),
+        }
     }
 }
 
-/// One row.
+/// A session's agent and project.
+pub use crate::store::read::Place;
+
+/// What tells the rows of a report apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Dimensions {
+    /// Their time.
+    pub period: Option<Period>,
+    /// Their agent.
+    pub agent: bool,
+    /// Their project.
+    pub project: bool,
+    /// Their model.
+    pub model: bool,
+}
+
+/// One row; empty texts where the rows do not differ in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReportRow {
-    /// The day, the week's Monday or the month; empty where the report is not by time.
+pub struct Row {
+    /// The day, the week's Monday, or the month.
     pub period: String,
-    /// The agent; empty where the report sums over agents.
+    /// The agent.
     pub agent: Arc<str>,
-    /// The project; empty unless the report is by project.
+    /// The project.
     pub project: Arc<str>,
-    /// The model; empty where the report sums over models, or the log does not say.
+    /// The model; also empty where the log names none.
     pub model: Arc<str>,
+    /// All models in it.
+    pub models: BTreeSet<Arc<str>>,
     /// The sums.
     pub sums: Sums,
 }
 
-/// A report.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// The rows, in order.
-    pub rows: Vec<ReportRow>,
-    /// The sums over all rows, prompts and tool calls included.
-    pub total: Sums,
-}
+/// First day, agent, project and model, where rows differ in them.
+type RowKey<'a> = (Option<NaiveDate>, &'a str, &'a str, &'a str);
 
-/// What to report.
-pub struct Question<'a> {
-    /// The window.
-    pub window: Window,
-    /// The viewer's zone.
-    pub zone: Tz,
-    /// What the rows stand for.
-    pub by: ReportBy,
-    /// For reports by time: a row for each period, agent and model instead of one for each period.
-    pub detailed: bool,
-    /// The sessions that rows may come from; `None` is all.
-    pub sessions: Option<&'a [SessionView]>,
-    /// Which models count.
-    pub model_passes: &'a dyn Fn(&str) -> bool,
-}
-
-type RowKey = (String, Arc<str>, Arc<str>, Arc<str>);
-
-/// Sums the window.
-pub fn report(store: &Store, question: &Question<'_>) -> Result<Report, StoreError> {
-    let known: HashMap<i64, (Arc<str>, Arc<str>)> = match question.sessions {
-        Some(list) => list.iter().map(|s| (s.id, (s.agent.clone(), s.project.clone()))).collect(),
-        None => store.session_places()?,
-    };
-    let by = question.by;
+/// Rows by time from the oldest, others from the dearest; and the sum over all.
+#[must_use]
+pub fn add_up<'a>(
+    slots: &[SlotRow],
+    by: Dimensions,
+    zone: Tz,
+    place: &dyn Fn(i64) -> Option<&'a Place>,
+    model_passes: &dyn Fn(&str) -> bool,
+) -> (Vec<Row>, Sums) {
     let none: Arc<str> = Arc::from("");
-    let mut rows: BTreeMap<RowKey, Sums> = BTreeMap::new();
     let mut total = Sums::default();
-    let mut periods: HashMap<Millis, String> = HashMap::new();
-    for slot in store.slots(question.window)? {
-        let Some((agent, project)) = known.get(&slot.session) else { continue };
-        let model = slot.model.clone().unwrap_or_else(|| none.clone());
-        if !(question.model_passes)(&model) {
+    let mut rows: HashMap<RowKey<'_>, (Row, Option<NaiveDate>)> = HashMap::new();
+    let mut passes: HashMap<&str, bool> = HashMap::new();
+    let mut moment: Option<(Millis, NaiveDate)> = None;
+    for slot in slots {
+        let Some((agent, project)) = place(slot.session) else { continue };
+        let model = slot.model.as_deref().unwrap_or_default();
+        if !*passes.entry(model).or_insert_with(|| model_passes(model)) {
             continue;
         }
-        let period = if by.is_timed() {
-            periods.entry(slot.at).or_insert_with(|| period(slot.at, question.zone, by)).clone()
-        } else {
-            String::new()
-        };
-        let key = match by {
-            _ if by.is_timed() && question.detailed => (period, agent.clone(), none.clone(), model),
-            ReportBy::Model => (period, none.clone(), none.clone(), model),
-            ReportBy::Project => (period, none.clone(), project.clone(), none.clone()),
-            ReportBy::Agent => (period, agent.clone(), none.clone(), none.clone()),
-            _ => (period, none.clone(), none.clone(), none.clone()),
-        };
+        let first = by.period.map(|period| match moment {
+            Some((at, first)) if at == slot.at => first,
+            _ => {
+                let first = period.first(slot.at, zone);
+                moment = Some((slot.at, first));
+                first
+            }
+        });
+        let pick = |wanted: bool, text: &'a Arc<str>| if wanted { &**text } else { "" };
+        let key = (first, pick(by.agent, agent), pick(by.project, project), if by.model { model } else { "" });
+        let (row, _) = rows.entry(key).or_insert_with(|| {
+            let shared = |wanted: bool, text: &Arc<str>| if wanted { text.clone() } else { none.clone() };
+            let row = Row {
+                period: by.period.zip(first).map(|(period, first)| period.name(first)).unwrap_or_default(),
+                agent: shared(by.agent, agent),
+                project: shared(by.project, project),
+                model: slot.model.as_ref().map_or_else(|| none.clone(), |m| shared(by.model, m)),
+                models: BTreeSet::new(),
+                sums: Sums::default(),
+            };
+            (row, first)
+        });
+        if let Some(name) = slot.model.as_ref().filter(|_| slot.sums.calls != 0)
+            && !row.models.contains(name)
+        {
+            row.models.insert(name.clone());
+        }
+        row.sums.add(&slot.sums, 1);
         total.add(&slot.sums, 1);
-        rows.entry(key).or_default().add(&slot.sums, 1);
     }
-    // A row by model holds calls; prompts and tools have no model and only reach the total.
-    let by_model = by.is_timed() && question.detailed || by == ReportBy::Model;
-    let mut rows: Vec<ReportRow> = rows
-        .into_iter()
-        .filter(|(_, sums)| if by_model { sums.calls != 0 } else { !sums.is_zero() })
-        .map(|((period, agent, project, model), sums)| ReportRow { period, agent, project, model, sums })
-        .collect();
-    if !by.is_timed() {
-        rows.sort_by(|a, b| b.sums.nanos.cmp(&a.sums.nanos).then_with(|| b.sums.calls.cmp(&a.sums.calls)));
-    }
-    Ok(Report { rows, total })
-}
-
-fn period(at: Millis, zone: Tz, by: ReportBy) -> String {
-    let day = day_of(at, zone);
-    match by {
-        ReportBy::Week => week_of(day).to_string(),
-        ReportBy::Month => format!("{:04}-{:02}", day.year(), day.month()),
-        _ => day.to_string(),
-    }
+    // Prompts and tool calls have no model: by model they only reach the total.
+    let mut rows: Vec<(Row, Option<NaiveDate>)> =
+        rows.into_values().filter(|(row, _)| if by.model { row.sums.calls != 0 } else { !row.sums.is_zero() }).collect();
+    let names = |row: &Row| (row.agent.clone(), row.project.clone(), row.model.clone());
+    rows.sort_by(|(a, a_first), (b, b_first)| {
+        let dearer = || b.sums.nanos.cmp(&a.sums.nanos).then_with(|| b.sums.calls.cmp(&a.sums.calls));
+        let by_rank = if by.period.is_some() { std::cmp::Ordering::Equal } else { dearer() };
+        a_first.cmp(b_first).then(by_rank).then_with(|| names(a).cmp(&names(b)))
+    });
+    (rows.into_iter().map(|(row, _)| row).collect(), total)
 }

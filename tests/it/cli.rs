@@ -42,20 +42,20 @@ impl Machine {
         machine.write(
             &format!("{claude}/{FIRST}.jsonl"),
             &[
-                prompt(FIRST, "p1", "2026-11-01T10:00:00.000Z", "/work/api"),
-                answer(FIRST, "m1", "2026-11-01T10:00:05.000Z", "/work/api", "house", r#"{"type":"tool_use","id":"t1","name":"Bash","input":{}}"#),
+                prompt(FIRST, "p1", "2026-11-01T10:00:00.000Z", "/code/api"),
+                answer(FIRST, "m1", "2026-11-01T10:00:05.000Z", "/code/api", "house", r#"{"type":"tool_use","id":"t1","name":"Bash","input":{}}"#),
                 format!(
-                    r#"{{"type":"user","sessionId":"{FIRST}","uuid":"r1","timestamp":"2026-11-01T10:00:07.000Z","cwd":"/work/api","gitBranch":"main","version":"2.1.80","toolUseResult":{{}},"message":{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"t1","is_error":true,"content":"no"}}]}}}}"#
+                    r#"{{"type":"user","sessionId":"{FIRST}","uuid":"r1","timestamp":"2026-11-01T10:00:07.000Z","cwd":"/code/api","gitBranch":"main","version":"2.1.80","toolUseResult":{{}},"message":{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"t1","is_error":true,"content":"no"}}]}}}}"#
                 ),
-                answer(FIRST, "m2", "2026-11-01T10:00:09.000Z", "/work/api", "house", r#"{"type":"text","text":"done"}"#),
+                answer(FIRST, "m2", "2026-11-01T10:00:09.000Z", "/code/api", "house", r#"{"type":"text","text":"done"}"#),
             ]
             .join("\n"),
         );
         machine.write(
             &format!("{claude}/{SECOND}.jsonl"),
             &[
-                prompt(SECOND, "p2", "2026-11-02T23:40:00.000Z", "/work/api"),
-                answer(SECOND, "m3", "2026-11-02T23:40:05.000Z", "/work/api", "nobody-knows-this", r#"{"type":"text","text":"hi"}"#),
+                prompt(SECOND, "p2", "2026-11-02T23:40:00.000Z", "/code/api"),
+                answer(SECOND, "m3", "2026-11-02T23:40:05.000Z", "/code/api", "nobody-knows-this", r#"{"type":"text","text":"hi"}"#),
             ]
             .join("\n"),
         );
@@ -65,7 +65,7 @@ impl Machine {
 
     /// One more session, whose log tries to drive the terminal.
     fn with_hostile_log(self) -> Machine {
-        let (cwd, model) = (r"/work/e\u001b]0;owned\u0007vil\u202e", r"evil\u001b[31m\u009b");
+        let (cwd, model) = (r"/code/e\u001b]0;owned\u0007vil\u202e", r"evil\u001b[31m\u009b");
         self.write(
             &format!("home/.claude/projects/-work-evil/{HOSTILE}.jsonl"),
             &[
@@ -156,9 +156,9 @@ fn answer(session: &str, id: &str, at: &str, cwd: &str, model: &str, block: &str
 fn codex() -> String {
     [
         format!(
-            r#"{{"timestamp":"2026-11-02T12:00:00.000Z","type":"session_meta","payload":{{"id":"{CODEX}","timestamp":"2026-11-02T12:00:00.000Z","cwd":"/work/web","originator":"codex-tui","cli_version":"0.140.0","source":"cli","git":{{"branch":"feat/x"}}}}}}"#
+            r#"{{"timestamp":"2026-11-02T12:00:00.000Z","type":"session_meta","payload":{{"id":"{CODEX}","timestamp":"2026-11-02T12:00:00.000Z","cwd":"/code/web","originator":"codex-tui","cli_version":"0.140.0","source":"cli","git":{{"branch":"feat/x"}}}}}}"#
         ),
-        r#"{"timestamp":"2026-11-02T12:00:01.000Z","type":"turn_context","payload":{"turn_id":"turn-1","cwd":"/work/web","model":"house"}}"#.to_owned(),
+        r#"{"timestamp":"2026-11-02T12:00:01.000Z","type":"turn_context","payload":{"turn_id":"turn-1","cwd":"/code/web","model":"house"}}"#.to_owned(),
         r#"{"timestamp":"2026-11-02T12:00:01.500Z","type":"event_msg","payload":{"type":"user_message","message":"please"}}"#.to_owned(),
         r#"{"timestamp":"2026-11-02T12:00:04.000Z","type":"event_msg","payload":{"type":"token_count","info":{"total_token_usage":{"input_tokens":3000,"cached_input_tokens":1000,"output_tokens":500,"reasoning_output_tokens":100,"total_tokens":3500},"last_token_usage":{"input_tokens":3000,"cached_input_tokens":1000,"output_tokens":500,"reasoning_output_tokens":100,"total_tokens":3500},"model_context_window":258400},"rate_limits":{"limit_id":"codex","primary":{"used_percent":10.5,"window_minutes":300,"resets_at":1793600000}}}}"#.to_owned(),
     ]

@@ -53,7 +53,7 @@ fn stamp(n: u64) -> String {
 fn claude(session: &str, n: u64, kind: &str, message: &Value) -> String {
     let uuid = uuid(7, n);
     format!(
-        r#"{{"parentUuid":null,"isSidechain":false,"cwd":"/work/app","sessionId":"{session}","version":"2.1.235","gitBranch":"main","message":{message},"type":"{kind}","uuid":"{uuid}","timestamp":"{}"}}"#,
+        r#"{{"parentUuid":null,"isSidechain":false,"cwd":"/code/app","sessionId":"{session}","version":"2.1.235","gitBranch":"main","message":{message},"type":"{kind}","uuid":"{uuid}","timestamp":"{}"}}"#,
         stamp(n)
     )
 }
@@ -83,13 +83,13 @@ fn codex(n: u64, kind: &str, payload: &Value) -> String {
 
 /// The header of a Codex thread.
 pub(crate) fn header(thread: &str, n: u64) -> String {
-    let meta = json!({"id": thread, "timestamp": stamp(n), "cwd": "/work/app", "originator": "codex_cli", "cli_version": "0.156.0"});
+    let meta = json!({"id": thread, "timestamp": stamp(n), "cwd": "/code/app", "originator": "codex_cli", "cli_version": "0.156.0"});
     codex(n, "session_meta", &meta)
 }
 
 /// The settings of a turn.
 pub(crate) fn context(turn: &str, n: u64) -> String {
-    codex(n, "turn_context", &json!({"turn_id": turn, "cwd": "/work/app", "model": "gpt-5.1"}))
+    codex(n, "turn_context", &json!({"turn_id": turn, "cwd": "/code/app", "model": "gpt-5.1"}))
 }
 
 /// A prompt to Codex.

@@ -136,7 +136,7 @@ fn reading_on_shows_how_far_it_is() {
 
 #[test]
 fn what_is_wrong_is_told() {
-    let notices = vec!["cannot read /work/log.jsonl: permission denied (and 3 more)".to_owned(), "another one".to_owned()];
+    let notices = vec!["cannot read /code/log.jsonl: permission denied (and 3 more)".to_owned(), "another one".to_owned()];
     let mut stage = Stage::new(Snapshot { notices, ..(*Stage::workday().snapshot).clone() });
     shows("notices", &mut stage, &[SMALL, USUAL, WIDE]);
 }

@@ -87,7 +87,7 @@ impl Work {
     fn line(&mut self, talk: usize, kind: &str, rest: &str) {
         let (id, at) = (self.id(), rfc3339(self.now));
         let line = format!(
-            r#"{{"type":"{kind}","uuid":"line-{id}","sessionId":"$S"$F,"cwd":"/work/api","version":"2.1.226","timestamp":"{at}",{rest}}}"#
+            r#"{{"type":"{kind}","uuid":"line-{id}","sessionId":"$S"$F,"cwd":"/code/api","version":"2.1.226","timestamp":"{at}",{rest}}}"#
         );
         self.talks[talk].lines.push(line);
     }

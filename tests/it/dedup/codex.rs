@@ -75,7 +75,7 @@ impl Work {
     fn open(&mut self, more: &str) -> usize {
         let id = self.id();
         let header =
-            format!(r#""type":"session_meta","payload":{{"id":"{id}","timestamp":"{}","cwd":"/work/api"{more}}}"#, rfc3339(self.now));
+            format!(r#""type":"session_meta","payload":{{"id":"{id}","timestamp":"{}","cwd":"/code/api"{more}}}"#, rfc3339(self.now));
         self.threads.push(Thread { id, records: vec![(self.now, header)], totals: [0; 3], turns: 0, after: None });
         self.threads.len() - 1
     }
@@ -91,7 +91,7 @@ impl Work {
         let text = format!("prompt {}", self.threads[thread].turns / 2); // the same words now and then
         let model = ["gpt-5", "gpt-5.3-codex", "mystery-model"][usize::from(how % 3)];
         self.event(thread, "task_started", &format!(r#","turn_id":"{turn}""#));
-        self.put(thread, format!(r#""type":"turn_context","payload":{{"turn_id":"{turn}","cwd":"/work/api","model":"{model}"}}"#));
+        self.put(thread, format!(r#""type":"turn_context","payload":{{"turn_id":"{turn}","cwd":"/code/api","model":"{model}"}}"#));
         self.event(thread, "user_message", &format!(r#","message":"{text}""#));
     }
 

@@ -60,7 +60,7 @@ fn the_first_log_on_an_empty_machine_appears() {
     machine.write("config.toml", PRICES);
     let mut top = machine.run(&["top"], 120, 30);
     top.shows(&["Looked in"]);
-    log(&machine, &[prompt("p1", "/work/first", "main"), answer("1", 2, ["/work/first", "main", "house", "Bash"])]);
+    log(&machine, &[prompt("p1", "/code/first", "main"), answer("1", 2, ["/code/first", "main", "house", "Bash"])]);
     top.shows(&["first", "$2.00 today"]);
     top.press("q");
     assert!(top.ended().success());
@@ -69,8 +69,8 @@ fn the_first_log_on_an_empty_machine_appears() {
 #[test]
 fn a_log_that_grows_is_followed() {
     let machine = Machine::new();
-    let names = ["/work/api", "main", "house", "Bash"];
-    let path = log(&machine, &[prompt("p1", "/work/api", "main"), answer("1", 1, names)]);
+    let names = ["/code/api", "main", "house", "Bash"];
+    let path = log(&machine, &[prompt("p1", "/code/api", "main"), answer("1", 1, names)]);
     let mut top = machine.run(&["top"], 120, 30);
     top.shows(&["api", "$1.00 today", "Bash 1"]);
     let mut slowest = std::time::Duration::ZERO;
@@ -92,8 +92,8 @@ fn a_log_that_grows_is_followed() {
 #[test]
 fn keys_are_answered_while_nothing_else_happens() {
     let machine = Machine::new();
-    let names = ["/work/api", "main", "house", "Bash"];
-    log(&machine, &[prompt("p1", "/work/api", "main"), answer("1", 1, names)]);
+    let names = ["/code/api", "main", "house", "Bash"];
+    log(&machine, &[prompt("p1", "/code/api", "main"), answer("1", 1, names)]);
     let mut top = machine.run(&["top"], 120, 30);
     top.shows(&["$1.00 today", "Bash 1"]);
     let mut slowest = std::time::Duration::ZERO;
@@ -117,7 +117,7 @@ fn keys_are_answered_while_nothing_else_happens() {
 fn a_hostile_log_never_drives_the_terminal() {
     let machine = Machine::new();
     let evil = |name: &str| format!(r"{name}\u001b]0;pwned\u0007\u001b[31mred\u009b1m\u001b[2J\u202ereversed\r\n\b\u0000end");
-    let (cwd, branch, model, tool) = (format!("/work/{}", evil("proj")), evil("branch"), evil("model"), evil("tool"));
+    let (cwd, branch, model, tool) = (format!("/code/{}", evil("proj")), evil("branch"), evil("model"), evil("tool"));
     let names = [cwd.as_str(), branch.as_str(), model.as_str(), tool.as_str()];
     log(&machine, &[prompt("p1", &cwd, &branch), answer("1", 1, names), "\u{1b}]0;pwned\u{7}not json".to_owned()]);
     let mut top = machine.run(&["top"], 240, 50);
@@ -159,8 +159,8 @@ fn a_hostile_log_never_drives_the_terminal() {
 #[test]
 fn a_second_screen_follows_the_first() {
     let machine = Machine::new();
-    let names = ["/work/api", "main", "house", "Bash"];
-    let path = log(&machine, &[prompt("p1", "/work/api", "main"), answer("1", 1, names)]);
+    let names = ["/code/api", "main", "house", "Bash"];
+    let path = log(&machine, &[prompt("p1", "/code/api", "main"), answer("1", 1, names)]);
     let mut first = machine.run(&["top"], 120, 30);
     first.shows(&["$1.00 today"]);
     let mut second = machine.run(&["top"], 120, 30);

@@ -85,7 +85,7 @@ fn a_hostile_filter_message_and_root_are_no_different() {
     no_cell_is_hostile("filtered", &mut stage);
     stage.app.message = Some(poison("message"));
     no_cell_is_hostile("message", &mut stage);
-    let roots = vec![root("claude-code", &poison("/work/"), false, 0)];
+    let roots = vec![root("claude-code", &poison("/code/"), false, 0)];
     no_cell_is_hostile("empty", &mut Stage::new(Snapshot { roots, ..Snapshot::default() }));
     let mut options = super::world::options();
     options.filter = poison("configured");

@@ -59,7 +59,7 @@ pub(crate) fn session(id: i64, project: &str) -> SessionView {
         parent: None,
         kind: SessionKind::Main,
         project: Arc::from(project),
-        cwd: Some(Arc::from(format!("/work/{project}"))),
+        cwd: Some(Arc::from(format!("/code/{project}"))),
         branch: Some(Arc::from("main")),
         role: None,
         version: Some(Arc::from("2.1.80")),
