@@ -19,7 +19,7 @@ pub mod tokens;
 
 pub use call::{Batch, Call, Fact, FactKind, RateLimit, Speed, Tier};
 pub use cost::{Basis, Cost};
-pub use key::{IdMap, Key, KeyMap};
+pub use key::{IdMap, Key, KeyMap, KeySet};
 pub use money::{Money, Rate};
 pub use session::{AgentId, SessionKind, SessionState, SessionUpdate, Turn};
 pub use time::{Millis, Window};

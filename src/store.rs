@@ -10,16 +10,20 @@
 
 use std::path::PathBuf;
 
+pub mod deltas;
 pub mod family;
 pub mod files;
+pub mod memory;
 pub mod merge;
 pub mod open;
 pub mod read;
 pub mod rebuild;
+pub mod rows;
 pub mod sums;
 pub mod write;
 
 pub use files::{FileRow, FileStat};
+pub use memory::Memory;
 pub use open::{Opened, Store};
 pub use sums::Sums;
 pub use write::{Piece, WriteReport};

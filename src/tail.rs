@@ -11,7 +11,8 @@ pub mod span;
 pub mod watch;
 
 pub use catalog::{Catalog, Found, RootReport};
-pub use pool::{Job, Reading, read_all};
+pub use pool::{Job, Pool, Reading};
+pub use span::Buffer;
 
 /// A line longer than this is passed over and counted. Codex' own limit is 16 MiB.
 pub const MAX_LINE: usize = 32 << 20;

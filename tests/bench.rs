@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -127,7 +126,7 @@ fn ingest(home: &Path) -> Ingest {
 }
 
 fn scan(ingest: &mut Ingest) {
-    ingest.scan(&mut |_, _, _, _| ControlFlow::Continue(())).unwrap();
+    ingest.scan_quietly().unwrap();
 }
 
 /// Everything read, priced and stored, from an empty store.

@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::config::{self, Flags, Loaded, Problem, Settings};
-use crate::engine::ingest::{Ingest, Progress, ScanReport};
+use crate::engine::ingest::{Ingest, Progress, ScanReport, Watcher};
 use crate::engine::live::living;
 use crate::model::{Cost, Millis, Money};
 use crate::pricing::{Book, Pricer};
@@ -152,10 +152,10 @@ impl Context {
             return Ok(Fresh { ingest, report: ScanReport { roots, ..ScanReport::default() } });
         }
         let mut bar = Bar::new(!self.quiet && !self.json && std::io::stderr().is_terminal());
-        let mut scanned = ingest.store.reprice(&mut ingest.prices).and_then(|_| ingest.scan(&mut |_, _, at, _| bar.show(at)));
+        let mut scanned = ingest.store.reprice(&mut ingest.prices).and_then(|_| ingest.scan(&mut Watcher::Bar(&mut |at| bar.show(at))));
         if scanned.as_ref().is_err_and(crate::store::StoreError::is_damage) {
             self.note(&ingest.heal()?);
-            scanned = ingest.scan(&mut |_, _, at, _| bar.show(at));
+            scanned = ingest.scan(&mut Watcher::Bar(&mut |at| bar.show(at)));
         }
         bar.finish();
         let report = match scanned {

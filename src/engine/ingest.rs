@@ -1,5 +1,6 @@
 //! Bringing logs into the store.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -8,12 +9,11 @@ use std::time::{Duration, Instant};
 
 use crate::pricing::Pricer;
 use crate::store::files::path_key;
-use crate::store::write::Ids;
-use crate::store::{Piece, Store, StoreError};
-use crate::tail::{self, Catalog, Found, Job, Reading, RootReport};
+use crate::store::{Memory, Piece, Store, StoreError, WriteReport};
+use crate::tail::{Buffer, Catalog, Found, Job, Pool, Reading, RootReport};
 
 /// Rows gathered before they are written: the writer works while the readers read.
-const ROWS_A_WRITE: usize = 20_000;
+const ROWS_A_WRITE: usize = 8_000;
 /// Rows written before they are kept. Keys are hashes, so every transaction touches most pages of the file.
 const ROWS_A_TRANSACTION: usize = 250_000;
 /// How long things wait to be written, so that a screen has something to show.
@@ -25,7 +25,7 @@ const MANY: usize = 64;
 /// From how many bytes on reading gets more memory for the database's pages.
 const MUCH: u64 = 20 << 20;
 /// Pieces that may wait between the readers and the writer.
-const QUEUE: usize = 64;
+const QUEUE: usize = 128;
 
 /// How far a scan is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,7 +40,15 @@ pub struct Progress {
     pub bytes_done: u64,
 }
 
-/// Told after each write: the store, how far the scan is, and which sessions changed. `Break` ends the scan.
+/// Who looks on while a scan runs. `Break` ends it; what was read until then is kept.
+pub enum Watcher<'a> {
+    /// A bar: told how far the scan is. The sums are brought up to date at the end, which is quicker.
+    Bar(&'a mut dyn FnMut(Progress) -> ControlFlow<()>),
+    /// A screen: told after each write, the sums up to date, with the sessions that changed.
+    Screen(&'a mut OnWrite<'a>),
+}
+
+/// Told after a write: the store, how far the scan is, and which sessions changed.
 pub type OnWrite<'a> = dyn FnMut(&Store, &mut Pricer, Progress, &BTreeSet<i64>) -> ControlFlow<()> + 'a;
 
 /// What a scan found and did.
@@ -65,7 +73,7 @@ pub struct Ingest {
     pub prices: Pricer,
     /// The files.
     pub catalog: Catalog,
-    ids: Ids,
+    memory: Memory,
     threads: usize,
 }
 
@@ -74,25 +82,30 @@ impl Ingest {
     #[must_use]
     pub fn new(store: Store, prices: Pricer, catalog: Catalog, threads: usize) -> Ingest {
         let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(16);
-        Ingest { store, prices, catalog, ids: Ids::default(), threads: if threads == 0 { cores() } else { threads } }
+        Ingest { store, prices, catalog, memory: Memory::default(), threads: if threads == 0 { cores() } else { threads } }
     }
 
-    /// Walks all roots and reads what has changed. `progress` is called after each write.
-    pub fn scan(&mut self, progress: &mut OnWrite<'_>) -> Result<ScanReport, StoreError> {
+    /// Walks all roots and reads what has changed.
+    pub fn scan(&mut self, watcher: &mut Watcher<'_>) -> Result<ScanReport, StoreError> {
         let (found, roots) = self.catalog.walk();
         let known = self.store.file_stats()?;
         let is_news = |f: &Found| known.get(&path_key(&f.path)) != Some(&f.stat);
         self.catalog.index(&found); // forks that come later look for their parents
         let changed: Vec<Found> = found.into_iter().filter(is_news).collect();
-        let mut report = self.read(changed, &|f| known.contains_key(&path_key(&f.path)), progress)?;
+        let mut report = self.read(changed, &|f| known.contains_key(&path_key(&f.path)), watcher)?;
         report.roots = roots;
         Ok(report)
+    }
+
+    /// [`Ingest::scan`] with nobody looking on.
+    pub fn scan_quietly(&mut self) -> Result<ScanReport, StoreError> {
+        self.scan(&mut Watcher::Bar(&mut |_| ControlFlow::Continue(())))
     }
 
     /// Reads what has changed among these paths.
     pub fn look(&mut self, paths: &BTreeSet<PathBuf>) -> Result<ScanReport, StoreError> {
         let found = paths.iter().filter_map(|path| self.catalog.look(path)).collect();
-        self.read(found, &|_| true, &mut |_, _, _, _| ControlFlow::Continue(()))
+        self.read(found, &|_| true, &mut Watcher::Bar(&mut |_| ControlFlow::Continue(())))
     }
 
     fn job(&self, found: Found, may_be_known: bool) -> Result<Job, StoreError> {
@@ -104,7 +117,7 @@ impl Ingest {
         &mut self,
         found: Vec<Found>,
         may_be_known: &dyn Fn(&Found) -> bool,
-        progress: &mut OnWrite<'_>,
+        watcher: &mut Watcher<'_>,
     ) -> Result<ScanReport, StoreError> {
         let mut report = ScanReport::default();
         let mut state = Progress { files: found.len(), bytes: found.iter().map(|f| f.stat.size).sum(), ..Progress::default() };
@@ -118,39 +131,26 @@ impl Ingest {
         if jobs.is_empty() {
             return Ok(report);
         }
-        let Ingest { store, prices, catalog, ids, threads } = self;
+        let Ingest { store, prices, catalog, memory, threads } = self;
         // Measured by what is to be read, not by what the files hold: ten lines in large logs are not much.
         let much = jobs.iter().map(|j| j.stat.size - j.known.as_ref().map_or(0, |k| k.offset.min(j.stat.size))).sum::<u64>() > MUCH;
         if much {
             store.make_room(true);
         }
         let threads = if much || jobs.len() > MANY { *threads } else { 1 };
-        let (send, receive) = mpsc::sync_channel::<Reading>(QUEUE);
-        let result = std::thread::scope(|scope| {
-            let readers = scope.spawn(|| {
-                let send = send; // dropped with the readers, which ends the writing
-                tail::read_all(jobs, catalog, threads, &|reading| send.send(reading).is_ok());
-            });
-            let mut writing =
-                Writing { store, prices, ids, gathered: Gathered::default(), kept_at: Instant::now(), unkept: 0, state: &mut state };
-            let mut outcome = writing.store.begin().map(|()| ControlFlow::Continue(()));
-            while let (Ok(ControlFlow::Continue(())), Some(next)) = (&outcome, writing.gathered.next(&receive)) {
-                match next {
-                    Next::Read(Reading::Piece(piece)) => writing.gathered.add(*piece),
-                    Next::Read(Reading::Failed { path, error }) => report.failed.push((path, error.to_string())),
-                    Next::Late => {}
-                }
-                if writing.gathered.is_due() {
-                    outcome = writing.write(&mut report, progress);
-                }
-            }
-            drop(receive);
-            let _ = readers.join();
-            if let Ok(ControlFlow::Continue(())) = outcome {
-                outcome = writing.write(&mut report, progress);
-            }
-            outcome.and_then(|_| writing.store.commit(writing.ids))
-        });
+        let pool = Pool::new(jobs, catalog);
+        let writing = Writing {
+            store,
+            prices,
+            memory,
+            gathered: RefCell::default(),
+            kept_at: Instant::now(),
+            unkept: 0,
+            state: &mut state,
+            report: &mut report,
+        };
+        let result = writing.run(&pool, threads, watcher);
+        self.memory.forget_keys();
         if much {
             self.store.make_room(false);
         }
@@ -163,7 +163,7 @@ impl Ingest {
         self.store = Store::in_memory()?; // closes the damaged one
         let opened = Store::replace(&dir)?;
         self.store = opened.store;
-        self.ids = Ids::default();
+        self.memory = Memory::default();
         Ok(opened.notice.unwrap_or_default())
     }
 
@@ -173,37 +173,34 @@ impl Ingest {
     }
 }
 
-enum Next {
-    Read(Reading),
-    Late,
-}
-
 /// Pieces that have been read and not yet written.
 #[derive(Default)]
 struct Gathered {
     pieces: Vec<Piece>,
+    failed: Vec<(PathBuf, String)>,
     rows: usize,
     since: Option<Instant>,
 }
 
 impl Gathered {
-    fn next(&self, receive: &mpsc::Receiver<Reading>) -> Option<Next> {
-        let Some(since) = self.since else { return receive.recv().ok().map(Next::Read) };
-        match receive.recv_timeout(WRITE_AFTER.saturating_sub(since.elapsed())) {
-            Ok(reading) => Some(Next::Read(reading)),
-            Err(mpsc::RecvTimeoutError::Timeout) => Some(Next::Late),
-            Err(mpsc::RecvTimeoutError::Disconnected) => None,
+    fn add(&mut self, reading: Reading) {
+        match reading {
+            Reading::Piece(piece) => {
+                self.since.get_or_insert_with(Instant::now);
+                self.rows += piece.batch.calls.len() + piece.batch.facts.len();
+                self.pieces.push(*piece);
+            }
+            Reading::Failed { path, error } => self.failed.push((path, error.to_string())),
         }
-    }
-
-    fn add(&mut self, piece: Piece) {
-        self.since.get_or_insert_with(Instant::now);
-        self.rows += piece.batch.calls.len() + piece.batch.facts.len();
-        self.pieces.push(piece);
     }
 
     fn is_due(&self) -> bool {
         self.rows >= ROWS_A_WRITE || self.since.is_some_and(|s| s.elapsed() >= WRITE_AFTER)
+    }
+
+    /// How long what was read may still wait for more.
+    fn patience(&self) -> Duration {
+        self.since.map_or(WRITE_AFTER, |since| WRITE_AFTER.saturating_sub(since.elapsed()))
     }
 }
 
@@ -211,34 +208,109 @@ impl Gathered {
 struct Writing<'a> {
     store: &'a mut Store,
     prices: &'a mut Pricer,
-    ids: &'a mut Ids,
-    gathered: Gathered,
+    memory: &'a mut Memory,
+    gathered: RefCell<Gathered>,
     kept_at: Instant,
     /// Rows written and not yet kept.
     unkept: usize,
     state: &'a mut Progress,
+    report: &'a mut ScanReport,
 }
 
 impl Writing<'_> {
-    fn write(&mut self, report: &mut ScanReport, progress: &mut OnWrite<'_>) -> Result<ControlFlow<()>, StoreError> {
-        let Gathered { pieces, rows, .. } = std::mem::take(&mut self.gathered);
-        let written = self.store.write(&pieces, self.ids, self.prices)?;
-        self.unkept += rows;
-        if self.unkept >= ROWS_A_TRANSACTION || self.kept_at.elapsed() >= KEEP_AFTER {
-            self.store.commit(self.ids)?;
-            self.store.begin()?;
-            (self.unkept, self.kept_at) = (0, Instant::now());
+    /// Reads and writes everything. This thread writes; as long as nothing is to be written it reads like the others, so
+    /// that every core works, and none waits for the one that writes.
+    fn run(mut self, pool: &Pool<'_>, threads: usize, watcher: &mut Watcher<'_>) -> Result<(), StoreError> {
+        self.store.begin(self.memory)?;
+        std::thread::scope(|scope| {
+            let (send, receive) = mpsc::sync_channel::<Reading>(QUEUE);
+            for _ in 1..threads {
+                let send = send.clone();
+                scope.spawn(move || pool.work(&|reading| send.send(reading).is_ok()));
+            }
+            drop(send); // the last reader ends the queue
+            let outcome = self.pump(pool, &receive, watcher);
+            pool.stop();
+            outcome
+        })?;
+        self.keep()
+    }
+
+    /// Writes what the others read, and reads itself in between, until everything is written or the watcher has enough.
+    fn pump(&mut self, pool: &Pool<'_>, receive: &mpsc::Receiver<Reading>, watcher: &mut Watcher<'_>) -> Result<(), StoreError> {
+        let mut buffer = Buffer::default();
+        loop {
+            let mut others_work = true;
+            while !self.gathered.borrow().is_due() {
+                match receive.try_recv() {
+                    Ok(reading) => self.gathered.borrow_mut().add(reading),
+                    Err(error) => {
+                        others_work = error == mpsc::TryRecvError::Empty;
+                        break;
+                    }
+                }
+            }
+            if self.gathered.borrow().is_due() {
+                if self.write(watcher)?.is_break() {
+                    return Ok(());
+                }
+                continue;
+            }
+            let gathered = &self.gathered;
+            let sink = |reading| {
+                // Another thread may have read what comes before this in the same file.
+                let mut gathered = gathered.borrow_mut();
+                receive.try_iter().for_each(|earlier| gathered.add(earlier));
+                gathered.add(reading);
+                true
+            };
+            if pool.step(&mut buffer, &sink) {
+                continue;
+            }
+            if !others_work {
+                return self.write(watcher).map(|_| ());
+            }
+            let patience = self.gathered.borrow().patience();
+            if let Ok(reading) = receive.recv_timeout(patience) {
+                self.gathered.borrow_mut().add(reading);
+            }
         }
+    }
+
+    fn write(&mut self, watcher: &mut Watcher<'_>) -> Result<ControlFlow<()>, StoreError> {
+        let Gathered { pieces, rows, failed, .. } = self.gathered.take();
+        self.report.failed.extend(failed);
+        self.store.write(&pieces, self.memory, self.prices)?;
+        self.unkept += rows;
         for piece in &pieces {
             let finished = piece.file.stat.size > 0 || piece.file.stat.ino != 0;
             if finished {
                 self.state.files_done += 1;
                 self.state.bytes_done += piece.file.stat.size;
-                report.files_read += 1;
+                self.report.files_read += 1;
             }
         }
-        let flow = progress(self.store, self.prices, *self.state, &written.sessions);
-        report.sessions.extend(written.sessions);
+        let flow = match watcher {
+            Watcher::Bar(bar) => bar(*self.state),
+            Watcher::Screen(screen) => {
+                let settled = self.store.settle(self.memory)?;
+                let flow = screen(self.store, self.prices, *self.state, &settled.sessions);
+                self.report.sessions.extend(settled.sessions);
+                flow
+            }
+        };
+        if self.unkept >= ROWS_A_TRANSACTION || self.kept_at.elapsed() >= KEEP_AFTER {
+            self.keep()?;
+            self.store.begin(self.memory)?;
+            (self.unkept, self.kept_at) = (0, Instant::now());
+        }
         Ok(flow)
+    }
+
+    /// Keeps what was written.
+    fn keep(&mut self) -> Result<(), StoreError> {
+        let WriteReport { sessions, .. } = self.store.commit(self.memory)?;
+        self.report.sessions.extend(sessions);
+        Ok(())
     }
 }

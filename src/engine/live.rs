@@ -21,7 +21,7 @@ use crate::sources;
 use crate::store::{Store, StoreError, Sums};
 use crate::tail::watch::Watch;
 
-use super::ingest::{Ingest, Progress};
+use super::ingest::{Ingest, Progress, Watcher};
 use super::snapshot::{Burn, Snapshot, Span, project};
 
 /// What a screen may ask for.
@@ -275,7 +275,7 @@ impl Worker {
         let Worker { ingest, view, publish, .. } = self;
         let mut stop = ControlFlow::Continue(());
         let mut shown = Instant::now();
-        let result = ingest.scan(&mut |store, prices, progress, touched| {
+        let result = ingest.scan(&mut Watcher::Screen(&mut |store, prices, progress, touched| {
             while let Ok(wake) = inbox.try_recv() {
                 if let Wake::Command(command) = wake {
                     stop = view.obey_with(&command, store, prices);
@@ -288,7 +288,7 @@ impl Worker {
                 publish.send_replace(Arc::new(view.picture(store, &[])));
             }
             stop
-        });
+        }));
         self.view.draft.progress = None;
         match result {
             Ok(report) => {

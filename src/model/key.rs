@@ -76,5 +76,8 @@ impl std::hash::Hasher for KeyHasher {
 /// A hash table of small numbers, or of several of them.
 pub type IdMap<K, T> = std::collections::HashMap<K, T, std::hash::BuildHasherDefault<KeyHasher>>;
 
+/// A set of keys.
+pub type KeySet = std::collections::HashSet<Key, std::hash::BuildHasherDefault<KeyHasher>>;
+
 /// A hash table of keys.
 pub type KeyMap<T> = std::collections::HashMap<Key, T, std::hash::BuildHasherDefault<KeyHasher>>;

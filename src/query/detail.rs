@@ -59,7 +59,7 @@ pub fn session(store: &Store, prices: &mut Pricer, asking: &Asking<'_>, id: i64)
         children,
         tasks,
         steps: store.steps(id, MOST_STEPS)?,
-        tools: store.tools(id, None)?,
+        tools: store.tools(id)?,
         limits: store.limits(id)?,
         files: store.files_of(id)?,
         session: view,

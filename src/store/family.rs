@@ -11,7 +11,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::model::Key;
 
-use super::write::{Deltas, read_call, read_fact, update_call, update_fact};
+use super::deltas::Deltas;
+use super::rows::{read_call, read_fact, update_call, update_fact};
 
 /// Whether a call `c` is its conversation's own: nobody else holds it. Side conversations repeat their parent's calls,
 /// which takes nothing from the parent, but what only side conversations hold is none of theirs for certain.
@@ -38,11 +39,14 @@ fn root_of(tx: &Connection, session: i64) -> rusqlite::Result<i64> {
 /// Sessions with disputed calls of which new lines may decide: they had nothing of their own when last looked at, or
 /// something older than that has come to light. A subagent speaks for the session it belongs to.
 pub(super) fn undecided(tx: &Connection, touched: &BTreeSet<i64>) -> rusqlite::Result<BTreeSet<i64>> {
+    let mut found = BTreeSet::new();
+    if !tx.prepare_cached("SELECT 1 FROM claim LIMIT 1")?.exists([])? {
+        return Ok(found);
+    }
     let mut open = tx.prepare_cached(&format!(
         "SELECT 1 FROM session r WHERE r.id = ?1 AND EXISTS (SELECT 1 FROM claim WHERE session IN (?1, ?2))
             AND (r.own_at IS NULL OR EXISTS (SELECT 1 FROM call c WHERE c.session = ?2 AND c.at < r.own_at AND {OWN}))"
     ))?;
-    let mut found = BTreeSet::new();
     for session in touched {
         let root = root_of(tx, *session)?;
         if open.exists([root, *session])? {
@@ -86,7 +90,7 @@ fn ranks(tx: &Connection, holders: &BTreeSet<i64>) -> rusqlite::Result<HashMap<i
 }
 
 /// Decides anew about everything that these sessions share with others; gives the sessions whose figures changed.
-pub(super) fn settle(tx: &Connection, sessions: &HashSet<i64>, deltas: &mut Deltas) -> rusqlite::Result<HashSet<i64>> {
+pub(super) fn settle(tx: &Connection, sessions: &BTreeSet<i64>, deltas: &mut Deltas) -> rusqlite::Result<BTreeSet<i64>> {
     // Everybody who shares something with them.
     let mut family: BTreeSet<i64> = BTreeSet::new();
     {
@@ -137,7 +141,7 @@ pub(super) fn settle(tx: &Connection, sessions: &HashSet<i64>, deltas: &mut Delt
             }
         }
     }
-    let mut changed = HashSet::new();
+    let mut changed = BTreeSet::new();
     for (key, claims) in claims {
         let fact = read_fact(tx, key)?;
         let call = if fact.is_some() { None } else { read_call(tx, key).optional()? };
@@ -150,8 +154,8 @@ pub(super) fn settle(tx: &Connection, sessions: &HashSet<i64>, deltas: &mut Delt
                 let mut new = old.clone();
                 (new.session, new.task) = (session, task);
                 update_fact(tx, key, &new)?;
-                deltas.count(old.session, old.task, old.at, 0, &old.sums(), -1);
-                deltas.count(new.session, new.task, new.at, 0, &new.sums(), 1);
+                deltas.fact(&old, -1);
+                deltas.fact(&new, 1);
                 changed.extend([old.session, session]);
             }
         } else if let Some(old) = call
@@ -160,8 +164,8 @@ pub(super) fn settle(tx: &Connection, sessions: &HashSet<i64>, deltas: &mut Delt
             let mut new = old.clone();
             (new.session, new.task) = (session, task);
             update_call(tx, key, &new)?;
-            deltas.count(old.session, old.task, old.at, old.model, &old.sums(), -1);
-            deltas.count(new.session, new.task, new.at, new.model, &new.sums(), 1);
+            deltas.call(&old, -1);
+            deltas.call(&new, 1);
             changed.extend([old.session, session]);
         }
     }

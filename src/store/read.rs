@@ -9,7 +9,7 @@ use crate::model::time::SLOT;
 use crate::model::{Cost, Key, Millis, Money, SessionKind, Tokens, Turn, Window};
 
 use super::sums::{self, Sums};
-use super::write::{CALL_COLUMNS, call_from_row};
+use super::rows::{CALL_COLUMNS, call_from_row};
 use super::{Store, StoreError};
 
 /// A session and what it did in the window asked for.
@@ -385,11 +385,11 @@ impl Store {
         self.rows("summing the last hour", sql, [since], |r| Ok((r.get(0)?, r.get(1)?, r.get::<_, Option<i64>>(2)?.map(Money::from_nanos))))
     }
 
-    /// A session's tools, most used first; of one task only when given.
-    pub fn tools(&self, id: i64, task: Option<Key>) -> Result<Vec<ToolRow>, StoreError> {
-        let sql = "SELECT coalesce(n.text, '?'), sum(f.flags & 1), sum((f.flags >> 1) & 1) FROM fact f LEFT JOIN name n ON n.id = f.name
-                   WHERE f.session = ?1 AND f.kind = 1 AND (?2 IS NULL OR f.task = ?2) GROUP BY 1 ORDER BY 2 DESC, 1";
-        self.rows("listing tools", sql, params![id, task.map(Key::to_sql)], |r| {
+    /// A session's tools, most used first.
+    pub fn tools(&self, id: i64) -> Result<Vec<ToolRow>, StoreError> {
+        let sql = "SELECT coalesce(n.text, '?'), sum(t.calls), sum(t.failures) FROM tool t LEFT JOIN name n ON n.id = t.name
+                   WHERE t.session = ?1 AND (t.calls <> 0 OR t.failures <> 0) GROUP BY 1 ORDER BY 2 DESC, 1";
+        self.rows("listing tools", sql, [id], |r| {
             Ok(ToolRow {
                 name: text(r, 0)?.unwrap_or_default(),
                 calls: r.get::<_, i64>(1)?.cast_unsigned(),

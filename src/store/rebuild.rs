@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use crate::model::{FactKind, Key};
 use crate::pricing::Pricer;
 
 use super::sums::COLUMNS;
-use super::write::{CALL_COLUMNS, Deltas, call_from_row, price};
-use super::{Store, StoreError, Sums};
+use super::deltas::Deltas;
+use super::rows::{CALL_COLUMNS, call_from_row, fact_from_row};
+use super::write::price;
+use super::{Store, StoreError};
 
 /// How the stored sums differed from the rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +23,16 @@ pub struct RebuildReport {
     pub wrong_slots: u64,
     /// Tasks whose sums were wrong.
     pub wrong_tasks: u64,
+    /// Tools of a session whose sums were wrong.
+    pub wrong_tools: u64,
+}
+
+impl RebuildReport {
+    /// Sums that were wrong, of every kind.
+    #[must_use]
+    pub const fn wrong(&self) -> u64 {
+        self.wrong_slots + self.wrong_tasks + self.wrong_tools
+    }
 }
 
 /// The price book that the stored costs were computed with.
@@ -79,8 +90,8 @@ fn reprice(tx: &Connection, prices: &mut Pricer) -> rusqlite::Result<u64> {
             let mut new = old.clone();
             new.money = price(prices, names.get(&new.model).map(String::as_str), &new);
             if new.money != old.money {
-                deltas.count(old.session, old.task, old.at, old.model, &old.sums(), -1);
-                deltas.count(new.session, new.task, new.at, new.model, &new.sums(), 1);
+                deltas.call(&old, -1);
+                deltas.call(&new, 1);
                 changes.push((key, new.money.map(crate::model::Money::nanos)));
             }
         }
@@ -101,17 +112,15 @@ fn rebuild(tx: &Connection) -> rusqlite::Result<RebuildReport> {
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
             let call = call_from_row(row, 0)?;
-            deltas.count(call.session, call.task, call.at, call.model, &call.sums(), 1);
+            deltas.call(&call, 1);
             report.calls += 1;
         }
-        let mut query = tx.prepare("SELECT session, task, at, kind, flags FROM fact")?;
+        let mut query = tx.prepare("SELECT session, task, at, kind, name, flags FROM fact")?;
         let mut rows = query.query([])?;
         while let Some(row) = rows.next()? {
-            let flags: i64 = row.get(4)?;
             report.facts += 1;
-            if let Some(kind) = FactKind::from_sql(row.get(3)?) {
-                let sums = Sums::of_fact(kind, flags & 1 != 0, flags & 2 != 0);
-                deltas.count(row.get(0)?, Key::from_sql(row.get(1)?), row.get(2)?, 0, &sums, 1);
+            if let Some(fact) = fact_from_row(row, 0)? {
+                deltas.fact(&fact, 1);
             }
         }
     }
@@ -121,7 +130,8 @@ fn rebuild(tx: &Connection) -> rusqlite::Result<RebuildReport> {
     tx.execute_batch(&format!(
         "CREATE TEMP TABLE old_rollup AS SELECT * FROM rollup WHERE NOT ({zero});
          CREATE TEMP TABLE old_task AS SELECT key, {names} FROM task WHERE NOT ({zero});
-         DELETE FROM rollup; DELETE FROM task;"
+         CREATE TEMP TABLE old_tool AS SELECT * FROM tool WHERE calls <> 0 OR failures <> 0;
+         DELETE FROM rollup; DELETE FROM task; DELETE FROM tool;"
     ))?;
     deltas.flush(tx)?;
     let count = |sql: String| tx.query_row(&sql, [], |r| r.get::<_, i64>(0)).map(i64::unsigned_abs);
@@ -132,6 +142,11 @@ fn rebuild(tx: &Connection) -> rusqlite::Result<RebuildReport> {
     report.wrong_tasks = count(format!(
         "SELECT count(*) FROM old_task a FULL JOIN task b ON a.key = b.key WHERE a.key IS NULL OR b.key IS NULL OR {differ}"
     ))?;
-    tx.execute_batch("DROP TABLE old_rollup; DROP TABLE old_task;")?;
+    report.wrong_tools = count(
+        "SELECT count(*) FROM old_tool a FULL JOIN tool b ON a.session = b.session AND a.name = b.name
+         WHERE a.session IS NULL OR b.session IS NULL OR a.calls <> b.calls OR a.failures <> b.failures"
+            .to_owned(),
+    )?;
+    tx.execute_batch("DROP TABLE old_rollup; DROP TABLE old_task; DROP TABLE old_tool;")?;
     Ok(report)
 }

@@ -144,11 +144,11 @@ impl Sums {
         Ok(Sums::from_array(values))
     }
 
-    /// Adds `sign` times the other.
+    /// Adds the other, or with a negative `sign` takes it away.
     pub fn add(&mut self, other: &Sums, sign: i64) {
         let mut mine = self.to_array();
         for (a, b) in mine.iter_mut().zip(other.to_array()) {
-            *a = a.saturating_add(b.saturating_mul(sign));
+            *a = if sign < 0 { a.saturating_sub(b) } else { a.saturating_add(b) };
         }
         *self = Sums::from_array(mine);
     }

@@ -1,17 +1,24 @@
 //! Writing: batches in, rows and sums out, all in one transaction.
+//!
+//! A write puts rows into their tables and notes what they change. [`Store::settle`] then decides who owns what several
+//! sessions hold and brings the sums up to date. A first import writes often, so that the writer works while the readers
+//! read, and settles once.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
-use crate::model::time::SLOT;
-use crate::model::{AgentId, Batch, IdMap, Key, KeyMap, Millis, RateLimit, SessionUpdate, Turn};
+use crate::model::{AgentId, Batch, Key, Money, RateLimit, SessionUpdate, Turn};
 use crate::pricing::Pricer;
 
 use super::files::{self, FileRow};
+use super::memory::{Claim, Gathered, Memory, other_key};
 use super::merge::{CallRow, FactRow};
-use super::sums::{COLUMNS, Sums, WIDTH};
+use super::rows::{
+    call_numbers, fact_numbers, insert_call, insert_fact, insert_new, is_new, read_call, read_fact, read_name,
+    update_call, update_fact,
+};
 use super::{Store, StoreError, family};
 
 /// What was read from one file, and how far.
@@ -37,232 +44,121 @@ pub struct WriteReport {
 /// Whether an update is newer than what the session's row says; never for one without a time.
 const NEWER: &str = "excluded.last_at >= coalesce(last_at, excluded.last_at)";
 
-/// Ids that stay the same for as long as the process lives.
-#[derive(Debug, Default)]
-pub struct Ids {
-    names: HashMap<Arc<str>, i64>,
-    sessions: HashMap<(AgentId, Arc<str>), i64>,
-}
-
 impl Store {
     /// Begins what is kept or lost as a whole. Large pages of work in one transaction touch each page of the file once.
-    pub fn begin(&self) -> Result<(), StoreError> {
-        self.conn.execute_batch("BEGIN IMMEDIATE").map_err(self.fail("beginning to write"))
+    pub fn begin(&self, memory: &mut Memory) -> Result<(), StoreError> {
+        let fail = self.fail("beginning to write");
+        self.conn.execute_batch("BEGIN IMMEDIATE").map_err(&fail)?;
+        if memory.all_keys.is_none() {
+            let is_empty = "SELECT NOT EXISTS (SELECT 1 FROM call) AND NOT EXISTS (SELECT 1 FROM fact)";
+            let mut query = self.conn.prepare_cached(is_empty).map_err(&fail)?;
+            memory.all_keys = query.query_row([], |r| r.get::<_, bool>(0)).map_err(&fail)?.then(Default::default);
+        }
+        Ok(())
     }
 
-    /// Keeps everything written since [`Store::begin`].
-    pub fn commit(&self, ids: &mut Ids) -> Result<(), StoreError> {
+    /// Settles, and keeps everything written since [`Store::begin`].
+    pub fn commit(&self, memory: &mut Memory) -> Result<WriteReport, StoreError> {
+        let report = self.settle(memory)?;
         let result = self.conn.execute_batch("COMMIT").map_err(self.fail("keeping what was read"));
         if result.is_err() {
-            self.rollback(ids);
+            self.rollback(memory);
         }
-        result
+        result.map(|()| report)
     }
 
-    /// Forgets everything written since [`Store::begin`], and the ids given meanwhile.
-    pub fn rollback(&self, ids: &mut Ids) {
-        *ids = Ids::default();
+    /// Forgets everything written since [`Store::begin`], and what is remembered of it.
+    pub fn rollback(&self, memory: &mut Memory) {
+        *memory = Memory::default();
         if !self.conn.is_autocommit() {
             // It fails only when there is nothing left to undo.
             let _ = self.conn.execute_batch("ROLLBACK");
         }
     }
 
-    /// Writes the pieces. Between [`Store::begin`] and [`Store::commit`] they are kept with everything else, and an
-    /// error undoes it all; on their own they are kept at once.
-    pub fn write(&self, pieces: &[Piece], ids: &mut Ids, prices: &mut Pricer) -> Result<WriteReport, StoreError> {
-        let alone = self.conn.is_autocommit();
-        if alone {
-            self.begin()?;
-        }
-        let mut writer = Writer {
-            tx: &self.conn,
-            ids: &mut *ids,
-            prices,
-            deltas: Deltas::default(),
-            claims: Vec::new(),
-            moved: BTreeSet::new(),
-            report: WriteReport::default(),
-        };
-        let result = writer.pieces(pieces).and_then(|()| writer.finish()).map_err(self.fail("writing what was read"));
-        match result {
-            Err(error) => {
-                self.rollback(ids);
-                Err(error)
-            }
-            Ok(report) if alone => self.commit(ids).map(|()| report),
-            Ok(report) => Ok(report),
-        }
-    }
-}
-
-/// Changes to the sums, gathered so that each row is written once.
-#[derive(Debug, Default)]
-pub(super) struct Deltas {
-    slots: IdMap<(i64, i64, i64), Sums>,
-    tasks: KeyMap<TaskDelta>,
-}
-
-#[derive(Debug)]
-struct TaskDelta {
-    session: i64,
-    first: Millis,
-    last: Millis,
-    sums: Sums,
-    /// Whether its own prompt was seen: that names the session it belongs to.
-    begun: bool,
-}
-
-impl Deltas {
-    pub(super) fn count(&mut self, session: i64, task: Key, at: Millis, model: i64, sums: &Sums, sign: i64) {
-        self.slots.entry((at.div_euclid(SLOT), session, model)).or_default().add(sums, sign);
-        let delta = self.tasks.entry(task).or_insert(TaskDelta { session, first: at, last: at, sums: Sums::default(), begun: false });
-        delta.sums.add(sums, sign);
-        if sign > 0 {
-            delta.first = delta.first.min(at);
-            delta.last = delta.last.max(at);
-            if sums.prompts > 0 {
-                delta.begun = true;
-                delta.session = session;
-            }
-        }
+    /// Writes the pieces, between [`Store::begin`] and [`Store::commit`]. An error undoes everything since the beginning.
+    pub fn write(&self, pieces: &[Piece], memory: &mut Memory, prices: &mut Pricer) -> Result<(), StoreError> {
+        let written = Writer { tx: &self.conn, memory, prices }.pieces(pieces);
+        written.map_err(self.fail("writing what was read")).inspect_err(|_| self.rollback(memory))
     }
 
-    pub(super) fn flush(&self, tx: &Connection) -> rusqlite::Result<()> {
-        let placeholders = |from: usize| (from..from + WIDTH).map(|i| format!("?{i}")).collect::<Vec<_>>().join(", ");
-        let add = |table: &str| COLUMNS.map(|c| format!("{c} = {table}.{c} + excluded.{c}")).join(", ");
-        let names = COLUMNS.join(", ");
-        let mut slot = tx.prepare_cached(&format!(
-            "INSERT INTO rollup (slot, session, model, {names}) VALUES (?1, ?2, ?3, {}) ON CONFLICT DO UPDATE SET {}",
-            placeholders(4),
-            add("rollup")
-        ))?;
-        let mut keys: Vec<_> = self.slots.iter().filter(|(_, sums)| !sums.is_zero()).collect();
-        keys.sort_unstable_by_key(|(key, _)| **key);
-        for ((at, session, model), sums) in keys {
-            let head = [*at, *session, *model];
-            slot.execute(rusqlite::params_from_iter(head.iter().chain(&sums.to_array())))?;
-        }
-        let mut task = tx.prepare_cached(&format!(
-            "INSERT INTO task (key, session, started_at, ended_at, {names}) VALUES (?1, ?2, ?3, ?4, {})
-             ON CONFLICT DO UPDATE SET session = iif(?{}, excluded.session, task.session), started_at = min(task.started_at, excluded.started_at),
-                 ended_at = max(task.ended_at, excluded.ended_at), {}",
-            placeholders(5),
-            5 + WIDTH,
-            add("task")
-        ))?;
-        let mut tasks: Vec<_> = self.tasks.iter().collect();
-        tasks.sort_unstable_by_key(|(key, _)| **key);
-        for (key, delta) in tasks {
-            let head = [key.to_sql(), delta.session, delta.first, delta.last];
-            let last = [i64::from(delta.begun)];
-            task.execute(rusqlite::params_from_iter(head.iter().chain(&delta.sums.to_array()).chain(&last)))?;
-        }
-        Ok(())
+    /// Brings the sums up to date with what was written. Until then they are those of before.
+    pub fn settle(&self, memory: &mut Memory) -> Result<WriteReport, StoreError> {
+        let settled = settle(&self.conn, memory);
+        settled.map_err(self.fail("bringing the sums up to date")).inspect_err(|_| self.rollback(memory))
     }
-}
-
-/// A session other than the owner's in whose log a call or fact also stands.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Claim {
-    pub key: Key,
-    pub session: i64,
-    pub task: Key,
 }
 
 struct Writer<'a> {
     tx: &'a Connection,
-    ids: &'a mut Ids,
+    memory: &'a mut Memory,
     prices: &'a mut Pricer,
-    deltas: Deltas,
-    claims: Vec<Claim>,
-    /// Sessions that lost or got a call because its original has come to light.
-    moved: BTreeSet<i64>,
-    report: WriteReport,
 }
 
 impl Writer<'_> {
     fn pieces(&mut self, pieces: &[Piece]) -> rusqlite::Result<()> {
-        let mut calls: KeyMap<CallRow> = KeyMap::default();
-        let mut facts: KeyMap<FactRow> = KeyMap::default();
+        let mut calls = Gathered::with_capacity(pieces.iter().map(|p| p.batch.calls.len()).sum());
+        let mut facts = Gathered::with_capacity(pieces.iter().map(|p| p.batch.facts.len()).sum());
         for piece in pieces {
             let sessions = self.sessions(piece.agent, &piece.batch)?;
-            let session = |i: u32| usize::try_from(i).ok().and_then(|i| sessions.get(i)).copied();
-            for call in &piece.batch.calls {
-                let Some(session) = session(call.session) else { continue };
-                let model = match &call.model {
-                    Some(model) => self.name(model)?,
-                    None => 0,
-                };
-                let row = CallRow {
-                    session,
-                    task: call.task,
-                    at: call.at,
-                    model,
-                    tokens: call.tokens,
-                    searches: call.searches,
-                    tier: call.tier,
-                    speed: call.speed,
-                    context: call.context,
-                    sidechain: call.sidechain,
-                    lower_bound: call.lower_bound,
-                    gap: call.gap,
-                    reported: call.reported,
-                    money: None,
-                };
-                self.gather_call(&mut calls, call.key, row);
-            }
-            for fact in &piece.batch.facts {
-                let Some(session) = session(fact.session) else { continue };
-                let name = fact.name.as_ref().map(|n| self.name(n)).transpose()?;
-                let row = FactRow {
-                    session,
-                    task: fact.task,
-                    at: fact.at,
-                    kind: fact.kind,
-                    name,
-                    seen: fact.seen,
-                    failed: fact.failed,
-                    sidechain: fact.sidechain,
-                };
-                match facts.get_mut(&fact.key) {
-                    Some(known) => {
-                        dispute(
-                            &mut self.claims,
-                            fact.key,
-                            (known.session, known.task, known.sidechain),
-                            (session, row.task, row.sidechain),
-                        );
-                        *known = known.merged(&row);
-                    }
-                    None => {
-                        facts.insert(fact.key, row);
-                    }
-                }
-            }
+            self.gather(&piece.batch, &sessions, &mut calls, &mut facts)?;
             self.limits(piece.agent, &piece.batch.limits, &sessions)?;
             files::save(self.tx, &piece.file, sessions.first().copied())?;
-            self.report.sessions.extend(&sessions);
+            self.memory.pending.touched.extend(&sessions);
         }
-        self.save_calls(calls)?;
-        self.save_facts(facts)
+        self.save_calls(calls.rows)?;
+        self.save_facts(facts.rows)
     }
 
-    fn gather_call(&mut self, calls: &mut KeyMap<CallRow>, key: Key, row: CallRow) {
-        match calls.get_mut(&key) {
-            Some(known) if known.is_other_call(&row) => {
-                let key = other_key(key, row.session);
-                let merged = calls.get(&key).map_or_else(|| row.clone(), |k| k.merged(&row));
-                calls.insert(key, merged);
-            }
-            Some(known) => {
-                dispute(&mut self.claims, key, (known.session, known.task, known.sidechain), (row.session, row.task, row.sidechain));
-                *known = known.merged(&row);
-            }
-            None => {
-                calls.insert(key, row);
-            }
+    /// Turns a batch's calls and facts into rows.
+    fn gather(
+        &mut self,
+        batch: &Batch,
+        sessions: &[i64],
+        calls: &mut Gathered<CallRow>,
+        facts: &mut Gathered<FactRow>,
+    ) -> rusqlite::Result<()> {
+        let session = |i: u32| usize::try_from(i).ok().and_then(|i| sessions.get(i)).copied();
+        for call in &batch.calls {
+            let Some(session) = session(call.session) else { continue };
+            let model = match &call.model {
+                Some(model) => self.name(model)?,
+                None => 0,
+            };
+            let row = CallRow {
+                session,
+                task: call.task,
+                at: call.at,
+                model,
+                tokens: call.tokens,
+                searches: call.searches,
+                tier: call.tier,
+                speed: call.speed,
+                context: call.context,
+                sidechain: call.sidechain,
+                lower_bound: call.lower_bound,
+                gap: call.gap,
+                reported: call.reported,
+                money: None,
+            };
+            calls.meet(&mut self.memory.pending, call.key, row);
         }
+        for fact in &batch.facts {
+            let Some(session) = session(fact.session) else { continue };
+            let name = fact.name.as_ref().map(|n| self.name(n)).transpose()?;
+            let row = FactRow {
+                session,
+                task: fact.task,
+                at: fact.at,
+                kind: fact.kind,
+                name,
+                seen: fact.seen,
+                failed: fact.failed,
+                sidechain: fact.sidechain,
+            };
+            facts.meet(&mut self.memory.pending, fact.key, row);
+        }
+        Ok(())
     }
 
     /// The store's ids of a batch's sessions, in its order; their rows are brought up to date.
@@ -294,7 +190,7 @@ impl Writer<'_> {
              RETURNING id"),
         )?;
         let key = (agent, update.uid.clone());
-        let known = self.ids.sessions.get(&key).copied();
+        let known = self.memory.sessions.get(&key).copied();
         let id: i64 = save.query_row(
             params![
                 agent,
@@ -317,18 +213,18 @@ impl Writer<'_> {
             |r| r.get(0),
         )?;
         if known.is_none() {
-            self.ids.sessions.insert(key, id);
+            self.memory.sessions.insert(key, id);
         }
         Ok(id)
     }
 
     fn name(&mut self, text: &Arc<str>) -> rusqlite::Result<i64> {
-        if let Some(id) = self.ids.names.get(text) {
-            return Ok(*id);
+        if let Some(id) = self.memory.names.get(text) {
+            return Ok(id);
         }
         self.tx.prepare_cached("INSERT OR IGNORE INTO name (text) VALUES (?1)")?.execute([text.as_ref()])?;
         let id = self.tx.prepare_cached("SELECT id FROM name WHERE text = ?1")?.query_row([text.as_ref()], |r| r.get(0))?;
-        self.ids.names.insert(text.clone(), id);
+        self.memory.names.learn(text, id);
         Ok(id)
     }
 
@@ -355,225 +251,129 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn save_calls(&mut self, calls: KeyMap<CallRow>) -> rusqlite::Result<()> {
-        let names: HashMap<i64, Arc<str>> = self.ids.names.iter().map(|(text, id)| (*id, text.clone())).collect();
-        // In the order of the keys each page of the table is visited once.
-        let mut calls: Vec<_> = calls.into_iter().collect();
-        calls.sort_unstable_by_key(|(key, _)| key.to_sql());
-        let mut insert = self.tx.prepare_cached(INSERT_CALL)?;
-        for (key, mut row) in calls {
-            row.money = price(self.prices, names.get(&row.model).map(AsRef::as_ref), &row);
-            if insert_call(&mut insert, key, &row)? {
-                self.report.new_calls += 1;
-                self.deltas.count(row.session, row.task, row.at, row.model, &row.sums(), 1);
-                continue;
+    /// Writes calls in the order of their keys: so each page of the table is visited once.
+    fn save_calls(&mut self, mut rows: Vec<(Key, CallRow)>) -> rusqlite::Result<()> {
+        let Memory { pending, all_keys, names, .. } = &mut *self.memory;
+        if let Some([keys, _]) = all_keys {
+            let (mut fresh, known): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(key, _)| keys.insert(*key));
+            // Priced and counted in the order of the log: neighbours are of one session and one task.
+            for (_, row) in &mut fresh {
+                row.money = price(self.prices, names.texts.get(&row.model).map(AsRef::as_ref), row);
+                pending.deltas.call(row, 1);
             }
-            self.save_known_call(key, &row, &names)?;
+            pending.new_calls += fresh.len() as u64;
+            fresh.sort_unstable_by_key(|(key, _)| key.to_sql());
+            insert_new(self.tx, "call", fresh.iter().map(|(key, row)| call_numbers(*key, row)))?;
+            rows = known;
         }
-        Ok(())
+        rows.sort_unstable_by_key(|(key, _)| key.to_sql());
+        rows.into_iter().try_for_each(|(key, row)| self.save_call(key, row))
     }
 
-    /// A call that is in the store already: the fuller version stays, and only the difference reaches the sums.
-    fn save_known_call(&mut self, key: Key, row: &CallRow, names: &HashMap<i64, Arc<str>>) -> rusqlite::Result<()> {
-        let old = read_call(self.tx, key)?;
-        if old.is_other_call(row) {
-            let key = other_key(key, row.session);
-            let mut insert = self.tx.prepare_cached(INSERT_CALL)?;
-            if insert_call(&mut insert, key, row)? {
-                self.report.new_calls += 1;
-                self.deltas.count(row.session, row.task, row.at, row.model, &row.sums(), 1);
-                return Ok(());
-            }
+    /// Writes a call that the store may hold already.
+    fn save_call(&mut self, mut key: Key, mut row: CallRow) -> rusqlite::Result<()> {
+        row.money = self.price(&row)?;
+        let mut insert = insert_call(self.tx)?;
+        let mut is_fresh = is_new(&mut insert, &call_numbers(key, &row))?;
+        if !is_fresh {
             let old = read_call(self.tx, key)?;
-            return self.replace_call(key, &old, row, names);
+            if old.is_other_call(&row) {
+                key = other_key(key, row.session);
+                is_fresh = is_new(&mut insert, &call_numbers(key, &row))?;
+                if let Some([keys, _]) = &mut self.memory.all_keys {
+                    keys.insert(key);
+                }
+            } else {
+                let (a, b) = (&old, &row);
+                self.memory.pending.dispute(key, (a.session, a.task, a.sidechain), (b.session, b.task, b.sidechain));
+            }
         }
-        dispute(&mut self.claims, key, (old.session, old.task, old.sidechain), (row.session, row.task, row.sidechain));
-        self.replace_call(key, &old, row, names)
-    }
-
-    fn replace_call(&mut self, key: Key, old: &CallRow, row: &CallRow, names: &HashMap<i64, Arc<str>>) -> rusqlite::Result<()> {
-        let mut new = old.merged(row);
-        let name = match names.get(&new.model) {
-            Some(name) => Some(name.clone()),
-            None => read_name(self.tx, new.model)?,
-        };
-        new.money = price(self.prices, name.as_deref(), &new);
-        if new == *old {
+        if is_fresh {
+            self.memory.pending.new_calls += 1;
+            self.memory.pending.deltas.call(&row, 1);
             return Ok(());
         }
-        update_call(self.tx, key, &new)?;
-        if new.session != old.session {
-            self.moved.extend([old.session, new.session]);
-        }
-        self.report.sessions.extend([old.session, new.session]);
-        self.deltas.count(old.session, old.task, old.at, old.model, &old.sums(), -1);
-        self.deltas.count(new.session, new.task, new.at, new.model, &new.sums(), 1);
-        Ok(())
-    }
-
-    fn save_facts(&mut self, facts: KeyMap<FactRow>) -> rusqlite::Result<()> {
-        let mut facts: Vec<_> = facts.into_iter().collect();
-        facts.sort_unstable_by_key(|(key, _)| key.to_sql());
-        let mut insert = self.tx.prepare_cached("INSERT OR IGNORE INTO fact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-        for (key, row) in facts {
-            let fresh =
-                insert.execute(params![key.to_sql(), row.session, row.task.to_sql(), row.at, row.kind.to_sql(), row.name, row.flags()])?
-                    == 1;
-            if fresh {
-                self.deltas.count(row.session, row.task, row.at, 0, &row.sums(), 1);
-                continue;
-            }
-            let Some(old) = read_fact(self.tx, key)? else { continue };
-            dispute(&mut self.claims, key, (old.session, old.task, old.sidechain), (row.session, row.task, row.sidechain));
-            let new = old.merged(&row);
-            if new != old {
-                update_fact(self.tx, key, &new)?;
-                self.report.sessions.extend([old.session, new.session]);
-                self.deltas.count(old.session, old.task, old.at, 0, &old.sums(), -1);
-                self.deltas.count(new.session, new.task, new.at, 0, &new.sums(), 1);
-            }
+        // The fuller version stays, and only the difference reaches the sums.
+        let old = read_call(self.tx, key)?;
+        let mut new = old.merged(&row);
+        new.money = self.price(&new)?;
+        if new != old {
+            update_call(self.tx, key, &new)?;
+            self.memory.pending.call_changed(&old, &new);
         }
         Ok(())
     }
 
-    fn finish(mut self) -> rusqlite::Result<WriteReport> {
-        let mut disputed: HashSet<i64> = HashSet::new();
-        for claim in &self.claims {
-            let fresh = self.tx.prepare_cached("INSERT OR IGNORE INTO claim VALUES (?1, ?2, ?3)")?.execute(params![
-                claim.key.to_sql(),
-                claim.session,
-                claim.task.to_sql()
-            ])?;
-            if fresh == 1 {
-                disputed.insert(claim.session);
+    /// As [`Writer::save_calls`].
+    fn save_facts(&mut self, mut rows: Vec<(Key, FactRow)>) -> rusqlite::Result<()> {
+        let Memory { pending, all_keys, .. } = &mut *self.memory;
+        if let Some([_, keys]) = all_keys {
+            let (mut fresh, known): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(key, _)| keys.insert(*key));
+            for (_, row) in &fresh {
+                pending.deltas.fact(row, 1);
             }
+            fresh.sort_unstable_by_key(|(key, _)| key.to_sql());
+            insert_new(self.tx, "fact", fresh.iter().map(|(key, row)| fact_numbers(*key, row)))?;
+            rows = known;
         }
-        disputed.extend(family::undecided(self.tx, &self.report.sessions)?);
-        disputed.extend(family::with_roots(self.tx, &self.moved)?);
-        if !disputed.is_empty() {
-            let moved = family::settle(self.tx, &disputed, &mut self.deltas)?;
-            self.report.sessions.extend(moved);
+        rows.sort_unstable_by_key(|(key, _)| key.to_sql());
+        rows.into_iter().try_for_each(|(key, row)| self.save_fact(key, &row))
+    }
+
+    /// As [`Writer::save_call`].
+    fn save_fact(&mut self, key: Key, row: &FactRow) -> rusqlite::Result<()> {
+        if is_new(&mut insert_fact(self.tx)?, &fact_numbers(key, row))? {
+            self.memory.pending.deltas.fact(row, 1);
+            return Ok(());
         }
-        self.deltas.flush(self.tx)?;
-        Ok(self.report)
+        let Some(old) = read_fact(self.tx, key)? else { return Ok(()) };
+        self.memory.pending.dispute(key, (old.session, old.task, old.sidechain), (row.session, row.task, row.sidechain));
+        let new = old.merged(row);
+        if new != old {
+            update_fact(self.tx, key, &new)?;
+            self.memory.pending.fact_changed(&old, &new);
+        }
+        Ok(())
+    }
+
+    /// What a call costs.
+    fn price(&mut self, row: &CallRow) -> rusqlite::Result<Option<Money>> {
+        let model = self.text(row.model)?;
+        Ok(price(self.prices, model.as_deref(), row))
+    }
+
+    /// A model's name.
+    fn text(&mut self, model: i64) -> rusqlite::Result<Option<Arc<str>>> {
+        if let Some(text) = self.memory.names.texts.get(&model) {
+            return Ok(Some(text.clone()));
+        }
+        let text = read_name(self.tx, model)?;
+        if let Some(text) = &text {
+            self.memory.names.learn(text, model);
+        }
+        Ok(text)
     }
 }
 
-/// Remembers that two sessions' logs hold the same thing, unless one is plainly the copy.
-fn dispute(claims: &mut Vec<Claim>, key: Key, a: (i64, Key, bool), b: (i64, Key, bool)) {
-    if a.0 != b.0 && a.2 == b.2 {
-        claims.push(Claim { key, session: a.0, task: a.1 });
-        claims.push(Claim { key, session: b.0, task: b.1 });
+/// Decides who owns what, then adds what has changed to the sums.
+fn settle(tx: &Connection, memory: &mut Memory) -> rusqlite::Result<WriteReport> {
+    let mut pending = std::mem::take(&mut memory.pending);
+    let mut disputed = family::undecided(tx, &pending.touched)?;
+    let mut claim = tx.prepare_cached("INSERT OR IGNORE INTO claim VALUES (?1, ?2, ?3)")?;
+    for Claim { key, session, task } in &pending.claims {
+        if claim.execute(params![key.to_sql(), session, task.to_sql()])? == 1 {
+            disputed.insert(*session);
+        }
     }
-}
-
-/// The key of a call whose id some other session's call already has.
-fn other_key(key: Key, session: i64) -> Key {
-    Key::of(&[b"other", &key.0.to_le_bytes(), &session.to_le_bytes()])
+    disputed.extend(family::with_roots(tx, &pending.moved)?);
+    if !disputed.is_empty() {
+        pending.touched.extend(family::settle(tx, &disputed, &mut pending.deltas)?);
+    }
+    pending.deltas.flush(tx)?;
+    Ok(WriteReport { sessions: pending.touched, new_calls: pending.new_calls })
 }
 
 /// The money of a call: what its agent reports, else what the book says.
-pub(super) fn price(prices: &mut Pricer, model: Option<&str>, row: &CallRow) -> Option<crate::model::Money> {
+pub(super) fn price(prices: &mut Pricer, model: Option<&str>, row: &CallRow) -> Option<Money> {
     row.reported.or_else(|| prices.cost(model?, &row.tokens, row.searches, row.tier, row.speed))
-}
-
-const INSERT_CALL: &str = "INSERT OR IGNORE INTO call VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
-
-fn insert_call(insert: &mut rusqlite::CachedStatement<'_>, key: Key, row: &CallRow) -> rusqlite::Result<bool> {
-    let t = &row.tokens;
-    let fresh = insert.execute(params![
-        key.to_sql(),
-        row.session,
-        row.task.to_sql(),
-        row.at,
-        row.model,
-        t.input.cast_signed(),
-        t.cache_read.cast_signed(),
-        t.cache_write_5m.cast_signed(),
-        t.cache_write_1h.cast_signed(),
-        t.output.cast_signed(),
-        t.reasoning.cast_signed(),
-        row.searches,
-        row.context.cast_signed(),
-        row.flags(),
-        row.reported.map(crate::model::Money::nanos),
-        row.money.map(crate::model::Money::nanos),
-    ])?;
-    Ok(fresh == 1)
-}
-
-/// The columns that [`call_from_row`] reads.
-pub(super) const CALL_COLUMNS: &str = "session, task, at, model, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, searches, context, flags, reported, nanos";
-
-/// Reads a call from [`CALL_COLUMNS`], beginning at column `i`.
-pub(super) fn call_from_row(r: &rusqlite::Row<'_>, i: usize) -> rusqlite::Result<CallRow> {
-    let count = |c: usize| r.get::<_, i64>(i + c).map(i64::cast_unsigned);
-    let money = |c: usize| r.get::<_, Option<i64>>(i + c).map(|m| m.map(crate::model::Money::from_nanos));
-    let mut row = CallRow {
-        session: r.get(i)?,
-        task: Key::from_sql(r.get(i + 1)?),
-        at: r.get(i + 2)?,
-        model: r.get(i + 3)?,
-        tokens: crate::model::Tokens {
-            input: count(4)?,
-            cache_read: count(5)?,
-            cache_write_5m: count(6)?,
-            cache_write_1h: count(7)?,
-            output: count(8)?,
-            reasoning: count(9)?,
-        },
-        searches: r.get(i + 10)?,
-        tier: crate::model::Tier::Standard,
-        speed: crate::model::Speed::default(),
-        context: count(11)?,
-        sidechain: false,
-        lower_bound: false,
-        gap: false,
-        reported: money(13)?,
-        money: money(14)?,
-    };
-    row.set_flags(r.get(i + 12)?);
-    Ok(row)
-}
-
-pub(super) fn read_call(tx: &Connection, key: Key) -> rusqlite::Result<CallRow> {
-    tx.prepare_cached(&format!("SELECT {CALL_COLUMNS} FROM call WHERE key = ?1"))?.query_row([key.to_sql()], |r| call_from_row(r, 0))
-}
-
-pub(super) fn update_call(tx: &Connection, key: Key, row: &CallRow) -> rusqlite::Result<()> {
-    tx.prepare_cached("DELETE FROM call WHERE key = ?1")?.execute([key.to_sql()])?;
-    insert_call(&mut tx.prepare_cached(INSERT_CALL)?, key, row).map(|_| ())
-}
-
-fn read_name(tx: &Connection, id: i64) -> rusqlite::Result<Option<Arc<str>>> {
-    tx.prepare_cached("SELECT text FROM name WHERE id = ?1")?
-        .query_row([id], |r| r.get::<_, String>(0))
-        .optional()
-        .map(|text| text.map(|t| Arc::from(t.as_str())))
-}
-
-pub(super) fn read_fact(tx: &Connection, key: Key) -> rusqlite::Result<Option<FactRow>> {
-    tx.prepare_cached("SELECT session, task, at, kind, name, flags FROM fact WHERE key = ?1")?
-        .query_row([key.to_sql()], |r| {
-            let flags: i64 = r.get(5)?;
-            let Some(kind) = crate::model::FactKind::from_sql(r.get(3)?) else { return Ok(None) };
-            Ok(Some(FactRow {
-                session: r.get(0)?,
-                task: Key::from_sql(r.get(1)?),
-                at: r.get(2)?,
-                kind,
-                name: r.get(4)?,
-                seen: flags & 1 != 0,
-                failed: flags & 2 != 0,
-                sidechain: flags & 4 != 0,
-            }))
-        })
-        .optional()
-        .map(Option::flatten)
-}
-
-pub(super) fn update_fact(tx: &Connection, key: Key, row: &FactRow) -> rusqlite::Result<()> {
-    tx.prepare_cached("UPDATE fact SET session = ?2, task = ?3, at = ?4, kind = ?5, name = ?6, flags = ?7 WHERE key = ?1")?
-        .execute(params![key.to_sql(), row.session, row.task.to_sql(), row.at, row.kind.to_sql(), row.name, row.flags()])
-        .map(|_| ())
 }

@@ -11,7 +11,8 @@ use crate::sources::{self, Fold, Skim, Source};
 use crate::store::{FileRow, FileStat, Piece};
 
 use super::fingerprint::{HEAD, TAIL, hash_at, read_at};
-use super::{CHUNK, Catalog, MAX_LINE, fingerprint, span};
+use super::span::{self, Buffer};
+use super::{CHUNK, Catalog, MAX_LINE, fingerprint};
 
 /// A file to read on.
 #[derive(Debug)]
@@ -40,27 +41,8 @@ pub enum Reading {
     },
 }
 
-/// Reads all jobs with `threads` workers and hands what comes out to `sink`, each file's pieces in order.
-///
-/// `sink` is called on the workers; a `false` stops the reading.
-pub fn read_all(jobs: Vec<Job>, catalog: &Catalog, threads: usize, sink: &(dyn Fn(Reading) -> bool + Sync)) {
-    let open = jobs.len();
-    let pool = Pool {
-        queue: Mutex::new(Queue { tasks: jobs.into_iter().map(|job| Task::Whole(Box::new(job))).collect(), open, stopped: false }),
-        news: Condvar::new(),
-        catalog,
-        sink,
-    };
-    if threads <= 1 || open == 1 && pool.is_small() {
-        pool.work();
-        return;
-    }
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| pool.work());
-        }
-    });
-}
+/// Takes what comes out of the files; `false` stops the reading.
+pub type Sink<'a> = dyn Fn(Reading) -> bool + 'a;
 
 enum Task {
     Whole(Box<Job>),
@@ -74,11 +56,14 @@ struct Queue {
     stopped: bool,
 }
 
-struct Pool<'a> {
+/// Files to read, for any number of threads that take part.
+///
+/// Each thread has a sink of its own. The pieces of one file are handed out in order, one after the other, whichever
+/// threads read it.
+pub struct Pool<'a> {
     queue: Mutex<Queue>,
     news: Condvar,
     catalog: &'a Catalog,
-    sink: &'a (dyn Fn(Reading) -> bool + Sync),
 }
 
 /// A file that several workers read.
@@ -104,23 +89,44 @@ struct FileState {
     agent: AgentId,
 }
 
-impl Pool<'_> {
-    fn is_small(&self) -> bool {
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.tasks.iter().all(|t| matches!(t, Task::Whole(job) if job.stat.size < 4 * CHUNK))
+impl<'a> Pool<'a> {
+    /// A pool of these jobs. `catalog` finds the files of sessions that others were forked from.
+    #[must_use]
+    pub fn new(jobs: Vec<Job>, catalog: &'a Catalog) -> Pool<'a> {
+        let open = jobs.len();
+        let tasks = jobs.into_iter().map(|job| Task::Whole(Box::new(job))).collect();
+        Pool { queue: Mutex::new(Queue { tasks, open, stopped: false }), news: Condvar::new(), catalog }
     }
 
-    fn work(&self) {
-        let mut buf = Vec::new();
+    /// Reads until everything is read.
+    pub fn work(&self, sink: &Sink<'_>) {
+        let mut buf = Buffer::default();
         while let Some(task) = self.next() {
-            match task {
-                Task::Whole(job) => self.whole(*job, &mut buf),
-                Task::Part(large, index) => self.part(&large, index, &mut buf),
-            }
-            if buf.capacity() > 4 * usize::try_from(CHUNK).unwrap_or(usize::MAX) {
-                buf = Vec::new();
-            }
+            self.run(task, &mut buf, sink);
         }
+    }
+
+    /// Reads one file, or a part of one, if there is one that no other thread reads; says whether there was.
+    pub fn step(&self, buf: &mut Buffer, sink: &Sink<'_>) -> bool {
+        let task = {
+            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            if queue.stopped { None } else { queue.tasks.pop_front() }
+        };
+        task.map(|task| self.run(task, buf, sink)).is_some()
+    }
+
+    /// Ends the reading.
+    pub fn stop(&self) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).stopped = true;
+        self.news.notify_all();
+    }
+
+    fn run(&self, task: Task, buf: &mut Buffer, sink: &Sink<'_>) {
+        match task {
+            Task::Whole(job) => self.whole(*job, buf, sink),
+            Task::Part(large, index) => self.part(&large, index, buf, sink),
+        }
+        buf.shrink_to(4 * usize::try_from(CHUNK).unwrap_or(usize::MAX));
     }
 
     fn next(&self) -> Option<Task> {
@@ -145,16 +151,15 @@ impl Pool<'_> {
         }
     }
 
-    fn emit(&self, reading: Reading) {
-        if !(self.sink)(reading) {
-            self.queue.lock().unwrap_or_else(PoisonError::into_inner).stopped = true;
-            self.news.notify_all();
+    fn emit(&self, reading: Reading, sink: &Sink<'_>) {
+        if !sink(reading) {
+            self.stop();
         }
     }
 
-    fn whole(&self, job: Job, buf: &mut Vec<u8>) {
+    fn whole(&self, job: Job, buf: &mut Buffer, sink: &Sink<'_>) {
         let path = job.path.clone();
-        match self.begin(job, buf) {
+        match self.begin(job, buf, sink) {
             Ok(Some(large)) => {
                 let parts = large.parts;
                 let large = Arc::new(large);
@@ -167,13 +172,13 @@ impl Pool<'_> {
                 return;
             }
             Ok(None) => {}
-            Err(error) => self.emit(Reading::Failed { path, error }),
+            Err(error) => self.emit(Reading::Failed { path, error }, sink),
         }
         self.close_one();
     }
 
     /// Reads a small file, or prepares a large one for all workers.
-    fn begin(&self, mut job: Job, buf: &mut Vec<u8>) -> io::Result<Option<Large>> {
+    fn begin(&self, mut job: Job, buf: &mut Buffer, sink: &Sink<'_>) -> io::Result<Option<Large>> {
         let Some(source) = sources::by_agent(job.agent) else { return Ok(None) };
         let file = File::open(&job.path)?;
         let meta = file.metadata()?;
@@ -182,7 +187,7 @@ impl Pool<'_> {
         }
         job.stat = fingerprint::stat(&meta, job.stat.version); // it may have changed since it was found
         if job.path.extension().is_some_and(|e| e == "zst") {
-            self.compressed(source, &file, job)?;
+            self.compressed(source, &file, job, sink)?;
             return Ok(None);
         }
         let size = meta.len();
@@ -199,11 +204,11 @@ impl Pool<'_> {
             let to = (at + CHUNK).min(size);
             let span = span::read(&file, at, to, size, at == start, buf)?;
             if at == start {
-                know_head(&mut state.row, &file, size, if start == 0 { buf.as_slice() } else { &[] })?;
+                know_head(&mut state.row, &file, size, if start == 0 { buf.bytes() } else { &[] })?;
             }
-            let skim = source.skim(buf);
+            let skim = source.skim(buf.bytes());
             let last = to >= size;
-            self.feed(&mut state, &file, skim, (span, buf.as_slice()), last)?;
+            self.feed(&mut state, &file, skim, (span, buf.bytes()), last, sink)?;
             if last {
                 return Ok(None);
             }
@@ -211,14 +216,14 @@ impl Pool<'_> {
         }
     }
 
-    fn part(&self, large: &Large, index: usize, buf: &mut Vec<u8>) {
+    fn part(&self, large: &Large, index: usize, buf: &mut Buffer, sink: &Sink<'_>) {
         let from = large.start + index as u64 * CHUNK;
         let to = (from + CHUNK).min(large.size);
         let path = || large.order.lock().unwrap_or_else(PoisonError::into_inner).state.row.path.clone();
         let read = span::read(&large.file, from, to, large.size, index == 0, buf);
         match read {
             Ok(span) => {
-                let skim = large.source.skim(buf);
+                let skim = large.source.skim(buf.bytes());
                 let mut order = large.order.lock().unwrap_or_else(PoisonError::into_inner);
                 order.waiting.insert(index, (skim, span));
                 while let Some((skim, span)) = {
@@ -227,17 +232,17 @@ impl Pool<'_> {
                 } {
                     order.next += 1;
                     let last = order.next == large.parts;
-                    let fed = self.feed(&mut order.state, &large.file, skim, (span, &[]), last);
+                    let fed = self.feed(&mut order.state, &large.file, skim, (span, &[]), last, sink);
                     if let Err(error) = fed {
                         let path = order.state.row.path.clone();
-                        self.emit(Reading::Failed { path, error });
+                        self.emit(Reading::Failed { path, error }, sink);
                         order.next = large.parts + 1; // what follows stays unread with it
                     }
                 }
             }
             Err(error) => {
                 // The parts behind it stay unread with it: the offset must not pass a gap.
-                self.emit(Reading::Failed { path: path(), error });
+                self.emit(Reading::Failed { path: path(), error }, sink);
             }
         }
         let done = index + 1 == large.parts;
@@ -247,7 +252,15 @@ impl Pool<'_> {
     }
 
     /// Feeds one span's records. The span's bytes, where they are at hand, save reading its end again.
-    fn feed(&self, state: &mut FileState, file: &File, skim: Skim, (span, bytes): (span::Span, &[u8]), last: bool) -> io::Result<()> {
+    fn feed(
+        &self,
+        state: &mut FileState,
+        file: &File,
+        skim: Skim,
+        (span, bytes): (span::Span, &[u8]),
+        last: bool,
+        sink: &Sink<'_>,
+    ) -> io::Result<()> {
         if let Some(id) = state.fold.wants_ancestor(&skim)
             && let Some(path) = self.catalog.file_of(&id).filter(|p| *p != state.row.path)
             && let Some(source) = sources::by_agent(state.agent)
@@ -280,16 +293,16 @@ impl Pool<'_> {
         };
         saved.carry = state.fold.carry();
         let unfinished = (last && saved.stat.size > saved.offset).then(|| saved.clone());
-        self.emit(Reading::Piece(Box::new(Piece { agent: state.agent, file: saved, batch })));
+        self.emit(Reading::Piece(Box::new(Piece { agent: state.agent, file: saved, batch })), sink);
         match unfinished {
-            Some(saved) => self.last_line(state, file, saved),
+            Some(saved) => self.last_line(state, file, saved, sink),
             None => Ok(()),
         }
     }
 
     /// A last line that only lacks its newline counts already, but stays unread: the offset does not pass it and the
     /// fold's memory is saved without it. When the newline comes it is read again, which changes nothing.
-    fn last_line(&self, state: &mut FileState, file: &File, saved: FileRow) -> io::Result<()> {
+    fn last_line(&self, state: &mut FileState, file: &File, saved: FileRow, sink: &Sink<'_>) -> io::Result<()> {
         let rest = saved.stat.size.saturating_sub(saved.offset);
         if rest == 0 || rest > MAX_LINE as u64 || saved.path.extension().is_some_and(|e| e == "zst") {
             return Ok(());
@@ -299,18 +312,18 @@ impl Pool<'_> {
             return Ok(());
         }
         let Some(source) = sources::by_agent(state.agent) else { return Ok(()) };
-        let mut line = Vec::new();
+        let mut line = Buffer::default();
         span::fill(file, saved.offset, saved.stat.size, &mut line)?;
         let mut batch = Batch::default();
-        state.fold.feed(source.skim(&line), &mut batch);
+        state.fold.feed(source.skim(line.bytes()), &mut batch);
         if batch.lines == 1 && batch.malformed == 0 {
-            self.emit(Reading::Piece(Box::new(Piece { agent: state.agent, file: saved, batch })));
+            self.emit(Reading::Piece(Box::new(Piece { agent: state.agent, file: saved, batch })), sink);
         }
         Ok(())
     }
 
     /// Compressed logs are finished: read whole whenever they change.
-    fn compressed(&self, source: &'static dyn Source, file: &File, job: Job) -> io::Result<()> {
+    fn compressed(&self, source: &'static dyn Source, file: &File, job: Job, sink: &Sink<'_>) -> io::Result<()> {
         let broken = |e: ruzstd::decoding::errors::FrameDecoderError| io::Error::new(io::ErrorKind::InvalidData, e.to_string());
         let mut decoder = ruzstd::decoding::StreamingDecoder::new(file).map_err(broken)?;
         let mut state = fresh(source, job, 0);
@@ -325,7 +338,7 @@ impl Pool<'_> {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "a line of the compressed log is too long"));
             }
             state.row.offset = 0;
-            self.feed(&mut state, file, skim, (span, &[]), got == 0)?;
+            self.feed(&mut state, file, skim, (span, &[]), got == 0, sink)?;
             if got == 0 {
                 return Ok(());
             }
@@ -387,11 +400,11 @@ fn is_same(file: &File, row: &FileRow, size: u64, stat: &FileStat) -> io::Result
 fn show_ancestor(source: &dyn Source, path: &Path, fold: &mut dyn Fold) -> io::Result<()> {
     let file = File::open(path)?;
     let size = file.metadata()?.len();
-    let (mut at, mut buf) = (0, Vec::new());
+    let (mut at, mut buf) = (0, Buffer::default());
     while at < size {
         let to = (at + CHUNK).min(size);
         span::read(&file, at, to, size, at == 0, &mut buf)?;
-        fold.ancestor(source.skim(&buf));
+        fold.ancestor(source.skim(buf.bytes()));
         at = to;
     }
     Ok(())

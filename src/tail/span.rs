@@ -23,12 +23,42 @@ pub struct Span {
     pub oversized: u64,
 }
 
+/// Bytes of a file. Kept from one reading to the next, so that its memory is asked for and zeroed once.
+#[derive(Debug, Default)]
+pub struct Buffer {
+    room: Vec<u8>,
+    len: usize,
+}
+
+impl Buffer {
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.room.get(..self.len).unwrap_or_default()
+    }
+
+    /// Gives up memory beyond `most` bytes.
+    pub fn shrink_to(&mut self, most: usize) {
+        if self.room.len() > most {
+            *self = Buffer::default();
+        }
+    }
+
+    /// Room for `len` bytes.
+    fn room(&mut self, len: usize) -> &mut [u8] {
+        if self.room.len() < len {
+            self.room.resize(len, 0);
+        }
+        self.room.get_mut(..len).unwrap_or_default()
+    }
+}
+
 /// Reads the lines that begin in `from..to` into `buf`. `aligned` says that a line begins at `from`.
 ///
 /// `limit` is where the file ended when it was looked at: lines that are complete by then are read, newer ones are left
 /// for the next time.
-pub fn read(file: &File, from: u64, to: u64, limit: u64, aligned: bool, buf: &mut Vec<u8>) -> io::Result<Span> {
-    buf.clear();
+pub fn read(file: &File, from: u64, to: u64, limit: u64, aligned: bool, buf: &mut Buffer) -> io::Result<Span> {
+    buf.len = 0;
     let nothing = Span { from, to: from, oversized: 0 };
     let to = to.min(limit);
     let start = if aligned { Some(from) } else { behind_newline(file, from - 1, to)? };
@@ -39,9 +69,8 @@ pub fn read(file: &File, from: u64, to: u64, limit: u64, aligned: bool, buf: &mu
         return read_long(file, start, end, buf);
     }
     fill(file, start, end, buf)?;
-    let len = memchr::memrchr(b'\n', buf).map_or(0, |i| i + 1);
-    buf.truncate(len);
-    Ok(Span { from: start, to: start + len as u64, oversized: 0 })
+    buf.len = memchr::memrchr(b'\n', buf.bytes()).map_or(0, |i| i + 1);
+    Ok(Span { from: start, to: start + buf.len as u64, oversized: 0 })
 }
 
 /// The place behind the first newline at or behind `at`, before `limit`.
@@ -62,18 +91,18 @@ fn behind_newline(file: &File, mut at: u64, limit: u64) -> io::Result<Option<u64
 }
 
 /// Reads `from..to`, or up to where the file ends meanwhile.
-pub(super) fn fill(file: &File, from: u64, to: u64, buf: &mut Vec<u8>) -> io::Result<()> {
+pub(super) fn fill(file: &File, from: u64, to: u64, buf: &mut Buffer) -> io::Result<()> {
     let len = usize::try_from(to - from).unwrap_or(0);
-    buf.resize(len, 0);
+    let room = buf.room(len);
     let mut done = 0;
     while done < len {
-        let got = read_some(file, buf.get_mut(done..).unwrap_or_default(), from + done as u64)?;
+        let got = read_some(file, room.get_mut(done..).unwrap_or_default(), from + done as u64)?;
         if got == 0 {
             break;
         }
         done += got;
     }
-    buf.truncate(done);
+    buf.len = done;
     Ok(())
 }
 
@@ -87,7 +116,9 @@ fn read_some(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
 }
 
 /// A span with a very long line: the lines are gathered one by one, and the overlong ones never held in memory.
-fn read_long(file: &File, from: u64, to: u64, buf: &mut Vec<u8>) -> io::Result<Span> {
+fn read_long(file: &File, from: u64, to: u64, buffer: &mut Buffer) -> io::Result<Span> {
+    let buf = &mut buffer.room;
+    buf.clear();
     let mut span = Span { from, to: from, oversized: 0 };
     let mut block = vec![0; PROBE];
     let (mut at, mut line_start, mut skipping) = (from, 0, false);
@@ -123,6 +154,7 @@ fn read_long(file: &File, from: u64, to: u64, buf: &mut Vec<u8>) -> io::Result<S
         }
     }
     buf.truncate(line_start);
+    buffer.len = line_start;
     Ok(span)
 }
 
@@ -148,10 +180,10 @@ mod tests {
             let mut all = Vec::new();
             let mut at = 0;
             while at < size {
-                let mut buf = Vec::new();
+                let mut buf = Buffer::default();
                 let span = read(&file, at, at + step, size, at == 0, &mut buf).unwrap();
-                assert_eq!(span.to - span.from, buf.len() as u64);
-                all.extend(buf);
+                assert_eq!(span.to - span.from, buf.bytes().len() as u64);
+                all.extend(buf.bytes());
                 at += step;
             }
             assert_eq!(all, &text[..complete], "cut every {step} bytes");
@@ -165,10 +197,10 @@ mod tests {
         text.extend(b"\nlast\n");
         let size = text.len() as u64;
         let file = file(&text);
-        let mut buf = Vec::new();
+        let mut buf = Buffer::default();
         let span = read(&file, 0, super::super::CHUNK, size, true, &mut buf).unwrap();
-        assert!(buf == b"first\n" && span.oversized == 1, "{} bytes, {} oversized", buf.len(), span.oversized);
+        assert!(buf.bytes() == b"first\n" && span.oversized == 1, "{} bytes, {} oversized", buf.bytes().len(), span.oversized);
         let rest = read(&file, super::super::CHUNK, size, size, false, &mut buf).unwrap();
-        assert!(buf == b"last\n" && rest.oversized == 0 && rest.to == size, "{} bytes", buf.len());
+        assert!(buf.bytes() == b"last\n" && rest.oversized == 0 && rest.to == size, "{} bytes", buf.bytes().len());
     }
 }

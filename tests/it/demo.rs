@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use aifinops::demo::Demo;
@@ -29,7 +28,7 @@ fn ingest(home: &Path) -> Ingest {
 }
 
 fn read(ingest: &mut Ingest) {
-    let report = ingest.scan(&mut |_, _, _, _| ControlFlow::Continue(())).unwrap();
+    let report = ingest.scan_quietly().unwrap();
     assert_eq!(report.failed.len(), 0, "{:?}", report.failed);
 }
 

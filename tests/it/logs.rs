@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use aifinops::engine::ingest::{Ingest, ScanReport};
+use aifinops::engine::ingest::{Ingest, ScanReport, Watcher};
 use aifinops::model::time::rfc3339;
 use aifinops::model::{Millis, Window};
 use aifinops::pricing::{Book, Pricer};
@@ -171,7 +171,7 @@ pub(crate) fn replace(path: &Path, bytes: impl AsRef<[u8]>) {
 
 /// Reads whatever is new, failures included in the report.
 pub(crate) fn look(ingest: &mut Ingest) -> ScanReport {
-    ingest.scan(&mut |_, _, _, _| ControlFlow::Continue(())).unwrap()
+    ingest.scan(&mut Watcher::Screen(&mut |_, _, _, _| ControlFlow::Continue(()))).unwrap()
 }
 
 /// Reads whatever is new; gives how many files were opened for it.

@@ -69,7 +69,7 @@ fn sums_are_those_of_the_rows(case: &Case) -> Result<(), String> {
     let mut ingest = home.fresh_reader();
     scan(&mut ingest);
     let report = ingest.store.rebuild().unwrap();
-    let wrong = report.wrong_slots + report.wrong_tasks;
+    let wrong = report.wrong();
     if wrong > 0 { Err(format!("{report:?}")) } else { case.expected.check(&mut ingest) }
 }
 

@@ -133,6 +133,15 @@ pub struct Rebuild {
     pub facts: u64,
     pub wrong_slots: u64,
     pub wrong_tasks: u64,
+    pub wrong_tools: u64,
+}
+
+impl Rebuild {
+    /// Whether no sum was wrong.
+    #[must_use]
+    pub const fn is_right(&self) -> bool {
+        self.wrong_slots == 0 && self.wrong_tasks == 0 && self.wrong_tools == 0
+    }
 }
 
 /// The settings in force, each with its origin.
@@ -181,7 +190,13 @@ impl Findings {
             settings: settings(context),
             problems: context.problems.iter().map(|p| clean(&p.to_string())).collect(),
             inotify: inotify(),
-            rebuild: rebuilt.map(|r| Rebuild { calls: r.calls, facts: r.facts, wrong_slots: r.wrong_slots, wrong_tasks: r.wrong_tasks }),
+            rebuild: rebuilt.map(|r| Rebuild {
+                calls: r.calls,
+                facts: r.facts,
+                wrong_slots: r.wrong_slots,
+                wrong_tasks: r.wrong_tasks,
+                wrong_tools: r.wrong_tools,
+            }),
         })
     }
 }

@@ -130,10 +130,10 @@ fn store(found: &Findings, out: &mut Out) -> io::Result<()> {
         out.line("· another aifinops reads the logs; this one follows")?;
     }
     if let Some(rebuilt) = &found.rebuild {
-        let sign = if rebuilt.wrong_slots == 0 && rebuilt.wrong_tasks == 0 { "✓" } else { "!" };
+        let sign = if rebuilt.is_right() { "✓" } else { "!" };
         out.line(&format!(
-            "{sign} recomputed from {} calls and {} events: {} sums by time and {} by task differed",
-            rebuilt.calls, rebuilt.facts, rebuilt.wrong_slots, rebuilt.wrong_tasks
+            "{sign} recomputed from {} calls and {} events: {} sums by time, {} by task and {} by tool differed",
+            rebuilt.calls, rebuilt.facts, rebuilt.wrong_slots, rebuilt.wrong_tasks, rebuilt.wrong_tools
         ))?;
     }
     Ok(())

@@ -45,7 +45,7 @@ pub(super) fn dump(store: &Store) -> Dump {
         for task in store.tasks(s.id).unwrap() {
             all.insert(format!("task {:016x} of {}", task.key.0, s.uid), words(&task.sums));
         }
-        for tool in store.tools(s.id, None).unwrap() {
+        for tool in store.tools(s.id).unwrap() {
             all.insert(format!("tool {} of {}", tool.name, s.uid), format!("{} calls, {} failures", tool.calls, tool.failures));
         }
     }

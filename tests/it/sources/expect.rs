@@ -187,7 +187,7 @@ impl Session {
             by_tool: like
                 .by_tool
                 .as_ref()
-                .map(|_| store.tools(view.id, None).unwrap().iter().map(|t| (t.name.to_string(), (t.calls, t.failures))).collect()),
+                .map(|_| store.tools(view.id).unwrap().iter().map(|t| (t.name.to_string(), (t.calls, t.failures))).collect()),
             limits: like
                 .limits
                 .as_ref()

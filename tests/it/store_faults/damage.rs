@@ -96,12 +96,12 @@ fn attempt(home: &Home) -> Result<(Sums, bool), StoreError> {
     let opened = Store::open(&home.data())?;
     let mut told = opened.notice.is_some();
     let mut ingest = home.reader(opened.store);
-    ingest.scan(&mut |_, _, _, _| std::ops::ControlFlow::Continue(()))?;
+    ingest.scan_quietly()?;
     let sums = ingest.store.total(aifinops::model::Window::ALL)?;
     ingest.store.sessions(aifinops::model::Window::ALL)?;
     told |= ingest.store.integrity().is_some();
     let report = ingest.store.rebuild()?;
-    told |= report.wrong_slots + report.wrong_tasks > 0;
+    told |= report.wrong() > 0;
     Ok((sums, told))
 }
 

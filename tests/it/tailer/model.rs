@@ -56,7 +56,7 @@ proptest! {
         world.run(&super::program::Op::Scan);
         check(&mut world, program.len())?;
         let report = world.ingest.store.rebuild().unwrap();
-        prop_assert_eq!((report.wrong_slots, report.wrong_tasks), (0, 0));
+        prop_assert_eq!(report.wrong(), 0);
         prop_assert_eq!(world.ingest.store.integrity(), None);
         prop_assert!(world.ingest.store.total(Window::ALL).unwrap().lower == 0);
     }

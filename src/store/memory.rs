@@ -1,0 +1,169 @@
+//! What the process that writes remembers between its writes.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::model::{AgentId, IdMap, Key, KeyMap, KeySet};
+
+use super::deltas::Deltas;
+use super::merge::{CallRow, FactRow};
+
+/// Ids that stay the same for as long as the process lives, and what has been written and not yet reached the sums.
+///
+/// It holds for one store, and for as long as no transaction is rolled back.
+#[derive(Debug, Default)]
+pub struct Memory {
+    pub(super) names: Names,
+    pub(super) sessions: HashMap<(AgentId, Arc<str>), i64>,
+    pub(super) pending: Pending,
+    /// The keys of all calls and of all facts, while a store that was empty is filled: what is not among them is new, and
+    /// the store need not be asked.
+    pub(super) all_keys: Option<[KeySet; 2]>,
+}
+
+impl Memory {
+    /// Forgets which keys there are. Done at the end of a scan: from then on few come at a time.
+    pub fn forget_keys(&mut self) {
+        self.all_keys = None;
+    }
+}
+
+/// The ids of names, both ways.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    pub ids: HashMap<Arc<str>, i64>,
+    pub texts: IdMap<i64, Arc<str>>,
+    /// The strings last asked for: readers share one string among the lines of a file.
+    recent: Vec<(Arc<str>, i64)>,
+}
+
+/// How many strings are found again without being looked at.
+const RECENT: usize = 6;
+
+impl Names {
+    /// The id, if the name has one that is known.
+    pub(super) fn get(&mut self, text: &Arc<str>) -> Option<i64> {
+        if let Some((_, id)) = self.recent.iter().find(|(known, _)| Arc::ptr_eq(known, text)) {
+            return Some(*id);
+        }
+        let id = *self.ids.get(text)?;
+        if self.recent.len() == RECENT {
+            self.recent.remove(0);
+        }
+        self.recent.push((text.clone(), id));
+        Some(id)
+    }
+
+    /// Learns a name's id.
+    pub(super) fn learn(&mut self, text: &Arc<str>, id: i64) {
+        self.ids.insert(text.clone(), id);
+        self.texts.insert(id, text.clone());
+    }
+}
+
+/// What a write leaves for [`super::Store::settle`].
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    pub deltas: Deltas,
+    pub claims: Vec<Claim>,
+    /// Sessions that lost or got a call because its original has come to light.
+    pub moved: BTreeSet<i64>,
+    /// Sessions whose figures or state changed.
+    pub touched: BTreeSet<i64>,
+    /// Calls that were new.
+    pub new_calls: u64,
+}
+
+/// A session other than the owner's in whose log a call or fact also stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Claim {
+    pub key: Key,
+    pub session: i64,
+    pub task: Key,
+}
+
+impl Pending {
+    /// Notes that a call has another version in the store now.
+    pub(super) fn call_changed(&mut self, old: &CallRow, new: &CallRow) {
+        if new.session != old.session {
+            self.moved.extend([old.session, new.session]);
+        }
+        self.touched.extend([old.session, new.session]);
+        self.deltas.call(old, -1);
+        self.deltas.call(new, 1);
+    }
+
+    /// Notes that a fact has another version in the store now.
+    pub(super) fn fact_changed(&mut self, old: &FactRow, new: &FactRow) {
+        self.touched.extend([old.session, new.session]);
+        self.deltas.fact(old, -1);
+        self.deltas.fact(new, 1);
+    }
+
+    /// Remembers that two sessions' logs hold the same thing, unless one is plainly the copy.
+    pub(super) fn dispute(&mut self, key: Key, a: (i64, Key, bool), b: (i64, Key, bool)) {
+        if a.0 != b.0 && a.2 == b.2 {
+            self.claims.push(Claim { key, session: a.0, task: a.1 });
+            self.claims.push(Claim { key, session: b.0, task: b.1 });
+        }
+    }
+}
+
+/// The rows of one write, in the order in which their keys were first met.
+#[derive(Debug)]
+pub(super) struct Gathered<R> {
+    places: KeyMap<u32>,
+    pub rows: Vec<(Key, R)>,
+}
+
+impl<R> Gathered<R> {
+    /// Room for as many rows as may come.
+    pub(super) fn with_capacity(rows: usize) -> Gathered<R> {
+        Gathered { places: KeyMap::with_capacity_and_hasher(rows, std::hash::BuildHasherDefault::default()), rows: Vec::with_capacity(rows) }
+    }
+
+    /// The row of this key, if it was met already.
+    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut R> {
+        let place = usize::try_from(*self.places.get(&key)?).ok()?;
+        self.rows.get_mut(place).map(|(_, row)| row)
+    }
+
+    /// A row that was not met before.
+    pub(super) fn push(&mut self, key: Key, row: R) {
+        if let Ok(place) = u32::try_from(self.rows.len()) {
+            self.places.insert(key, place);
+            self.rows.push((key, row));
+        }
+    }
+}
+
+impl Gathered<CallRow> {
+    /// Meets a call: a new row, or one more sighting of one.
+    pub(super) fn meet(&mut self, pending: &mut Pending, key: Key, row: CallRow) {
+        let Some(known) = self.get_mut(key) else { return self.push(key, row) };
+        if !known.is_other_call(&row) {
+            pending.dispute(key, (known.session, known.task, known.sidechain), (row.session, row.task, row.sidechain));
+            *known = known.merged(&row);
+            return;
+        }
+        let key = other_key(key, row.session);
+        match self.get_mut(key) {
+            Some(known) => *known = known.merged(&row),
+            None => self.push(key, row),
+        }
+    }
+}
+
+impl Gathered<FactRow> {
+    /// Meets a fact: a new row, or one more sighting of one.
+    pub(super) fn meet(&mut self, pending: &mut Pending, key: Key, row: FactRow) {
+        let Some(known) = self.get_mut(key) else { return self.push(key, row) };
+        pending.dispute(key, (known.session, known.task, known.sidechain), (row.session, row.task, row.sidechain));
+        *known = known.merged(&row);
+    }
+}
+
+/// The key of a call whose id some other session's call already has.
+pub(super) fn other_key(key: Key, session: i64) -> Key {
+    Key::of(&[b"other", &key.0.to_le_bytes(), &session.to_le_bytes()])
+}
