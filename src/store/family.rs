@@ -7,11 +7,12 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::model::Key;
+use crate::model::{Key, Millis};
 
 use super::deltas::Deltas;
+use super::merge::{CallRow, FactRow};
 use super::rows::{read_call, read_fact, update_call, update_fact};
 
 /// Whether a call `c` is its conversation's own: nobody else holds it. Side conversations repeat their parent's calls,
@@ -100,36 +101,25 @@ pub(super) fn settle(tx: &Connection, sessions: &BTreeSet<i64>, deltas: &mut Del
                 family.insert(other?);
             }
         }
-        // When each first said something that nobody else holds. A subagent is as old as the session it belongs to.
-        let mut own = tx.prepare_cached(&format!(
-            "UPDATE session SET own_at = (
-                SELECT min(c.at) FROM call c
-                WHERE c.session IN (SELECT id FROM session m WHERE m.agent = session.agent AND (m.uid = session.uid OR (m.kind = 1 AND m.parent_uid = session.uid)))
-                  AND {OWN})
-             WHERE id = ?1 OR (agent, uid) IN (SELECT s.agent, s.parent_uid FROM session s WHERE s.id = ?1 AND s.kind = 1)"
-        ))?;
-        for session in &family {
-            own.execute([session])?;
-        }
     }
-    let mut keys: BTreeSet<i64> = BTreeSet::new();
+    find_own(tx, &family)?;
+    // A member may share something with a session that shares nothing with those asked about.
+    let mut claims: HashMap<Key, (i64, Vec<(i64, Key)>)> = HashMap::new();
     {
-        let mut held = tx.prepare_cached("SELECT key FROM claim WHERE session = ?1")?;
+        let mut held = tx.prepare_cached("SELECT b.key, b.session, b.task FROM claim a JOIN claim b ON b.key = a.key WHERE a.session = ?1")?;
         for session in &family {
-            for key in held.query_map([session], |r| r.get::<_, i64>(0))? {
-                keys.insert(key?);
+            let held = held.query_map([session], |r| Ok((Key::from_sql(r.get(0)?), (r.get(1)?, Key::from_sql(r.get(2)?)))))?;
+            for claim in held {
+                let (key, holder) = claim?;
+                let (asked, holders) = claims.entry(key).or_insert((*session, Vec::new()));
+                if asked == session {
+                    holders.push(holder);
+                }
             }
         }
     }
-    // A member may share something with a session that shares nothing with those asked about.
-    let mut claims: Vec<(Key, Vec<(i64, Key)>)> = Vec::with_capacity(keys.len());
-    {
-        let mut held = tx.prepare_cached("SELECT session, task FROM claim WHERE key = ?1")?;
-        for key in keys {
-            let holders = held.query_map([key], |r| Ok((r.get(0)?, Key::from_sql(r.get(1)?))))?;
-            claims.push((Key::from_sql(key), holders.collect::<Result<_, _>>()?));
-        }
-    }
+    let mut claims: Vec<(Key, Vec<(i64, Key)>)> = claims.into_iter().map(|(key, (_, holders))| (key, holders)).collect();
+    claims.sort_unstable_by_key(|(key, _)| key.to_sql());
     let holders: BTreeSet<i64> = claims.iter().flat_map(|(_, held)| held.iter().map(|(session, _)| *session)).collect();
     let ranks = ranks(tx, &holders)?;
     let mut side = HashSet::new();
@@ -143,31 +133,70 @@ pub(super) fn settle(tx: &Connection, sessions: &BTreeSet<i64>, deltas: &mut Del
     }
     let mut changed = BTreeSet::new();
     for (key, claims) in claims {
-        let fact = read_fact(tx, key)?;
-        let call = if fact.is_some() { None } else { read_call(tx, key).optional()? };
+        let Some(held) = held(tx, key)? else { continue };
         // Two side conversations may dispute what neither owns once the original has been seen.
-        let original = fact.as_ref().map_or_else(|| call.as_ref().is_some_and(|c| !c.sidechain), |f| !f.sidechain);
-        let may_own = |session: &i64| !(original && side.contains(session));
+        let may_own = |session: &i64| held.sidechain || !side.contains(session);
         let Some((session, task)) = claims.into_iter().filter(|(s, _)| may_own(s)).min_by_key(|(s, _)| ranks.get(s)) else { continue };
-        if let Some(old) = fact {
-            if old.session != session {
-                let mut new = old.clone();
-                (new.session, new.task) = (session, task);
-                update_fact(tx, key, &new)?;
-                deltas.fact(&old, -1);
-                deltas.fact(&new, 1);
-                changed.extend([old.session, session]);
-            }
-        } else if let Some(old) = call
-            && old.session != session
-        {
-            let mut new = old.clone();
-            (new.session, new.task) = (session, task);
+        if session == held.session {
+            continue;
+        }
+        changed.extend([held.session, session]);
+        if held.is_fact {
+            let Some(old) = read_fact(tx, key)? else { continue };
+            let new = FactRow { session, task, ..old.clone() };
+            update_fact(tx, key, &new)?;
+            deltas.fact(&old, -1);
+            deltas.fact(&new, 1);
+        } else {
+            let old = read_call(tx, key)?;
+            let new = CallRow { session, task, ..old.clone() };
             update_call(tx, key, &new)?;
             deltas.call(&old, -1);
             deltas.call(&new, 1);
-            changed.extend([old.session, session]);
         }
     }
     Ok(changed)
+}
+
+/// Notes when each of these first said something that nobody else holds. A subagent is as old as the session it belongs
+/// to.
+fn find_own(tx: &Connection, family: &BTreeSet<i64>) -> rusqlite::Result<()> {
+    let roots = family.iter().map(|session| root_of(tx, *session)).collect::<Result<BTreeSet<i64>, _>>()?;
+    let mut subagents = tx.prepare_cached(
+        "SELECT m.id FROM session s JOIN session m ON m.parent_uid = s.uid AND m.agent = s.agent AND m.kind = 1 WHERE s.id = ?1",
+    )?;
+    let mut first = tx.prepare_cached(&format!("SELECT c.at FROM call c WHERE c.session = ?1 AND {OWN} ORDER BY c.at LIMIT 1"))?;
+    let mut note = tx.prepare_cached("UPDATE session SET own_at = ?2 WHERE id = ?1 AND own_at IS NOT ?2")?;
+    for session in roots.iter().chain(family.difference(&roots)) {
+        let mut own: Option<Millis> = None;
+        let members = subagents.query_map([session], |r| r.get(0))?;
+        for member in members.chain([Ok(*session)]) {
+            let at: Option<Millis> = first.query_row([member?], |r| r.get(0)).optional()?;
+            own = match (own, at) {
+                (Some(a), Some(b)) => Some(a.min(b)),
+                (a, b) => a.or(b),
+            };
+        }
+        note.execute(params![session, own])?;
+    }
+    Ok(())
+}
+
+/// What is to be known of a disputed row to decide about it.
+struct Held {
+    is_fact: bool,
+    session: i64,
+    sidechain: bool,
+}
+
+fn held(tx: &Connection, key: Key) -> rusqlite::Result<Option<Held>> {
+    for (is_fact, sql) in
+        [(true, "SELECT session, flags & 4 FROM fact WHERE key = ?1"), (false, "SELECT session, flags & 4 FROM call WHERE key = ?1")]
+    {
+        let read = |r: &rusqlite::Row<'_>| Ok(Held { is_fact, session: r.get(0)?, sidechain: r.get::<_, i64>(1)? != 0 });
+        if let Some(held) = tx.prepare_cached(sql)?.query_row([key.to_sql()], read).optional()? {
+            return Ok(Some(held));
+        }
+    }
+    Ok(None)
 }

@@ -8,7 +8,7 @@ use crate::model::{AgentId, IdMap, Key, KeyMap, KeySet};
 use super::deltas::Deltas;
 use super::merge::{CallRow, FactRow};
 
-/// Ids that stay the same for as long as the process lives, and what has been written and not yet reached the sums.
+/// Ids that stay the same for as long as the process lives, and what copies have been met and not yet been decided about.
 ///
 /// It holds for one store, and for as long as no transaction is rolled back.
 #[derive(Debug, Default)]
@@ -61,7 +61,7 @@ impl Names {
     }
 }
 
-/// What a write leaves for [`super::Store::settle`].
+/// What a write has changed, and what it leaves for [`super::Store::settle`].
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     pub deltas: Deltas,

@@ -1,8 +1,7 @@
 //! Writing: batches in, rows and sums out, all in one transaction.
 //!
-//! A write puts rows into their tables and notes what they change. [`Store::settle`] then decides who owns what several
-//! sessions hold and brings the sums up to date. A first import writes often, so that the writer works while the readers
-//! read, and settles once.
+//! A write puts rows into their tables and adds them to the sums. [`Store::settle`] then decides who owns what the logs of
+//! several sessions hold. A first import writes often, so that every core works, and settles once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -82,10 +81,11 @@ impl Store {
         written.map_err(self.fail("writing what was read")).inspect_err(|_| self.rollback(memory))
     }
 
-    /// Brings the sums up to date with what was written. Until then they are those of before.
+    /// Decides who owns what was written and stands in several sessions' logs. Until then it counts for the first that was
+    /// met.
     pub fn settle(&self, memory: &mut Memory) -> Result<WriteReport, StoreError> {
         let settled = settle(&self.conn, memory);
-        settled.map_err(self.fail("bringing the sums up to date")).inspect_err(|_| self.rollback(memory))
+        settled.map_err(self.fail("telling copies from originals")).inspect_err(|_| self.rollback(memory))
     }
 }
 
@@ -107,7 +107,8 @@ impl Writer<'_> {
             self.memory.pending.touched.extend(&sessions);
         }
         self.save_calls(calls.rows)?;
-        self.save_facts(facts.rows)
+        self.save_facts(facts.rows)?;
+        std::mem::take(&mut self.memory.pending.deltas).flush(self.tx)
     }
 
     /// Turns a batch's calls and facts into rows.
@@ -355,7 +356,6 @@ impl Writer<'_> {
     }
 }
 
-/// Decides who owns what, then adds what has changed to the sums.
 fn settle(tx: &Connection, memory: &mut Memory) -> rusqlite::Result<WriteReport> {
     let mut pending = std::mem::take(&mut memory.pending);
     let mut disputed = family::undecided(tx, &pending.touched)?;
@@ -368,8 +368,8 @@ fn settle(tx: &Connection, memory: &mut Memory) -> rusqlite::Result<WriteReport>
     disputed.extend(family::with_roots(tx, &pending.moved)?);
     if !disputed.is_empty() {
         pending.touched.extend(family::settle(tx, &disputed, &mut pending.deltas)?);
+        pending.deltas.flush(tx)?;
     }
-    pending.deltas.flush(tx)?;
     Ok(WriteReport { sessions: pending.touched, new_calls: pending.new_calls })
 }
 
