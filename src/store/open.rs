@@ -175,9 +175,14 @@ impl Store {
         let fail = self.fail("setting it up");
         // The last process to close would otherwise write the whole log back and wait for the disk.
         self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(&fail)?;
+        // A store that another process fills for the first time has no log yet, and will have one.
+        match self.conn.pragma_update(None, "journal_mode", "WAL").map_err(&fail) {
+            Err(error) if error.is_busy() && self.has_schema() => {}
+            other => other?,
+        }
         self.conn
             .execute_batch(
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;
+                "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;
                  PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 8388608;",
             )
             .map_err(&fail)?;
@@ -209,15 +214,30 @@ impl Store {
         let _ = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 
-    /// Gives the database's pages much memory for a large import and puts off writing the log back, or undoes both.
+    /// Prepares for a large import, or goes back to the usual: much memory for the database's pages, the log written back
+    /// later, and no log at all for a store that is empty. What is new needs no copy of what was there, so the pages are
+    /// written once, to their place; a rollback journal keeps the few old ones.
     pub fn make_room(&self, much: bool) {
-        let pages = if much {
+        // Only matters of speed: where another process is looking on, the log stays.
+        let _ = self.conn.execute_batch(if much {
             "PRAGMA cache_size = -49152; PRAGMA wal_autocheckpoint = 0"
         } else {
             "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 8000; PRAGMA shrink_memory"
-        };
-        // Only a matter of speed.
-        let _ = self.conn.execute_batch(pages);
+        });
+        let mode = if much && self.is_empty().unwrap_or(false) { "TRUNCATE" } else { "WAL" };
+        let _ = self.conn.pragma_update(None, "journal_mode", mode);
+    }
+
+    /// Whether no log has been read yet.
+    pub(super) fn is_empty(&self) -> rusqlite::Result<bool> {
+        self.conn
+            .prepare_cached("SELECT NOT EXISTS (SELECT 1 FROM call) AND NOT EXISTS (SELECT 1 FROM fact)")?
+            .query_row([], |r| r.get(0))
+    }
+
+    /// Whether the schema is there.
+    fn has_schema(&self) -> bool {
+        self.conn.query_row("PRAGMA user_version", [], |r| r.get::<_, i64>(0)).is_ok_and(|version| version > 0)
     }
 
     /// [`Store::checkpoint`], if the log has grown so much that the next process would feel it when it opens the store.

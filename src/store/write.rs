@@ -49,9 +49,7 @@ impl Store {
         let fail = self.fail("beginning to write");
         self.conn.execute_batch("BEGIN IMMEDIATE").map_err(&fail)?;
         if memory.all_keys.is_none() {
-            let is_empty = "SELECT NOT EXISTS (SELECT 1 FROM call) AND NOT EXISTS (SELECT 1 FROM fact)";
-            let mut query = self.conn.prepare_cached(is_empty).map_err(&fail)?;
-            memory.all_keys = query.query_row([], |r| r.get::<_, bool>(0)).map_err(&fail)?.then(Default::default);
+            memory.all_keys = self.is_empty().map_err(&fail)?.then(Default::default);
         }
         Ok(())
     }
