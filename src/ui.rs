@@ -29,6 +29,8 @@ pub mod widgets;
 use app::{App, Effect, Options};
 use term::Screen;
 
+/// How long the first picture waits for the store's answer.
+const FIRST_PATIENCE: Duration = Duration::from_millis(60);
 /// The least time between two pictures that only news ask for.
 const NEWS_PACE: Duration = Duration::from_millis(100);
 /// How often ages on the screen are looked at again.
@@ -60,13 +62,16 @@ pub async fn run(setup: Setup, engine: Engine) -> std::io::Result<()> {
     app.take(&shown);
     let mut events = EventStream::new();
     let mut stop = std::pin::pin!(stopped());
-    let mut draw_at = Some(Instant::now());
+    // What the store knows is there in a moment, and worth more than an empty picture.
+    let mut draw_at = Some(Instant::now() + FIRST_PATIENCE);
     let mut last_draw = Instant::now();
+    let mut has_drawn = false;
     loop {
         if draw_at.is_some_and(|at| at <= Instant::now()) {
             draw(&mut screen, &mut app, &shown, (setup.clock)())?;
             last_draw = Instant::now();
             draw_at = None;
+            has_drawn = true;
         }
         if app.selected != wanted {
             wanted = app.selected;
@@ -93,7 +98,8 @@ pub async fn run(setup: Setup, engine: Engine) -> std::io::Result<()> {
                 shown = snapshots.borrow_and_update().clone();
                 if app.paused.is_none() {
                     app.take(&shown);
-                    draw_at = Some(draw_at.unwrap_or((last_draw + NEWS_PACE).max(Instant::now())));
+                    let paced = (last_draw + NEWS_PACE).max(Instant::now());
+                    draw_at = Some(if has_drawn { draw_at.unwrap_or(paced) } else { Instant::now() });
                 } else if app.complete(&shown) {
                     draw_at = Some(Instant::now());
                 }

@@ -17,6 +17,10 @@ use super::snapshot::{Burn, Snapshot, Span, project};
 
 /// More changed sessions than this are read anew all together.
 const MANY: usize = 300;
+/// The last hour is not looked at more often than this, whatever the news.
+const LOOK_BACK_PACE: Millis = 400;
+/// And without any news not more often than this: it only moves on.
+const LOOK_BACK_REST: Millis = 10_000;
 
 /// The picture in the making.
 pub(super) struct View {
@@ -34,6 +38,8 @@ pub(super) struct View {
     pub(super) notices: Vec<String>,
     /// What reading from the store has failed with.
     pub(super) trouble: Option<StoreError>,
+    /// When the last hour was last looked at.
+    looked_back_at: Millis,
 }
 
 impl View {
@@ -52,6 +58,7 @@ impl View {
             draft: Snapshot { progress: Some(Progress::default()), ..Snapshot::default() },
             notices,
             trouble: None,
+            looked_back_at: 0,
         }
     }
 
@@ -123,6 +130,7 @@ impl View {
                 }
             }
         }
+        self.look_back_soon(store);
         let family =
             self.detail.as_ref().is_some_and(|d| touched.contains(&d.session.id) || d.children.iter().any(|c| touched.contains(&c.id)));
         if family {
@@ -158,9 +166,20 @@ impl View {
         self.draft.progress = Some(Progress::default());
     }
 
+    /// What the last hour cost, after news: soon enough for an eye, and not so often that it costs much.
+    fn look_back_soon(&mut self, store: &Store) {
+        if (self.clock)() - self.looked_back_at >= LOOK_BACK_PACE {
+            self.look_back(store);
+            self.take_hours();
+        } else {
+            self.looked_back_at = self.looked_back_at.min((self.clock)() - LOOK_BACK_REST); // the next tick looks
+        }
+    }
+
     /// What the last hour cost, all together and session by session.
     fn look_back(&mut self, store: &Store) {
         let now = (self.clock)();
+        self.looked_back_at = now;
         let (hour, spend) = (store.recent_cost(now - HOUR), store.recent_spend(now - HOUR));
         if let Some(hour) = self.unless_failed(hour) {
             self.hour = hour;
@@ -177,18 +196,28 @@ impl View {
             self.reload(&ingest.store, &mut ingest.prices);
         }
         self.living = living(ingest);
-        self.look_back(&ingest.store);
+        if now - self.looked_back_at >= LOOK_BACK_REST {
+            self.look_back(&ingest.store);
+            self.take_hours();
+        }
         for session in self.sessions.values_mut() {
             let live = self.living.get(&(session.agent.clone(), session.uid.clone()));
             let state = query::state(session.turn, session.kind, session.last_at, live, now);
-            let last_hour = self.hour.get(&session.id).copied().unwrap_or_default();
-            if state != session.state || last_hour != session.last_hour {
-                let session = Arc::make_mut(session);
-                session.state = state;
-                session.last_hour = last_hour;
+            if state != session.state {
+                Arc::make_mut(session).state = state;
             }
         }
         self.sums(&ingest.store);
+    }
+
+    /// Gives each session its last hour.
+    fn take_hours(&mut self) {
+        for session in self.sessions.values_mut() {
+            let last_hour = self.hour.get(&session.id).copied().unwrap_or_default();
+            if last_hour != session.last_hour {
+                Arc::make_mut(session).last_hour = last_hour;
+            }
+        }
     }
 
     pub(super) fn picture(&self, store: &Store, failing: &[String]) -> Snapshot {
