@@ -178,8 +178,12 @@ fn complete(store: &Store, prices: &mut Pricer, asking: &Asking<'_>, rows: Vec<S
 /// The last part of a directory, whichever system wrote it.
 #[must_use]
 pub fn project_of(cwd: Option<&str>) -> Arc<str> {
-    let cwd = cwd.unwrap_or_default().trim_end_matches(['/', '\\']);
-    Arc::from(cwd.rsplit(['/', '\\']).next().unwrap_or_default())
+    let cwd = cwd.unwrap_or_default();
+    match cwd.trim_end_matches(['/', '\\']) {
+        // The root has no last part, and is a directory all the same.
+        "" => Arc::from(cwd.get(..1).unwrap_or_default()),
+        path => Arc::from(path.rsplit(['/', '\\']).next().unwrap_or_default()),
+    }
 }
 
 /// Claude Code's window: 200 000 tokens, or a million where the model's name or the context itself says so.

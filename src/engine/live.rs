@@ -245,6 +245,10 @@ impl Worker {
         match self.ingest.look(&dirty.paths) {
             Ok(report) => {
                 self.failing = None;
+                // Where nothing was found so far there is something now: the roots have to be told anew.
+                if report.files_read > 0 && self.view.draft.roots.iter().all(|r| r.files == 0) {
+                    self.rescan_at = Instant::now();
+                }
                 self.view.refresh(&mut self.ingest, &report.sessions);
             }
             Err(error) => self.fail(&error),
@@ -318,6 +322,9 @@ impl Worker {
         let version = self.ingest.store.data_version();
         if version != self.data_version {
             self.data_version = version;
+            if self.view.draft.roots.iter().all(|r| r.files == 0) {
+                self.rescan_at = Instant::now();
+            }
             self.refresh_all();
         }
     }
@@ -431,11 +438,12 @@ impl View {
     /// What the last hour cost, all together and session by session.
     fn look_back(&mut self, store: &Store) {
         let now = (self.clock)();
-        if let Ok(hour) = store.recent_cost(now - HOUR) {
-            self.hour = hour;
-        }
         if let Ok(spend) = store.recent_spend(now - HOUR) {
             self.draft.burn = Burn::of(&spend, now);
+            self.hour.clear();
+            for (_, session, cost) in spend {
+                *self.hour.entry(session).or_default() += cost;
+            }
         }
     }
 
