@@ -321,7 +321,7 @@ impl App {
             }
             Action::CopyId => match self.selected_uid(snapshot) {
                 Some(uid) => {
-                    self.message = Some(format!("copied {}", crate::model::text::clean(&uid)));
+                    self.message = Some(format!("copied {}", crate::model::text::shown(&uid)));
                     vec![Effect::Copy(uid)]
                 }
                 None => Vec::new(),

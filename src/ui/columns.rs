@@ -162,10 +162,10 @@ impl Column {
         match self {
             Column::State => (state_sign(s.state).to_owned(), of(state_role(s.state))),
             Column::Agent if s.kind == SessionKind::Subagent => ("subagent".to_owned(), dim),
-            Column::Agent => (text::clean(&s.agent), of(if s.state.is_live() { Role::Text } else { Role::Dim })),
+            Column::Agent => (text::shown(&s.agent), of(if s.state.is_live() { Role::Text } else { Role::Dim })),
             Column::Project => match &s.role {
-                Some(role) if s.kind == SessionKind::Subagent => (format!("…{}", text::clean(role)), of(Role::Text)),
-                _ => (or_unknown(&text::clean(&s.project)), of(Role::Accent)),
+                Some(role) if s.kind == SessionKind::Subagent => (format!("…{}", text::shown(role)), of(Role::Text)),
+                _ => (or_unknown(&text::shown(&s.project)), of(Role::Accent)),
             },
             Column::Branch => (s.branch.as_deref().filter(|b| !b.is_empty()).map_or_else(|| "·".to_owned(), text::clean), dim),
             Column::Model => (s.model.as_deref().map_or_else(|| "·".to_owned(), short_model), of(Role::Text)),
@@ -267,7 +267,7 @@ const fn fill_role(permille: u32) -> Role {
 /// A model's name without what all of its family share: `opus-4.7` for `claude-opus-4-7-20260401`.
 #[must_use]
 pub fn short_model(name: &str) -> String {
-    let name = text::clean(name);
+    let name = text::shown(name);
     let base = name.rsplit('/').next().unwrap_or(&name);
     let Some(rest) = base.find("claude-").map(|i| base.get(i + 7..).unwrap_or_default()) else { return base.to_owned() };
     let mut parts: Vec<&str> = rest.split('-').collect();

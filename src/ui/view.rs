@@ -65,7 +65,7 @@ fn tiny(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) -> Hits {
         "make me larger".to_owned(),
     ];
     for (y, line) in (area.y..area.bottom()).zip(lines) {
-        buf.set_stringn(area.x, y, text::clean(&line), usize::from(area.width), app.theme.style(Role::Text));
+        buf.set_stringn(area.x, y, text::shown(&line), usize::from(area.width), app.theme.style(Role::Text));
     }
     Hits::default()
 }

@@ -40,7 +40,7 @@ fn task(app: &App, detail: &SessionDetail, area: Rect, buf: &mut Buffer) {
     let s = &detail.session;
     let style = |role| app.theme.style(role);
     let name = if s.project.is_empty() { "(no directory)" } else { &s.project };
-    let mut title = text::clean(s.role.as_deref().unwrap_or(name));
+    let mut title = text::shown(s.role.as_deref().unwrap_or(name));
     let last = detail.tasks.last();
     if let Some(task) = last {
         title = format!("{title} · task {} · {} steps · {}", detail.tasks.len(), task.sums.calls, span(task.ended_at - task.started_at));
@@ -68,7 +68,7 @@ fn task(app: &App, detail: &SessionDetail, area: Rect, buf: &mut Buffer) {
         let gap = if i > 0 { " · " } else { "" };
         line.left(gap, style(Role::Dim));
         line.left(
-            format!("{} {}{failed}", text::clean(&tool.name), tool.calls),
+            format!("{} {}{failed}", text::shown(&tool.name), tool.calls),
             style(if tool.failures > 0 { Role::Warn } else { Role::Text }),
         );
     }

@@ -62,7 +62,7 @@ fn facts(app: &App, detail: &SessionDetail, now: Millis, area: Rect, buf: &mut B
     if let Some(model) = &s.model {
         title = format!("{title} · {}", short_model(model));
     }
-    let inner = frame(&title, &text::clean(&s.uid), Role::Focus, &app.theme, area, buf);
+    let inner = frame(&title, &text::shown(&s.uid), Role::Focus, &app.theme, area, buf);
     let mut lines: [Pieces; 3] = Default::default();
     let [first, second, third] = &mut lines;
     first.left(format!(" {} {}", state_sign(s.state), s.state.word()), style(state_role(s.state)));
@@ -91,7 +91,7 @@ fn facts(app: &App, detail: &SessionDetail, now: Millis, area: Rect, buf: &mut B
         second.left(format!(" {label} "), style(Role::Dim)).left(format!("{}  ", compact(count)), style(role));
     }
     if let Some(branch) = s.branch.as_deref().filter(|b| !b.is_empty()) {
-        third.left(" branch ", style(Role::Dim)).left(text::clean(branch), style(Role::Text));
+        third.left(" branch ", style(Role::Dim)).left(text::shown(branch), style(Role::Text));
     }
     if let (Some(start), Some(last)) = (s.started_at, s.last_at) {
         let local = utc(start).with_timezone(&app.zone).format("%Y-%m-%d %H:%M").to_string();
@@ -104,7 +104,7 @@ fn facts(app: &App, detail: &SessionDetail, now: Millis, area: Rect, buf: &mut B
         .left(counts.errors.to_string(), style(if counts.errors > 0 { Role::Over } else { Role::Text }));
     third.left("  compactions ", style(Role::Dim)).left(counts.compactions.to_string(), style(Role::Text));
     if let Some(version) = &s.version {
-        third.left("  version ", style(Role::Dim)).left(text::clean(version), style(Role::Dim));
+        third.left("  version ", style(Role::Dim)).left(text::shown(version), style(Role::Dim));
     }
     for (i, line) in lines.iter().enumerate() {
         let y = inner.y + u16::try_from(i).unwrap_or(0);
@@ -208,7 +208,7 @@ fn draw_tools(app: &App, detail: &SessionDetail, now: Millis, area: Rect, buf: &
     let mut lines = Vec::new();
     for tool in &detail.tools {
         let mut line = Pieces::default();
-        line.left(format!(" {}", text::clean(&tool.name)), style(Role::Text));
+        line.left(format!(" {}", text::shown(&tool.name)), style(Role::Text));
         line.right(format!("{} ", tool.calls), style(Role::Text));
         if tool.failures > 0 {
             line.right(format!("{}✗ ", tool.failures), style(Role::Warn));
@@ -235,7 +235,7 @@ fn draw_tools(app: &App, detail: &SessionDetail, now: Millis, area: Rect, buf: &
         }
         let mut line = Pieces::default();
         let name = child.role.as_deref().unwrap_or(child.kind.word());
-        line.left(format!(" {} {}", state_sign(child.state), text::clean(name)), style(state_role(child.state)));
+        line.left(format!(" {} {}", state_sign(child.state), text::shown(name)), style(state_role(child.state)));
         let (cost, cost_style) = money_cell(&child.lifetime, &app.currency, &app.theme);
         line.right(format!("{cost} "), cost_style);
         lines.push(line);

@@ -36,7 +36,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
             "no session meets the filter".to_owned()
         };
         let y = hits.body.y + u16::from(hits.body.height > 1);
-        buf.set_stringn(inner.x + 2, y, text::clean(&hint), usize::from(inner.width.saturating_sub(3)), app.theme.style(Role::Dim));
+        buf.set_stringn(inner.x + 2, y, text::shown(&hint), usize::from(inner.width.saturating_sub(3)), app.theme.style(Role::Dim));
     }
     for (i, row) in app.rows.iter().enumerate().skip(hits.first).take(height) {
         let y = hits.body.y + u16::try_from(i - hits.first).unwrap_or(0);
@@ -124,7 +124,7 @@ fn group(app: &App, row: &Row, line: Rect, buf: &mut Buffer) {
     let Row::Group { name, sessions, live, today, cost } = row else { return };
     let mut pieces = crate::ui::widgets::line::Pieces::default();
     let name = if name.is_empty() { "(no directory)" } else { name };
-    pieces.left(format!(" {} ", text::clean(name)), app.theme.style(Role::Title));
+    pieces.left(format!(" {} ", text::shown(name)), app.theme.style(Role::Title));
     pieces.left(format!(" {sessions} session{}, {live} live", if *sessions == 1 { "" } else { "s" }), app.theme.style(Role::Dim));
     let (shown, style) = money_cell(if app.span == Span::Today { today } else { cost }, &app.currency, &app.theme);
     pieces.right(" ", Style::default()).right(shown, style);

@@ -15,7 +15,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
     let style = |role| app.theme.style(role);
     let mut line = Pieces::default();
     if app.typing {
-        line.left(" filter ", style(Role::HintKey)).left(text::clean(app.input.value()), style(Role::Text)).left("▏", style(Role::Accent));
+        line.left(" filter ", style(Role::HintKey)).left(text::shown(app.input.value()), style(Role::Text)).left("▏", style(Role::Accent));
         line.right("enter keeps · esc clears ", style(Role::HintText));
         line.draw(area, buf);
         return;
@@ -31,7 +31,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
     } else if let Some(notice) = snapshot.notices.first() {
         let more = snapshot.notices.len() - 1;
         let others = if more > 0 { format!(" (+{more} more: aifinops doctor)") } else { String::new() };
-        line.left(format!(" ! {}{others}", text::clean(notice)), style(Role::Warn));
+        line.left(format!(" ! {}{others}", text::shown(notice)), style(Role::Warn));
     }
     let hints: &[(Action, &str)] = match app.view {
         View::Sessions => &[

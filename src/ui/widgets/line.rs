@@ -70,7 +70,7 @@ impl Pieces {
             edge -= width;
             let mut at = edge;
             for (piece, style) in pieces {
-                (at, _) = buf.set_stringn(at, area.y, text::clean(piece), usize::from(edge + width - at), *style);
+                (at, _) = buf.set_stringn(at, area.y, text::shown(piece), usize::from(edge + width - at), *style);
             }
         }
     }
