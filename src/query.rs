@@ -11,7 +11,7 @@ use crate::model::{Cost, Millis, SessionKind, SessionState, Tokens, Turn, Window
 use crate::pricing::{Pricer, lookup};
 use crate::sources::Liveness;
 use crate::store::read::SessionRow;
-use crate::store::{Store, StoreError, Sums};
+use crate::store::{Store, StoreError};
 
 pub mod detail;
 pub mod filter;
@@ -19,6 +19,8 @@ pub mod report;
 
 pub use detail::{SessionDetail, TaskView};
 pub use filter::Filter;
+
+pub use crate::store::Sums;
 
 /// Sessions that have a living process, by agent and session id.
 pub type Living = HashMap<(Arc<str>, Arc<str>), Liveness>;

@@ -136,7 +136,7 @@ impl Column {
             Column::Agent => a.agent.cmp(&b.agent),
             Column::Project => a.project.cmp(&b.project),
             Column::Branch => a.branch.cmp(&b.branch),
-            Column::Model => a.model.cmp(&b.model),
+            Column::Model => a.model.as_deref().map(short_model).cmp(&b.model.as_deref().map(short_model)),
             Column::Loop => b.loop_steps.cmp(&a.loop_steps),
             Column::Context => b.context_permille().cmp(&a.context_permille()),
             Column::Cache => b.tokens().cache_hit_permille().cmp(&a.tokens().cache_hit_permille()),
@@ -150,6 +150,19 @@ impl Column {
             Column::Age => b.last_at.cmp(&a.last_at),
         };
         main.then_with(|| b.last_at.cmp(&a.last_at)).then_with(|| a.uid.cmp(&b.uid))
+    }
+
+    /// The mark of the order: whether what the column shows rises or falls from the first row to the last.
+    #[must_use]
+    pub const fn mark(self, reversed: bool) -> &'static str {
+        let rises = !self.layout().numeric || matches!(self, Column::Age);
+        if rises == reversed { "▾" } else { "▴" }
+    }
+
+    /// Whether the column says something of a group: what can be added up.
+    #[must_use]
+    pub const fn adds_up(self) -> bool {
+        matches!(self, Column::Tokens | Column::Tasks | Column::Steps | Column::Tools | Column::Rate | Column::Today | Column::Session)
     }
 
     /// What the column shows of a session.

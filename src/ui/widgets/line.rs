@@ -53,13 +53,20 @@ impl Pieces {
         // With a column between them, and never more than a third of the line.
         let kept = if is_free || outermost >= area.width / 3 { 0 } else { outermost + 1 };
         let end = area.right().saturating_sub(kept);
+        let is_whole = self.width() <= end.saturating_sub(x);
         for (piece, style) in &self.left {
             let room = usize::from(end.saturating_sub(x));
             if room == 0 {
                 break;
             }
-            let piece = text::fit(piece, room);
+            if is_whole || text::columns(piece) < room {
+                (x, _) = buf.set_stringn(x, area.y, text::shown(piece), room, *style);
+                continue;
+            }
+            // A part of a figure would be another figure.
+            let piece = if is_figure(piece) { "…".to_owned() } else { text::fit(&format!("{piece}  "), room) };
             (x, _) = buf.set_stringn(x, area.y, &piece, room, *style);
+            break;
         }
         let mut edge = area.right();
         for pieces in &self.right {
@@ -74,6 +81,19 @@ impl Pieces {
             }
         }
     }
+}
+
+/// Whether a piece is a number, perhaps with a unit or a currency.
+fn is_figure(piece: &str) -> bool {
+    let piece = piece.trim();
+    !piece.starts_with(char::is_alphabetic) && piece.chars().any(|c| c.is_ascii_digit()) && text::columns(piece) <= 16
+}
+
+/// `1 task`, `2 tasks`.
+#[must_use]
+pub fn count_of(n: impl TryInto<u64>, what: &str) -> String {
+    let n = n.try_into().unwrap_or(0);
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// A text in a field of a width, to the left or to the right.
