@@ -2,6 +2,7 @@
 
 pub mod ingest;
 pub mod live;
+pub mod living;
 pub mod snapshot;
 
 pub use live::{Command, Engine, Setup};

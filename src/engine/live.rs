@@ -17,11 +17,11 @@ use crate::model::time::HOUR;
 use crate::model::{Cost, Millis, Window};
 use crate::pricing::Pricer;
 use crate::query::{self, Asking, Living, SessionDetail, SessionView};
-use crate::sources;
 use crate::store::{Store, StoreError, Sums};
 use crate::tail::watch::Watch;
 
 use super::ingest::{Ingest, Progress, Watcher};
+pub use super::living::living;
 use super::snapshot::{Burn, Snapshot, Span, project};
 
 /// What a screen may ask for.
@@ -492,15 +492,4 @@ impl View {
             ..self.draft.clone()
         }
     }
-}
-
-/// What all agents' own registries say.
-pub fn living(ingest: &Ingest) -> Living {
-    let mut living = Living::new();
-    for source in sources::ALL {
-        for live in source.alive(&ingest.catalog.roots_of(source.agent())) {
-            living.insert((Arc::from(source.agent()), Arc::from(live.uid.as_str())), live);
-        }
-    }
-    living
 }

@@ -29,7 +29,7 @@ pub fn draw(app: &App, detail: &SessionDetail, area: Rect, buf: &mut Buffer) {
     let bar = a_bar(costs.len(), left.width);
     let most = detail.steps.iter().filter_map(|s| s.money).max().map_or_else(String::new, |m| format!(", most {}", app.currency.show(m)));
     let title = format!("{} per step", app.currency.symbol);
-    let says = first_that_fits(&title, &[format!("{steps}{bar}{most}"), format!("{steps}{bar}"), steps], left);
+    let says = first_that_fits(&title, &[format!("{steps}{bar}{most}"), format!("{steps}{bar}"), bar.replacen(", ", "", 1), steps], left);
     let inner = frame(&title, &says, Role::Border, &app.theme, left, buf);
     chart(&costs, Fold::Max, &Look { lit: style(Role::Spend), rest: style(Role::Dim), unknown: style(Role::Warn) }, inner, buf);
 

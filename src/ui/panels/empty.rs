@@ -32,7 +32,8 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
         }
         lines.push(Pieces::default());
     };
-    say("To see what this looks like with a day's work: aifinops top --demo", Role::Accent);
+    say("To see what this looks like with a day's work:", Role::Text);
+    say("aifinops top --demo", Role::Accent);
     say("Start an agent in another terminal: it shows up here within a moment.", Role::Text);
     say("Logs somewhere else? aifinops config explains roots.", Role::Dim);
     let mut found = Pieces::default();

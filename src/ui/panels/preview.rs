@@ -60,12 +60,12 @@ fn task(app: &App, detail: &SessionDetail, area: Rect, buf: &mut Buffer) {
     let costs: Vec<Value> = steps.iter().map(|step| lit(step.money.map(|m| m.nanos().unsigned_abs()))).collect();
     let contexts: Vec<u64> = steps.iter().map(|step| step.context).filter(|c| *c > 0).collect();
     let unpriced = costs.iter().filter(|cost| cost.amount.is_none()).count();
-    let without = if unpriced > 0 { format!(" {unpriced} unpriced") } else { String::new() };
+    let without = if unpriced > 0 { format!(" {unpriced} unpriced ") } else { String::new() };
     line_chart(app, inner, 0, &format!("{} per step", app.currency.symbol), &costs, Fold::Sum, Role::Spend, &without, buf);
     let growth = match (contexts.first(), contexts.last()) {
         (Some(first), Some(last)) if *first > 0 => {
             let change = (i128::from(*last) - i128::from(*first)) * 100 / i128::from(*first);
-            format!(" {} → {} ({change:+}%)", compact(*first), compact(*last))
+            format!(" {} → {} ({change:+}%) ", compact(*first), compact(*last))
         }
         _ => String::new(),
     };
@@ -112,7 +112,7 @@ fn line_chart(app: &App, inner: Rect, at: u16, label: &str, values: &[Value], fo
     let room = |says: &str| inner.width.saturating_sub(13 + u16::try_from(text::columns(says)).unwrap_or(0));
     let says = match values_a_bar(values.len(), room(says)) {
         1 => says.to_owned(),
-        _ => format!(" {} a bar{says}", values_a_bar(values.len(), room(says).saturating_sub(9))),
+        _ => format!(" {} a bar {says}", values_a_bar(values.len(), room(says).saturating_sub(10))),
     };
     let mut line = Pieces::default();
     line.left(format!(" {label:<10} "), style(Role::Dim));

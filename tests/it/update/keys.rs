@@ -266,12 +266,29 @@ fn keys_of_the_configuration_replace_the_defaults_and_are_taken_from_others() {
 }
 
 #[test]
+fn a_capital_letter_is_the_letter_with_shift() {
+    let (keys, problems) = keymap(&[("quit", &["Q"]), ("theme", &["t"]), ("range", &["T"])]);
+    assert_eq!(problems, []);
+    assert_eq!((keys.action(key_event("Q")), keys.action(key_event("q"))), (Some(Action::Quit), None));
+    assert_eq!((keys.action(key_event("t")), keys.action(key_event("T"))), (Some(Action::Theme), Some(Action::Range)));
+    assert_eq!(keys.keys(Action::Quit), "Q");
+}
+
+#[test]
+fn the_configuration_knows_every_action() {
+    let names: Vec<&str> = TABLE.iter().map(|binding| binding.name).collect();
+    let mut known = aifinops::config::keys::ACTIONS.to_vec();
+    known.sort_unstable();
+    assert!(names.iter().all(|name| known.binary_search(name).is_ok()) && names.len() == known.len(), "{names:?} {known:?}");
+}
+
+#[test]
 fn what_is_no_key_or_no_action_is_told_and_the_default_stays() {
     let (keys, problems) = keymap(&[("quit", &["no-such-key"]), ("fly", &["f"])]);
     assert_eq!(keys.action(key_event("q")), Some(Action::Quit));
     let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert!(told[0].starts_with("keys.fly: there is no such action; the actions are up, down,"), "{told:?}");
-    assert_eq!(told[1], "keys.quit: `no-such-key` is no key; write it like `q`, `ctrl-c`, `shift-t`, `f1`, `enter`");
+    assert_eq!(told[1], "keys.quit: `no-such-key` is no key; write it like `q`, `ctrl-c`, `T`, `f1`, `enter`");
 }
 
 #[test]
