@@ -162,7 +162,7 @@ fn handle(
                     app.message = Some(Message::failed(format!("{error}; the log is {}", path.display())));
                 }
             }
-            Effect::Redraw => screen.terminal.clear()?,
+            Effect::Redraw => screen.redraw()?,
             Effect::Suspend => {
                 after = After::Lent;
                 screen.lend(term::suspend)?;

@@ -6,6 +6,7 @@
 mod hostile;
 mod sizes;
 pub(crate) mod stage;
+mod words;
 pub(crate) mod world;
 
 use std::sync::Arc;

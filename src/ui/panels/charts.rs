@@ -29,7 +29,13 @@ pub fn draw(app: &App, detail: &SessionDetail, area: Rect, buf: &mut Buffer) {
     let bar = a_bar(costs.len(), left.width);
     let most = detail.steps.iter().filter_map(|s| s.money).max().map_or_else(String::new, |m| format!(", most {}", app.currency.show(m)));
     let title = format!("{} per step", app.currency.symbol);
-    let says = first_that_fits(&title, &[format!("{steps}{bar}{most}"), format!("{steps}{bar}"), bar.replacen(", ", "", 1), steps], left);
+    let unpriced = match costs.iter().filter(|cost| cost.amount.is_none()).count() {
+        0 => String::new(),
+        n => format!(", {n} unpriced"),
+    };
+    let says =
+        [format!("{steps}{bar}{unpriced}{most}"), format!("{steps}{bar}{unpriced}"), format!("{steps}{bar}"), bar.replacen(", ", "", 1)];
+    let says = first_that_fits(&title, &says, left);
     let inner = frame(&title, &says, Role::Border, &app.theme, left, buf);
     chart(&costs, Fold::Max, &Look { lit: style(Role::Spend), rest: style(Role::Dim), unknown: style(Role::Warn) }, inner, buf);
 

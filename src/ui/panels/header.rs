@@ -36,6 +36,8 @@ struct Parts {
     unpriced: Option<Piece>,
     paused: Option<Piece>,
     live: Piece,
+    /// The same in fewer words.
+    live_short: Option<Piece>,
 }
 
 impl Parts {
@@ -63,7 +65,13 @@ impl Parts {
             return true;
         }
         let least = [&mut self.by, &mut self.unpriced, &mut self.title, &mut self.projection, &mut self.rate];
-        least.into_iter().find_map(Option::take).is_some() || self.today.len() > 1 && self.today.pop().is_some()
+        if least.into_iter().find_map(Option::take).is_some() || self.today.len() > 1 && self.today.pop().is_some() {
+            return true;
+        }
+        self.live_short.take().is_some_and(|short| {
+            self.live = short;
+            true
+        })
     }
 }
 
@@ -78,6 +86,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
         amount.push((" (no prices known)".to_owned(), Role::Warn));
     }
     let mark = if today.is_lower_bound() || burn.last_hour.is_lower_bound() { "≥" } else { "" };
+    let live_role = if snapshot.live > 0 { Role::Working } else { Role::Dim };
     let mut parts = Parts {
         title: Some((" aifinops ".to_owned(), Role::Title)),
         today: amount,
@@ -88,7 +97,8 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
         unpriced: Some((format!("{} unpriced ", count_of(today.unpriced_calls, "call")), Role::Warn))
             .filter(|_| today.unpriced_calls > 0 && roomy),
         paused: app.paused.as_ref().map(|_| (" PAUSED ".to_owned(), Role::Warn)),
-        live: (format!(" ●{} live ", snapshot.live), if snapshot.live > 0 { Role::Working } else { Role::Dim }),
+        live: (format!(" ●{} live ", snapshot.live), live_role),
+        live_short: Some((format!(" ●{} ", snapshot.live), live_role)),
     };
     while parts.width() > usize::from(area.width) && parts.shorten() {}
 

@@ -48,22 +48,23 @@ pub fn draw(app: &App, detail: &SessionDetail, now: Millis, area: Rect, buf: &mu
         first.left(format!("   {} calls log too little output", s.lifetime.lower_bound_calls), style(Role::Warn));
     }
     let t = s.tokens();
-    for (label, count, role) in [
-        ("input", t.input, Role::Input),
-        ("cache read", t.cache_read, Role::Cache),
-        ("write 5m", t.cache_write_5m, Role::Cache),
-        ("write 1h", t.cache_write_1h, Role::Cache),
-        ("output", t.output, Role::Output),
-        ("reasoning", t.reasoning, Role::Reasoning),
-    ] {
-        second.left(format!(" {label} "), style(Role::Dim)).left(format!("{}  ", compact(count)), style(role));
+    let kinds = [
+        ("input", "in", t.input, Role::Input),
+        ("cache read", "read", t.cache_read, Role::Cache),
+        ("write 5m", "w5m", t.cache_write_5m, Role::Cache),
+        ("write 1h", "w1h", t.cache_write_1h, Role::Cache),
+        ("output", "out", t.output, Role::Output),
+        ("reasoning", "think", t.reasoning, Role::Reasoning),
+    ];
+    let width: usize = kinds.iter().map(|(label, _, count, _)| label.len() + compact(*count).len() + 4).sum();
+    let is_roomy = width <= usize::from(inner.width) + 2;
+    for (long, short, count, role) in kinds {
+        let label = if is_roomy { long } else { short };
+        second.left(format!(" {label} "), style(Role::Dim)).left(compact(count), style(role));
+        second.left(if is_roomy { "  " } else { " " }, style(Role::Dim));
     }
     if let Some(branch) = s.branch.as_deref().filter(|b| !b.is_empty()) {
         third.left(" branch ", style(Role::Dim)).left(text::fit(branch, BRANCH), style(Role::Text));
-    }
-    if let (Some(start), Some(last)) = (s.started_at, s.last_at) {
-        let local = utc(start).with_timezone(&app.zone).format("%Y-%m-%d %H:%M").to_string();
-        third.left("  since ", style(Role::Dim)).left(format!("{local}, last {} ago", span(now - last)), style(Role::Text));
     }
     let counts = &s.sums;
     third.left("  retries ", style(Role::Dim)).left(counts.retries.to_string(), style(Role::Text));
@@ -71,6 +72,10 @@ pub fn draw(app: &App, detail: &SessionDetail, now: Millis, area: Rect, buf: &mu
         .left("  errors ", style(Role::Dim))
         .left(counts.errors.to_string(), style(if counts.errors > 0 { Role::Over } else { Role::Text }));
     third.left("  compactions ", style(Role::Dim)).left(counts.compactions.to_string(), style(Role::Text));
+    if let (Some(start), Some(last)) = (s.started_at, s.last_at) {
+        let local = utc(start).with_timezone(&app.zone).format("%Y-%m-%d %H:%M").to_string();
+        third.left("  since ", style(Role::Dim)).left(format!("{local}, last {} ago", span(now - last)), style(Role::Text));
+    }
     if let Some(version) = &s.version {
         third.left("  version ", style(Role::Dim)).left(text::shown(version), style(Role::Dim));
     }

@@ -64,7 +64,7 @@ impl Pieces {
                 continue;
             }
             // A part of a figure would be another figure.
-            let piece = if is_figure(piece) { "…".to_owned() } else { text::fit(&format!("{piece}  "), room) };
+            let piece = if is_figure(piece) { "…".to_owned() } else { cut(piece, room) };
             (x, _) = buf.set_stringn(x, area.y, &piece, room, *style);
             break;
         }
@@ -81,6 +81,18 @@ impl Pieces {
             }
         }
     }
+}
+
+/// As much of a text as there is room for, with an ellipsis; a number in it is there as a whole or not at all.
+fn cut(piece: &str, room: usize) -> String {
+    let whole = text::shown(piece);
+    // Somebody else's piece follows that has no room: the mark is for that.
+    let kept = text::fit(&format!("{whole}  "), room);
+    let kept = kept.strip_suffix('…').unwrap_or(&kept);
+    let is_part = |c: char| c.is_ascii_digit() || c == '.' || c == ',';
+    let rest = whole.get(kept.len()..).unwrap_or_default();
+    let kept = if rest.starts_with(is_part) { kept.trim_end_matches(is_part) } else { kept };
+    format!("{}…", kept.trim_end())
 }
 
 /// Whether a piece is a number, perhaps with a unit or a currency.

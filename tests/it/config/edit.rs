@@ -102,7 +102,7 @@ fn a_key_that_is_none_and_an_action_that_is_none_are_refused() {
     for (key, value, told) in [
         ("keys.quit", "zzz", "`zzz` is no key; write it like `q`"),
         ("keys.quit", "q,zzz", "`zzz` is no key"),
-        ("keys.nope", "q", "there is no such action; there are up, down,"),
+        ("keys.nope", "q", "there is no such action"),
         ("keys.quti", "q", "did you mean `quit`?"),
     ] {
         let refused = set(&machine.file(), key, value).unwrap_err().to_string();
