@@ -33,7 +33,7 @@ pub fn shown(text: &str) -> String {
         match c {
             '\u{200d}' => glued = true,
             '\u{200b}' | '\u{2060}' | '\u{fe00}'..='\u{fe0f}' | '\u{20e3}' | '\u{1f3fb}'..='\u{1f3ff}' | '\u{e0000}'..='\u{e01ef}' => {
-                glued = joined
+                glued = joined;
             }
             '\u{1f1e6}'..='\u{1f1ff}' => out.extend(char::from_u32(u32::from('A') + (u32::from(c) - 0x1f1e6))),
             // Joined letters of scripts that need the joiner stay; only pictures are left out.
