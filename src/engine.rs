@@ -2,8 +2,8 @@
 
 pub mod ingest;
 pub mod live;
-pub mod living;
 pub mod snapshot;
+pub mod view;
 
 pub use live::{Command, Engine, Setup};
 pub use snapshot::{Snapshot, Span};

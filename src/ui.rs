@@ -165,6 +165,7 @@ fn handle(
             Effect::Redraw => screen.redraw()?,
             Effect::Suspend => {
                 after = After::Lent;
+                engine.rest();
                 screen.lend(term::suspend)?;
             }
         }
