@@ -82,7 +82,7 @@ pub async fn run(setup: Setup, engine: Engine) -> std::io::Result<()> {
                 let mut next = Some(event?);
                 // Everything that has been typed meanwhile is one picture.
                 while let Some(event) = next {
-                    match handle(&event, &mut app, &shown, &engine, &mut screen, &setup)? {
+                    match handle(&event, &mut app, &shown, &engine, (&mut screen, &mut events), &setup)? {
                         After::Go => {}
                         After::Lent => stop.forget_interrupts().await,
                         After::Quit => return Ok(()),
@@ -133,10 +133,12 @@ fn handle(
     app: &mut App,
     shown: &Arc<Snapshot>,
     engine: &Engine,
-    screen: &mut Screen,
+    (screen, events): (&mut Screen, &mut EventStream),
     setup: &Setup,
 ) -> std::io::Result<After> {
     let mut after = After::Go;
+    // Whoever gets the terminal gets its keys: a stream that waits for them would take some. A new one waits for none
+    // until it is asked.
     for effect in app.update(event, shown) {
         match effect {
             Effect::Quit => return Ok(After::Quit),
@@ -158,6 +160,7 @@ fn handle(
             }
             Effect::OpenLog(path) => {
                 after = After::Lent;
+                *events = EventStream::new();
                 if let Err(error) = screen.lend(|| term::show(&path, &setup.open_with))? {
                     app.message = Some(Message::failed(format!("{error}; the log is {}", path.display())));
                 }
@@ -165,6 +168,7 @@ fn handle(
             Effect::Redraw => screen.redraw()?,
             Effect::Suspend => {
                 after = After::Lent;
+                *events = EventStream::new();
                 engine.rest();
                 screen.lend(term::suspend)?;
             }

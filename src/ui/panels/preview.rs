@@ -94,7 +94,7 @@ fn counts(app: &App, label: &str, sums: &Sums) -> Pieces {
     let style = |role| app.theme.style(role);
     let mut line = Pieces::default();
     line.left(format!(" {label:<10} "), style(Role::Dim));
-    line.left(count_of(sums.tools, "tool call"), style(Role::Text));
+    line.left(format!("tools {}", sums.tools), style(Role::Text));
     if sums.failures > 0 {
         line.left(format!(" ({} failed)", sums.failures), style(Role::Warn));
     }

@@ -182,13 +182,16 @@ fn ctrl_c_in_the_pager_ends_the_pager_only() {
     let machine = Machine::new();
     let names = ["/code/api", "main", "house", "Bash"];
     let path = log(&machine, &[prompt("p1", "/code/api", "main"), answer("1", 1, names)]);
-    let pager = machine.write("pager.sh", "echo THIS IS THE PAGER\nsleep 20\n");
+    let pager = machine.write("pager.sh", "echo THIS IS THE PAGER\nread words\necho IT WAS TOLD $words\nsleep 20\n");
     machine.write("config.toml", &format!("open_with = \"sh {}\"\n{PRICES}", pager.display()));
     let mut top = machine.run(&["top"], 120, 30);
     top.shows(&["$1.00 today", "Bash 1"]);
     for _ in 0..2 {
         top.press("o");
         top.shows(&["THIS IS THE PAGER"]);
+        // Every key is the pager's.
+        top.press("jxyq\n");
+        top.shows(&["IT WAS TOLD jxyq"]);
         top.press("\u{3}");
         top.shows(&["$1.00 today", "Sessions"]);
     }

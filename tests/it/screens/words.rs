@@ -129,7 +129,7 @@ fn the_preview_is_about_the_row() {
     let mut stage = Stage::workday();
     let screen = text(&stage.draw(120, 30));
     assert!(screen.contains("tokens today ─") && screen.contains(" $5.32 ╮"), "{screen}");
-    assert!(screen.contains("this task  42 tool calls (3 failed)") && screen.contains("all tasks  Bash 31 (6 failed)"), "{screen}");
+    assert!(screen.contains("this task  tools 42 (3 failed)") && screen.contains("all tasks  Bash 31 (6 failed)"), "{screen}");
     stage.press("space");
     let screen = text(&stage.draw(120, 30));
     let row = lines(&stage.draw(120, 30)).into_iter().find(|line| line.contains("+2")).unwrap();
