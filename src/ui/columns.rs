@@ -136,6 +136,7 @@ impl Column {
             Column::Agent => a.agent.cmp(&b.agent),
             Column::Project => a.project.cmp(&b.project),
             Column::Branch => a.branch.cmp(&b.branch),
+            Column::Model if a.model == b.model => Ordering::Equal,
             Column::Model => a.model.as_deref().map(short_model).cmp(&b.model.as_deref().map(short_model)),
             Column::Loop => b.loop_steps.cmp(&a.loop_steps),
             Column::Context => b.context_permille().cmp(&a.context_permille()),

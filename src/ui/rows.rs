@@ -33,6 +33,8 @@ pub enum Row {
         last: bool,
         /// How many children are folded into it.
         folded: usize,
+        /// How many of them and itself are live.
+        live: usize,
         /// Whether it has children.
         parent: bool,
     },
@@ -180,15 +182,16 @@ impl<'a> Tree<'a> {
             }
             let children = self.children_of(session);
             let parent = !children.is_empty();
-            let mut folded = 0;
+            let (mut folded, mut live) = (0, usize::from(session.state.is_live()));
             if parent && self.order.is_folded(session.id) {
                 let family = self.family(session);
                 folded = family.len() - 1;
+                live = family.iter().filter(|member| member.state.is_live()).count();
                 seen.extend(family.iter().map(|member| member.id));
             } else {
                 self.push(children, depth + 1, &mut next);
             }
-            out.push(Row::Session { session: shown, depth, last, folded, parent });
+            out.push(Row::Session { session: shown, depth, last, folded, live, parent });
         }
     }
 

@@ -78,12 +78,16 @@ fn title(app: &App) -> String {
 }
 
 fn count(app: &App, snapshot: &Snapshot) -> String {
-    // Of the sessions, not of the rows: who is folded away is at work all the same.
-    let filter = &app.order.filter;
-    let kept = snapshot.sessions.iter().filter(|session| filter.is_empty() || filter.matches(session));
-    let (shown, live) = kept.fold((0, 0), |(shown, live), session| (shown + 1, live + usize::from(session.state.is_live())));
+    let (mut shown, mut at_work) = (0, 0);
+    for row in &app.rows {
+        if let Row::Session { folded, live, .. } = row {
+            // Who is folded away is at work all the same.
+            shown += 1 + folded;
+            at_work += live;
+        }
+    }
     let total = snapshot.sessions.len();
-    let of = if shown < total { format!("{live} live of {shown} ({total} in all)") } else { format!("{live} live of {shown}") };
+    let of = if shown < total { format!("{at_work} live of {shown} ({total} in all)") } else { format!("{at_work} live of {shown}") };
     let sort = app.order.sort;
     format!("by {} {} ─ {of}", sort.layout().name, sort.mark(app.order.reversed))
 }
@@ -162,7 +166,7 @@ fn session(row: &Row, widths: &[(Column, u16)], look: &Look<'_>, line: Rect, buf
 
 /// What stands in a cell: the session's value, in one column with the tree's branches before it.
 fn value(column: Column, row: &Row, tree: Column, look: &Look<'_>) -> (String, Style) {
-    let Row::Session { session, depth, last, folded, parent } = row else { return Default::default() };
+    let Row::Session { session, depth, last, folded, parent, .. } = row else { return Default::default() };
     let (mut value, style) = column.cell(session, look);
     if column == tree {
         value = branch(*depth, *last) + &value;

@@ -275,6 +275,16 @@ fn a_capital_letter_is_the_letter_with_shift() {
 }
 
 #[test]
+fn the_readme_has_the_table_of_the_keys() {
+    let readme = include_str!("../../../README.md");
+    let (_, rest) = readme.split_once("<!-- keys -->\n").unwrap();
+    let (table, _) = rest.split_once("<!-- /keys -->").unwrap();
+    let (keys, _) = keymap(&[]);
+    let rows: String = TABLE.iter().map(|binding| format!("| `{}` | {} |\n", keys.keys(binding.action), binding.help)).collect();
+    assert_eq!(table, format!("| Keys | What |\n|---|---|\n{rows}"));
+}
+
+#[test]
 fn the_configuration_knows_every_action() {
     let names: Vec<&str> = TABLE.iter().map(|binding| binding.name).collect();
     let mut known = aifinops::config::keys::ACTIONS.to_vec();

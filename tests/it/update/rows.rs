@@ -169,3 +169,10 @@ fn groups_add_up_and_the_dearest_is_first() {
         assert_eq!(heads.iter().fold(Cost::default(), |sum, (_, cost)| sum + *cost), total, "{group}");
     }
 }
+
+#[test]
+fn the_root_directory_is_a_project_too() {
+    for (cwd, project) in [(Some("/"), "/"), (Some("/code/api/"), "api"), (Some("C:\\work\\web"), "web"), (Some(""), ""), (None, "")] {
+        assert_eq!(&*aifinops::query::project_of(cwd), project, "{cwd:?}");
+    }
+}
