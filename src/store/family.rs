@@ -15,6 +15,9 @@ use super::deltas::Deltas;
 use super::merge::{CallRow, FactRow};
 use super::rows::{read_call, read_fact, update_call, update_fact};
 
+/// Up to how many sessions are asked about one by one.
+const FEW: usize = 50;
+
 /// Whether a call `c` is its conversation's own: nobody else holds it. Side conversations repeat their parent's calls,
 /// which takes nothing from the parent, but what only side conversations hold is none of theirs for certain.
 const OWN: &str =
@@ -37,20 +40,29 @@ fn root_of(tx: &Connection, session: i64) -> rusqlite::Result<i64> {
     .query_row([session], |r| r.get(0))
 }
 
-/// Sessions with disputed calls of which new lines may decide: they had nothing of their own when last looked at, or
-/// something older than that has come to light. A subagent speaks for the session it belongs to.
-pub(super) fn undecided(tx: &Connection, touched: &BTreeSet<i64>) -> rusqlite::Result<BTreeSet<i64>> {
+/// Sessions with disputed calls of which new lines may decide, beside those that are `decided` about anyway: they had
+/// nothing of their own when last looked at, or something older than that has come to light. A subagent speaks for the
+/// session it belongs to.
+pub(super) fn undecided(tx: &Connection, touched: &BTreeSet<i64>, decided: &BTreeSet<i64>) -> rusqlite::Result<BTreeSet<i64>> {
+    // Few are asked about one by one; of many, those that share nothing are left out at once.
+    let sharing = if touched.len() > FEW {
+        let mut sharing = tx.prepare_cached("SELECT DISTINCT session FROM claim")?;
+        Some(sharing.query_map([], |r| r.get(0))?.collect::<Result<BTreeSet<i64>, _>>()?)
+    } else {
+        None
+    };
+    let shares = |session: &i64| sharing.as_ref().is_none_or(|sharing| sharing.contains(session));
     let mut found = BTreeSet::new();
-    if !tx.prepare_cached("SELECT 1 FROM claim LIMIT 1")?.exists([])? {
+    if sharing.as_ref().is_some_and(|sharing| sharing.is_subset(decided)) {
         return Ok(found);
     }
     let mut open = tx.prepare_cached(&format!(
         "SELECT 1 FROM session r WHERE r.id = ?1 AND EXISTS (SELECT 1 FROM claim WHERE session IN (?1, ?2))
             AND (r.own_at IS NULL OR EXISTS (SELECT 1 FROM call c WHERE c.session = ?2 AND c.at < r.own_at AND {OWN}))"
     ))?;
-    for session in touched {
+    for session in touched.difference(decided) {
         let root = root_of(tx, *session)?;
-        if open.exists([root, *session])? {
+        if !decided.contains(&root) && (shares(session) || shares(&root)) && open.exists([root, *session])? {
             found.extend([root, *session]);
         }
     }

@@ -65,7 +65,10 @@ impl Names {
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     pub deltas: Deltas,
+    /// Copies met in this write.
     pub claims: Vec<Claim>,
+    /// Sessions that share something since the last decision.
+    pub disputed: BTreeSet<i64>,
     /// Sessions that lost or got a call because its original has come to light.
     pub moved: BTreeSet<i64>,
     /// Sessions whose figures or state changed.

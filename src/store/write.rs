@@ -105,7 +105,20 @@ impl Writer<'_> {
         }
         self.save_calls(calls.rows)?;
         self.save_facts(facts.rows)?;
+        self.save_claims()?;
         std::mem::take(&mut self.memory.pending.deltas).flush(self.tx)
+    }
+
+    /// Remembers who else could own what was written.
+    fn save_claims(&mut self) -> rusqlite::Result<()> {
+        let pending = &mut self.memory.pending;
+        let mut save = self.tx.prepare_cached("INSERT OR IGNORE INTO claim VALUES (?1, ?2, ?3)")?;
+        for Claim { key, session, task } in pending.claims.drain(..) {
+            if save.execute(params![key.to_sql(), session, task.to_sql()])? == 1 {
+                pending.disputed.insert(session);
+            }
+        }
+        Ok(())
     }
 
     /// Turns a batch's calls and facts into rows.
@@ -355,13 +368,8 @@ impl Writer<'_> {
 
 fn settle(tx: &Connection, memory: &mut Memory) -> rusqlite::Result<WriteReport> {
     let mut pending = std::mem::take(&mut memory.pending);
-    let mut disputed = family::undecided(tx, &pending.touched)?;
-    let mut claim = tx.prepare_cached("INSERT OR IGNORE INTO claim VALUES (?1, ?2, ?3)")?;
-    for Claim { key, session, task } in &pending.claims {
-        if claim.execute(params![key.to_sql(), session, task.to_sql()])? == 1 {
-            disputed.insert(*session);
-        }
-    }
+    let mut disputed = std::mem::take(&mut pending.disputed);
+    disputed.extend(family::undecided(tx, &pending.touched, &disputed)?);
     disputed.extend(family::with_roots(tx, &pending.moved)?);
     if !disputed.is_empty() {
         pending.touched.extend(family::settle(tx, &disputed, &mut pending.deltas)?);
