@@ -2,6 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Modifier, Style};
 
 use crate::model::text;
 use crate::model::tokens::compact;
@@ -37,7 +38,7 @@ pub fn draw(app: &App, detail: &SessionDetail, area: Rect, buf: &mut Buffer) {
         [format!("{steps}{bar}{unpriced}{most}"), format!("{steps}{bar}{unpriced}"), format!("{steps}{bar}"), bar.replacen(", ", "", 1)];
     let says = first_that_fits(&title, &says, left);
     let inner = frame(&title, &says, Role::Border, &app.theme, left, buf);
-    chart(&costs, Fold::Max, &Look { lit: style(Role::Spend), rest: style(Role::Dim), unknown: style(Role::Warn) }, inner, buf);
+    chart(&costs, Fold::Max, &Look { lit: bright(style(Role::Spend)), rest: style(Role::Dim), unknown: style(Role::Warn) }, inner, buf);
 
     let contexts: Vec<Value> = detail
         .steps
@@ -52,7 +53,12 @@ pub fn draw(app: &App, detail: &SessionDetail, area: Rect, buf: &mut Buffer) {
     let says = [format!("{now}{of}, {most}{bar}"), format!("{now}{of}, {most}"), format!("{now}, {most}"), most];
     let says = first_that_fits("context", &says, right);
     let inner = frame("context", says.trim_start_matches(", "), Role::Border, &app.theme, right, buf);
-    chart(&contexts, Fold::Max, &Look { lit: style(Role::Chart2), rest: style(Role::Dim), unknown: style(Role::Warn) }, inner, buf);
+    chart(&contexts, Fold::Max, &Look { lit: bright(style(Role::Chart2)), rest: style(Role::Dim), unknown: style(Role::Warn) }, inner, buf);
+}
+
+/// A style that stands out beside the dim one, also where there are no colours.
+fn bright(style: Style) -> Style {
+    style.remove_modifier(Modifier::DIM).add_modifier(Modifier::BOLD)
 }
 
 /// `, 15 a bar` where steps share bars.

@@ -22,6 +22,8 @@ pub(super) fn views() -> Vec<(&'static str, Stage)> {
     vec![
         ("sessions", after(&[])),
         ("session", after(&["enter"])),
+        ("a session's tools", after(&["enter", "tab"])),
+        ("a session's subagents", after(&["enter", "tab", "tab", "G"])),
         ("a session that is not read yet", after(&["j", "j", "enter"])),
         ("help", after(&["?"])),
         ("paused", after(&["p"])),

@@ -183,3 +183,18 @@ fn charts_say_how_many_steps_share_a_bar_and_mark_what_has_no_price() {
     let screen = text(&stage.draw(120, 30));
     assert!(screen.contains(&"?".repeat(20)) && screen.contains("20 unpriced"), "{screen}");
 }
+
+#[test]
+fn the_selected_tasks_steps_stand_out_with_and_without_colours() {
+    for theme in ["dark", "mono"] {
+        let mut stage = busy();
+        stage.app.theme = aifinops::ui::theme::load(theme, None).unwrap();
+        let lit = |stage: &mut Stage| {
+            let buf = stage.draw(240, 30);
+            let bars = buf.content.iter().filter(|cell| cell.symbol() == "█").map(|cell| cell.style());
+            bars.map(|style| format!("{:?} {:?}", style.fg, style.add_modifier)).collect::<std::collections::BTreeSet<_>>()
+        };
+        stage.press("g");
+        assert!(lit(&mut stage).len() > 2, "{theme}: {:?}", lit(&mut stage));
+    }
+}
