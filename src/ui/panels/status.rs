@@ -62,12 +62,13 @@ fn filter(app: &App, area: Rect, buf: &mut Buffer) {
     let style = |role| app.theme.style(role);
     let label = " filter ";
     let value = app.input.value();
-    let hint = match Filter::unknown_key(value) {
+    let (hints, role) = match Filter::unknown_key(value) {
         Some(key) => {
             let known = Filter::KEYS.map(|key| format!("{key}:")).join(" ");
-            (format!("`{}:` is looked for as text; there are {known} ", text::fit(&key, 12)), style(Role::Warn))
+            let long = format!("`{}:` is looked for as text; there are {known} ", text::fit(&key, 12));
+            (vec![long, format!("there are {known} "), format!("{known} ")], Role::Warn)
         }
-        None => ("enter keeps · esc clears ".to_owned(), style(Role::HintText)),
+        None => (vec!["enter keeps · esc clears ".to_owned()], Role::HintText),
     };
     let (before, after): (String, String) = {
         let at = app.input.cursor();
@@ -76,15 +77,15 @@ fn filter(app: &App, area: Rect, buf: &mut Buffer) {
     let room = usize::from(area.width).saturating_sub(label.len() + 1);
     let wish = text::columns(&text::shown(value));
     // The hint leaves before the filter has to be cut.
-    let has_hint = wish + 2 + text::columns(&hint.0) <= room;
+    let hint = hints.into_iter().find(|hint| wish + 2 + text::columns(hint) <= room);
     // What is before the cursor scrolls away; some of what is behind it stays in view.
     let behind = text::columns(&text::shown(&after)).min(room / 4);
     let before = text::fit_end(&before, room.saturating_sub(behind));
     let after = text::fit(&after, room.saturating_sub(text::columns(&before)));
     let mut line = Pieces::default();
     line.left(label, style(Role::HintKey)).left(before, style(Role::Text)).left("▏", style(Role::Accent)).left(after, style(Role::Text));
-    if has_hint {
-        line.right(hint.0, hint.1);
+    if let Some(hint) = hint {
+        line.right(hint, style(role));
     }
     line.draw(area, buf);
 }

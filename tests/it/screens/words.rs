@@ -214,6 +214,8 @@ fn an_unknown_word_before_a_colon_is_told() {
     stage.type_text("agent:codex modle:opus");
     let line = lines(&stage.draw(120, 24)).last().unwrap().clone();
     assert!(line.contains("`modle:` is looked for as text; there are agent: project: model: branch:"), "{line}");
+    let line = lines(&stage.draw(80, 24)).last().unwrap().clone();
+    assert!(line.contains("there are agent: project: model: branch:"), "{line}");
     stage.press("esc");
     stage.press("/");
     stage.type_text("agent:codex live web");
