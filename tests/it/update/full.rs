@@ -191,7 +191,7 @@ fn the_selected_tasks_steps_stand_out_with_and_without_colours() {
         stage.app.theme = aifinops::ui::theme::load(theme, None).unwrap();
         let lit = |stage: &mut Stage| {
             let buf = stage.draw(240, 30);
-            let bars = buf.content.iter().filter(|cell| cell.symbol() == "█").map(|cell| cell.style());
+            let bars = buf.content.iter().filter(|cell| cell.symbol() == "█").map(ratatui::buffer::Cell::style);
             bars.map(|style| format!("{:?} {:?}", style.fg, style.add_modifier)).collect::<std::collections::BTreeSet<_>>()
         };
         stage.press("g");
