@@ -12,6 +12,7 @@ mod context;
 mod currency;
 mod edit;
 mod input;
+pub mod keys;
 mod layer;
 mod lines;
 mod map;

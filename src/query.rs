@@ -11,7 +11,7 @@ use crate::model::{Cost, Millis, SessionKind, SessionState, Tokens, Turn, Window
 use crate::pricing::{Pricer, lookup};
 use crate::sources::Liveness;
 use crate::store::read::SessionRow;
-use crate::store::{Store, StoreError, Sums};
+use crate::store::{Store, StoreError};
 
 pub mod detail;
 pub mod filter;
@@ -19,6 +19,8 @@ pub mod report;
 
 pub use detail::{SessionDetail, TaskView};
 pub use filter::Filter;
+
+pub use crate::store::Sums;
 
 /// Sessions that have a living process, by agent and session id.
 pub type Living = HashMap<(Arc<str>, Arc<str>), Liveness>;
@@ -178,8 +180,12 @@ fn complete(store: &Store, prices: &mut Pricer, asking: &Asking<'_>, rows: Vec<S
 /// The last part of a directory, whichever system wrote it.
 #[must_use]
 pub fn project_of(cwd: Option<&str>) -> Arc<str> {
-    let cwd = cwd.unwrap_or_default().trim_end_matches(['/', '\\']);
-    Arc::from(cwd.rsplit(['/', '\\']).next().unwrap_or_default())
+    let cwd = cwd.unwrap_or_default();
+    match cwd.trim_end_matches(['/', '\\']) {
+        // The root has no last part, and is a directory all the same.
+        "" => Arc::from(cwd.get(..1).unwrap_or_default()),
+        path => Arc::from(path.rsplit(['/', '\\']).next().unwrap_or_default()),
+    }
 }
 
 /// Claude Code's window: 200 000 tokens, or a million where the model's name or the context itself says so.

@@ -26,7 +26,7 @@ pub mod theme;
 pub mod view;
 pub mod widgets;
 
-use app::{App, Effect, Options};
+use app::{App, Effect, Message, Options};
 use term::Screen;
 
 /// How long the first picture waits for the store's answer.
@@ -35,6 +35,9 @@ const FIRST_PATIENCE: Duration = Duration::from_millis(60);
 const NEWS_PACE: Duration = Duration::from_millis(100);
 /// How often ages on the screen are looked at again.
 const CLOCK: Duration = Duration::from_secs(30);
+
+/// The time after which a signal that came while nobody listened has been told.
+const SIGNALS_ARRIVE: Duration = Duration::from_millis(10);
 
 /// What the screen needs from outside.
 pub struct Setup {
@@ -61,7 +64,7 @@ pub async fn run(setup: Setup, engine: Engine) -> std::io::Result<()> {
     let mut wanted = None;
     app.take(&shown);
     let mut events = EventStream::new();
-    let mut stop = std::pin::pin!(stopped());
+    let mut stop = Stop::new();
     // What the store knows is there in a moment, and worth more than an empty picture.
     let mut draw_at = Some(Instant::now() + FIRST_PATIENCE);
     let mut last_draw = Instant::now();
@@ -84,8 +87,10 @@ pub async fn run(setup: Setup, engine: Engine) -> std::io::Result<()> {
                 let mut next = Some(event?);
                 // Everything that has been typed meanwhile is one picture.
                 while let Some(event) = next {
-                    if handle(&event, &mut app, &shown, &engine, &mut screen, &setup)?.is_break() {
-                        return Ok(());
+                    match handle(&event, &mut app, &shown, &engine, (&mut screen, &mut events), &setup)? {
+                        After::Go => {}
+                        After::Lent => stop.forget_interrupts().await,
+                        After::Quit => return Ok(()),
                     }
                     next = ready(&mut events).await.transpose()?;
                 }
@@ -105,7 +110,7 @@ pub async fn run(setup: Setup, engine: Engine) -> std::io::Result<()> {
                 }
             }
             () = tokio::time::sleep_until(due) => draw_at = Some(Instant::now()),
-            () = &mut stop => return Ok(()),
+            () = stop.asked() => return Ok(()),
         }
     }
 }
@@ -116,11 +121,17 @@ fn draw(screen: &mut Screen, app: &mut App, snapshot: &Snapshot, now: Millis) ->
         let area = frame.area();
         hits = view::draw(app, snapshot, now, area, frame.buffer_mut());
     })?;
-    if app.view == app::View::Sessions {
-        app.scroll = hits.first;
-    }
-    app.hits = hits;
+    app.drawn(hits);
     Ok(())
+}
+
+/// How it goes on after an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    Go,
+    /// Somebody else has had the terminal for a while.
+    Lent,
+    Quit,
 }
 
 fn handle(
@@ -128,31 +139,42 @@ fn handle(
     app: &mut App,
     shown: &Arc<Snapshot>,
     engine: &Engine,
-    screen: &mut Screen,
+    (screen, events): (&mut Screen, &mut EventStream),
     setup: &Setup,
-) -> std::io::Result<std::ops::ControlFlow<()>> {
+) -> std::io::Result<After> {
+    let mut after = After::Go;
+    // Whoever gets the terminal gets its keys: a stream that waits for them would take some. A new one waits for none
+    // until it is asked.
     for effect in app.update(event, shown) {
         match effect {
-            Effect::Quit => return Ok(std::ops::ControlFlow::Break(())),
+            Effect::Quit => return Ok(After::Quit),
             Effect::Send(command) => engine.send(command),
             Effect::Copy(text) => term::copy(&text)?,
             Effect::Theme(name) => match theme::load(&name, setup.themes_dir.as_deref()) {
                 Ok(theme) => {
                     app.theme = theme.at(setup.depth);
-                    app.message = Some(format!("theme {name}"));
+                    app.message = Some(Message::done(format!("theme {name}")));
                 }
                 Err(error) => {
                     // The next press goes on to the theme after the broken one.
                     app.theme.name = name;
-                    app.message = Some(error.to_string());
+                    app.message = Some(Message::failed(error.to_string()));
                 }
             },
+            Effect::OpenLog(path) if !path.exists() => {
+                app.message = Some(Message::failed(format!("the log is gone: {}", path.display())));
+            }
             Effect::OpenLog(path) => {
+                after = After::Lent;
+                *events = EventStream::new();
                 if let Err(error) = screen.lend(|| term::show(&path, &setup.open_with))? {
-                    app.message = Some(format!("{error}; the log is {}", crate::model::text::clean(&path.display().to_string())));
+                    app.message = Some(Message::failed(format!("{error}; the log is {}", path.display())));
                 }
             }
+            Effect::Redraw => screen.redraw()?,
             Effect::Suspend => {
+                after = After::Lent;
+                *events = EventStream::new();
                 engine.rest();
                 screen.lend(term::suspend)?;
             }
@@ -162,7 +184,7 @@ fn handle(
     if app.paused.is_none() {
         app.take(shown);
     }
-    Ok(std::ops::ControlFlow::Continue(()))
+    Ok(after)
 }
 
 /// An event that is there already.
@@ -177,21 +199,67 @@ async fn ready(events: &mut EventStream) -> Option<std::io::Result<Event>> {
     std::future::poll_fn(poll).await
 }
 
-/// Completes when the system asks the process to end.
-async fn stopped() {
-    #[cfg(unix)]
-    {
+/// The system's signals to end.
+#[cfg(unix)]
+struct Stop {
+    end: Option<(tokio::signal::unix::Signal, tokio::signal::unix::Signal)>,
+    interrupt: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Stop {
+    fn new() -> Stop {
         use tokio::signal::unix::{SignalKind, signal};
-        let kinds = (signal(SignalKind::terminate()), signal(SignalKind::hangup()), signal(SignalKind::interrupt()));
-        let (Ok(mut term), Ok(mut hup), Ok(mut int)) = kinds else {
-            return std::future::pending().await;
+        let end = signal(SignalKind::terminate()).ok().zip(signal(SignalKind::hangup()).ok());
+        Stop { end, interrupt: signal(SignalKind::interrupt()).ok() }
+    }
+
+    /// Completes when the system asks the process to end.
+    async fn asked(&mut self) {
+        let interrupt = async {
+            match &mut self.interrupt {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
         };
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = hup.recv() => {}
-            _ = int.recv() => {}
+        let end = async {
+            match &mut self.end {
+                Some((term, hup)) => tokio::select! { _ = term.recv() => {}, _ = hup.recv() => {} },
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! { () = interrupt => {}, () = end => {} }
+    }
+
+    /// Forgets what ctrl-c did to somebody who had the terminal: it went to every process in front of it.
+    async fn forget_interrupts(&mut self) {
+        // The signals that came meanwhile are told to those who listen when the runtime looks for news.
+        tokio::time::sleep(SIGNALS_ARRIVE).await;
+        if let Some(signal) = &mut self.interrupt {
+            std::future::poll_fn(|cx| {
+                while signal.poll_recv(cx) == Poll::Ready(Some(())) {}
+                Poll::Ready(())
+            })
+            .await;
         }
     }
-    #[cfg(not(unix))]
-    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// The system's wish to end.
+#[cfg(not(unix))]
+struct Stop;
+
+#[cfg(not(unix))]
+impl Stop {
+    fn new() -> Stop {
+        Stop
+    }
+
+    async fn asked(&mut self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
+
+    async fn forget_interrupts(&mut self) {
+        tokio::time::sleep(SIGNALS_ARRIVE).await;
+    }
 }

@@ -76,8 +76,15 @@ fn once(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     let today = store.total(Window::today(context.now, zone))?.cost();
     let burn = Burn::of(&store.recent_spend(context.now - HOUR)?, context.now);
     let ahead = project(today, &burn, context.now, Window::today(context.now, zone).to);
-    let projection = ahead.map(|known| Cost { known, ..today + burn.last_hour });
     let burn = burn.last_hour;
+    // The last hour is a part of today, so its calls are no more of them; but soon after midnight it is not.
+    let projection = ahead.map(|known| Cost {
+        known,
+        priced_calls: today.priced_calls.max(burn.priced_calls),
+        reported_calls: today.reported_calls.max(burn.reported_calls),
+        unpriced_calls: today.unpriced_calls.max(burn.unpriced_calls),
+        lower_bound_calls: today.lower_bound_calls.max(burn.lower_bound_calls),
+    });
     let filter = Filter::parse(&args.filter.join(" "));
     let live = views.iter().filter(|v| v.state.is_live()).count();
     views.retain(|view| filter.matches(view));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::context::Context;
 use super::currency::Currency;
+use super::keys::{ACTIONS, parse};
 use super::node::{Node, Raw, quoted};
 use super::read::{Faults, as_list, as_scalar, as_text, did_you_mean, nearest, note, path};
 use crate::model::Rate;
@@ -82,13 +83,34 @@ fn unknown(name: &str, known: &[&str]) -> String {
     format!("unknown key{}", did_you_mean(nearest(name, known.iter().copied())))
 }
 
-/// The keys of actions. Which actions there are is the screen's business.
+/// The keys of actions. What is no key is left out; an action without any has its usual ones.
 pub(super) fn keys(node: &Node, _: &Context, faults: &mut Faults) -> Option<BTreeMap<String, Vec<String>>> {
     let mut out = BTreeMap::new();
     for (action, part) in note(as_map(node, "actions and their keys"), node, faults)? {
+        if !ACTIONS.contains(&action.as_str()) {
+            let near = nearest(action, ACTIONS.iter().copied());
+            faults.below(&[action], part, format!("there is no such action{}; there are {}", did_you_mean(near), ACTIONS.join(", ")));
+            continue;
+        }
+        let mut keys = Vec::new();
         match as_list(part) {
-            Ok(list) => drop(out.insert(action.clone(), list.into_iter().map(|(_, key)| key.to_owned()).collect())),
+            Ok(list) => {
+                for (item, key) in list {
+                    if parse(key).is_some() {
+                        keys.push(key.to_owned());
+                    } else {
+                        faults.below(
+                            &[action],
+                            item,
+                            format!("{} is no key; write it like `q`, `ctrl-c`, `T`, `f1`, `enter`", quoted(key)),
+                        );
+                    }
+                }
+            }
             Err(reason) => faults.below(&[action], part, reason),
+        }
+        if !keys.is_empty() {
+            out.insert(action.clone(), keys);
         }
     }
     Some(out)

@@ -233,6 +233,10 @@ impl Worker {
         match self.ingest.look(&dirty.paths) {
             Ok(report) => {
                 self.failing = None;
+                // Where nothing was found so far there is something now: the roots have to be told anew.
+                if report.files_read > 0 && self.view.draft.roots.iter().all(|r| r.files == 0) {
+                    self.rescan_at = Instant::now();
+                }
                 self.view.refresh(&mut self.ingest, &report.sessions);
             }
             Err(error) => self.fail(&error),
@@ -319,6 +323,9 @@ impl Worker {
         let version = self.ingest.store.data_version();
         if version != self.data_version {
             self.data_version = version;
+            if self.view.draft.roots.iter().all(|r| r.files == 0) {
+                self.rescan_at = Instant::now();
+            }
             self.refresh_all();
         }
     }

@@ -51,14 +51,14 @@ pub struct Burn {
 impl Burn {
     /// Sorts recent calls into buckets.
     #[must_use]
-    pub fn of(spend: &[(Millis, i64, Option<Money>)], now: Millis) -> Burn {
+    pub fn of(spend: &[(Millis, i64, Cost)], now: Millis) -> Burn {
         let mut burn = Burn { last_hour: Cost::default(), buckets: vec![0; BUCKETS] };
         let since = now - HOUR;
-        for (at, _, money) in spend.iter().filter(|(at, _, _)| *at >= since) {
-            burn.last_hour += money.map_or(Cost::unknown(), Cost::priced);
+        for (at, _, cost) in spend.iter().filter(|(at, _, _)| *at >= since) {
+            burn.last_hour += *cost;
             let bucket = usize::try_from((at - since) / BUCKET).unwrap_or(0).min(BUCKETS - 1);
-            if let (Some(slot), Some(money)) = (burn.buckets.get_mut(bucket), money) {
-                *slot += money.nanos().unsigned_abs();
+            if let Some(slot) = burn.buckets.get_mut(bucket) {
+                *slot += cost.known.nanos().unsigned_abs();
             }
         }
         burn
@@ -98,6 +98,8 @@ impl Snapshot {
     /// Whether both would be drawn the same but for the clock.
     #[must_use]
     pub fn shows_same(&self, other: &Snapshot) -> bool {
+        // What the screen says of a root: where it is, and whether there is anything.
+        let root = |root: &RootReport| (root.path.clone(), root.exists, root.files == 0);
         self.span == other.span
             && self.today == other.today
             && self.total == other.total
@@ -106,7 +108,7 @@ impl Snapshot {
             && self.notices == other.notices
             && self.burn == other.burn
             && self.detail == other.detail
-            && self.roots.len() == other.roots.len()
+            && self.roots.iter().map(root).eq(other.roots.iter().map(root))
             && self.sessions == other.sessions
     }
 }

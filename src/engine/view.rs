@@ -180,12 +180,12 @@ impl View {
     fn look_back(&mut self, store: &Store) {
         let now = (self.clock)();
         self.looked_back_at = now;
-        let (hour, spend) = (store.recent_cost(now - HOUR), store.recent_spend(now - HOUR));
-        if let Some(hour) = self.unless_failed(hour) {
-            self.hour = hour;
-        }
-        if let Some(spend) = self.unless_failed(spend) {
+        if let Some(spend) = self.unless_failed(store.recent_spend(now - HOUR)) {
             self.draft.burn = Burn::of(&spend, now);
+            self.hour.clear();
+            for (_, session, cost) in spend {
+                *self.hour.entry(session).or_default() += cost;
+            }
         }
     }
 

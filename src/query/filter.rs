@@ -19,6 +19,16 @@ enum Word {
 }
 
 impl Filter {
+    /// What may stand before a colon.
+    pub const KEYS: [&str; 4] = ["agent", "project", "model", "branch"];
+
+    /// The first word's `key` in `key:value` that is none of [`Filter::KEYS`]: most likely a slip of the hand.
+    #[must_use]
+    pub fn unknown_key(line: &str) -> Option<String> {
+        let key = |word: &str| word.split_once(':').map(|(key, _)| key.to_lowercase());
+        line.split_whitespace().filter_map(key).find(|key| !Filter::KEYS.contains(&key.as_str()))
+    }
+
     /// Reads a filter line. Every line is a filter: an unknown `key:` is text to look for.
     #[must_use]
     pub fn parse(line: &str) -> Filter {

@@ -306,14 +306,11 @@ impl Store {
 
     /// What each session has cost since an instant.
     pub fn recent_cost(&self, since: Millis) -> Result<HashMap<i64, Cost>, StoreError> {
-        let sql = "SELECT c.session, coalesce(sum(c.nanos), 0), count(c.nanos), count(*) - count(c.nanos) FROM session s
-                   JOIN call c ON c.session = s.id AND c.at >= ?1 WHERE s.last_at >= ?1 GROUP BY c.session";
-        let rows = self.rows("summing the last hour", sql, [since], |r| {
-            let count = |i: usize| r.get::<_, i64>(i).map(i64::cast_unsigned);
-            let cost = Cost { known: Money::from_nanos(r.get(1)?), priced_calls: count(2)?, unpriced_calls: count(3)?, ..Cost::default() };
-            Ok((r.get(0)?, cost))
-        })?;
-        Ok(rows.into_iter().collect())
+        let mut costs: HashMap<i64, Cost> = HashMap::new();
+        for (_, session, cost) in self.recent_spend(since)? {
+            *costs.entry(session).or_default() += cost;
+        }
+        Ok(costs)
     }
 
     /// The agent and project of every session.
@@ -379,10 +376,20 @@ impl Store {
         Ok(rows)
     }
 
-    /// Instant, session and cost (where known) of the calls since `since`, oldest first.
-    pub fn recent_spend(&self, since: Millis) -> Result<Vec<(Millis, i64, Option<Money>)>, StoreError> {
-        let sql = "SELECT c.at, c.session, c.nanos FROM session s JOIN call c ON c.session = s.id AND c.at >= ?1 WHERE s.last_at >= ?1 ORDER BY c.at";
-        self.rows("summing the last hour", sql, [since], |r| Ok((r.get(0)?, r.get(1)?, r.get::<_, Option<i64>>(2)?.map(Money::from_nanos))))
+    /// Instant, session and cost of the calls since `since`, oldest first.
+    pub fn recent_spend(&self, since: Millis) -> Result<Vec<(Millis, i64, Cost)>, StoreError> {
+        let sql = "SELECT c.at, c.session, c.nanos, c.reported IS NOT NULL, c.flags & 8 FROM session s
+                   JOIN call c ON c.session = s.id AND c.at >= ?1 WHERE s.last_at >= ?1 ORDER BY c.at";
+        self.rows("summing the last hour", sql, [since], |r| {
+            let cost = match (r.get::<_, Option<i64>>(2)?.map(Money::from_nanos), r.get(3)?) {
+                (None, _) => Cost::unknown(),
+                (Some(money), false) => Cost::priced(money),
+                (Some(money), true) => Cost::reported(money),
+            };
+            // The flag of a call whose logged counters are too low; without a price it is a bound of nothing.
+            let is_low = r.get::<_, i64>(4)? != 0 && cost.unpriced_calls == 0;
+            Ok((r.get(0)?, r.get(1)?, Cost { lower_bound_calls: u64::from(is_low), ..cost }))
+        })
     }
 
     /// A session's tools, most used first.

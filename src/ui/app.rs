@@ -1,11 +1,9 @@
 //! The state of the screen and how it changes: `update` has no I/O and asks no clock.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use ratatui::layout::{Position, Rect};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler as _;
 
@@ -19,6 +17,18 @@ use super::keymap::Keymap;
 use super::rows::{self, Order, Row};
 use super::theme::Theme;
 
+mod effect;
+pub mod full;
+mod hits;
+mod mouse;
+
+pub use effect::{Effect, Message};
+pub use full::{Full, Section};
+pub use hits::{Hits, Part};
+
+/// The width of the table from which all columns are shown.
+const WIDE: u16 = 178;
+
 /// What the screen shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum View {
@@ -27,34 +37,6 @@ pub enum View {
     Sessions,
     /// One session in full.
     Session,
-}
-
-/// What has to be done for an update, by somebody who may do I/O.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// End the program.
-    Quit,
-    /// Ask the engine.
-    Send(Command),
-    /// Put a text on the clipboard.
-    Copy(String),
-    /// Show a log file.
-    OpenLog(PathBuf),
-    /// Load a theme.
-    Theme(String),
-    /// Hand the terminal back to the shell.
-    Suspend,
-}
-
-/// Where things were drawn, for the mouse.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Hits {
-    /// The rows of the table or the task list.
-    pub body: Rect,
-    /// The first row drawn there.
-    pub first: usize,
-    /// The heads of the columns.
-    pub heads: Vec<(Rect, Column)>,
 }
 
 /// The state of the screen.
@@ -86,8 +68,12 @@ pub struct App {
     pub cursor: usize,
     /// The first row in view.
     pub scroll: usize,
-    /// The selected task in the full view.
-    pub task: usize,
+    /// Whether the user has chosen the selected row; until then it is the first one.
+    pub chosen: bool,
+    /// What is selected in the session in full.
+    pub full: Full,
+    /// The sessions that the one in full was opened from, with what was selected there.
+    pub trail: Vec<(i64, Full)>,
     /// The theme.
     pub theme: Theme,
     /// All themes' names.
@@ -99,7 +85,7 @@ pub struct App {
     /// The viewer's zone.
     pub zone: chrono_tz::Tz,
     /// A line for the user, until the next key.
-    pub message: Option<String>,
+    pub message: Option<Message>,
     /// Where things were drawn.
     pub hits: Hits,
 }
@@ -154,7 +140,9 @@ impl App {
             selected: None,
             cursor: 0,
             scroll: 0,
-            task: 0,
+            chosen: false,
+            full: Full::default(),
+            trail: Vec::new(),
             theme: options.theme,
             themes: options.themes,
             keys: options.keys,
@@ -170,6 +158,22 @@ impl App {
         // What is frozen can be sorted, folded and filtered, and stays what it is.
         self.rows = rows::rows(&self.paused.as_deref().unwrap_or(snapshot).sessions, &self.order);
         self.settle()
+    }
+
+    /// Takes where things were drawn.
+    pub fn drawn(&mut self, hits: Hits) {
+        match self.view {
+            View::Sessions => self.scroll = hits.first,
+            View::Session => hits.parts.iter().for_each(|part| self.full.drawn(part.section, part.first)),
+        }
+        self.help_scroll = self.help_scroll.min(hits.help.0);
+        self.hits = hits;
+    }
+
+    /// The columns wanted in a table of this width: where there is much room, those that nobody has chosen come, too.
+    #[must_use]
+    pub fn columns_at(&self, width: u16) -> &[Column] {
+        if width >= WIDE && self.columns == default_columns() { columns::ALL } else { &self.columns }
     }
 
     /// Takes from a new picture what the frozen one lacks: the session that was asked for since. Says whether it did.
@@ -214,8 +218,12 @@ impl App {
 
     fn help_key(&mut self, action: Action) -> Vec<Effect> {
         match action {
-            Action::Down | Action::PageDown => self.help_scroll = self.help_scroll.saturating_add(1),
-            Action::Up | Action::PageUp => self.help_scroll = self.help_scroll.saturating_sub(1),
+            Action::Down => self.help_scroll = self.help_scroll.saturating_add(1),
+            Action::Up => self.help_scroll = self.help_scroll.saturating_sub(1),
+            Action::PageDown => self.help_scroll = self.help_scroll.saturating_add(self.hits.help.1.max(1)),
+            Action::PageUp => self.help_scroll = self.help_scroll.saturating_sub(self.hits.help.1.max(1)),
+            Action::Top => self.help_scroll = 0,
+            Action::Bottom => self.help_scroll = self.hits.help.0,
             Action::Quit => {
                 self.help = false;
                 return if self.keys.first(Action::Quit) == "q" { Vec::new() } else { vec![Effect::Quit] };
@@ -252,6 +260,11 @@ impl App {
     /// Does what a key or a click means.
     pub fn act(&mut self, action: Action, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
         let page = usize::from(self.hits.body.height.saturating_sub(1)).max(1);
+        if self.view == View::Session
+            && let Some(effects) = self.act_in_full(action, page.cast_signed(), snapshot)
+        {
+            return effects;
+        }
         match action {
             Action::Quit => vec![Effect::Quit],
             Action::Help => {
@@ -259,16 +272,18 @@ impl App {
                 self.help_scroll = 0;
                 Vec::new()
             }
-            Action::Up => self.move_by(-1, snapshot),
-            Action::Down => self.move_by(1, snapshot),
-            Action::PageUp => self.move_by(-(page.cast_signed()), snapshot),
-            Action::PageDown => self.move_by(page.cast_signed(), snapshot),
-            Action::Top => self.move_by(isize::MIN / 2, snapshot),
-            Action::Bottom => self.move_by(isize::MAX / 2, snapshot),
+            Action::Up => self.move_by(-1),
+            Action::Down => self.move_by(1),
+            Action::PageUp => self.move_by(-(page.cast_signed())),
+            Action::PageDown => self.move_by(page.cast_signed()),
+            Action::Top => self.move_by(isize::MIN / 2),
+            Action::Bottom => self.move_by(isize::MAX / 2),
             Action::Open => {
-                if self.selected.is_some() && self.view == View::Sessions {
+                if self.selected.is_some() {
                     self.view = View::Session;
-                    self.task = usize::MAX;
+                    self.full = Full::default();
+                    self.trail.clear();
+                    self.chosen = true;
                 }
                 Vec::new()
             }
@@ -280,7 +295,6 @@ impl App {
                 self.take(snapshot)
             }
             Action::Filter => {
-                self.view = View::Sessions;
                 self.typing = true;
                 Vec::new()
             }
@@ -294,7 +308,7 @@ impl App {
                 self.order.reversed = !self.order.reversed;
                 self.take(snapshot)
             }
-            Action::Range => {
+            Action::Range | Action::Section => {
                 self.span = match self.span {
                     Span::Today => Span::Days(7),
                     Span::Days(7) => Span::Days(30),
@@ -321,28 +335,24 @@ impl App {
             }
             Action::CopyId => match self.selected_uid(snapshot) {
                 Some(uid) => {
-                    self.message = Some(format!("copied {}", crate::model::text::clean(&uid)));
+                    self.message = Some(Message::done(format!("copied {}", crate::model::text::shown(&uid))));
                     vec![Effect::Copy(uid)]
                 }
                 None => Vec::new(),
             },
             Action::OpenLog => {
-                let detail = snapshot.detail.as_ref().filter(|d| Some(d.session.id) == self.selected);
-                if let Some(path) = detail.and_then(|d| d.files.first()) {
+                if let Some(path) = self.detail(snapshot).and_then(|d| d.files.first()) {
                     return vec![Effect::OpenLog(path.clone())];
                 }
-                self.message = Some("this session's log is not known".to_owned());
+                self.message = Some(Message::failed("this session's log is not known"));
                 Vec::new()
             }
+            Action::Redraw => vec![Effect::Redraw],
             Action::Suspend => vec![Effect::Suspend],
         }
     }
 
     fn back(&mut self, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
-        if self.view == View::Session {
-            self.view = View::Sessions;
-            return Vec::new();
-        }
         if self.input.value().is_empty() {
             return Vec::new();
         }
@@ -351,6 +361,7 @@ impl App {
     }
 
     fn fold(&mut self, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
+        self.chosen = true;
         if let Some(id) = self.selected
             && !self.order.folded.remove(&id)
         {
@@ -360,23 +371,16 @@ impl App {
     }
 
     fn sort_by(&mut self, step: isize, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
-        let at = self.columns.iter().position(|c| *c == self.order.sort).unwrap_or(0).cast_signed() + step;
-        let count = self.columns.len().cast_signed().max(1);
-        if let Some(column) = self.columns.get(at.rem_euclid(count).cast_unsigned()) {
+        let columns = self.columns_at(self.hits.body.width);
+        let at = columns.iter().position(|c| *c == self.order.sort).unwrap_or(0).cast_signed() + step;
+        let count = columns.len().cast_signed().max(1);
+        if let Some(column) = columns.get(at.rem_euclid(count).cast_unsigned()) {
             self.order.sort = *column;
         }
         self.take(snapshot)
     }
 
-    fn move_by(&mut self, step: isize, snapshot: &Snapshot) -> Vec<Effect> {
-        if self.view == View::Session {
-            let detail = self.paused.as_deref().unwrap_or(snapshot).detail.as_deref();
-            let last = detail.map_or(0, |d| d.tasks.len()).saturating_sub(1);
-            let at = self.task.min(last).saturating_add_signed(step);
-            // At the end it stays at the end while tasks are added.
-            self.task = if at >= last { usize::MAX } else { at };
-            return Vec::new();
-        }
+    fn move_by(&mut self, step: isize) -> Vec<Effect> {
         let last = self.rows.len().saturating_sub(1);
         let mut at = self.cursor.saturating_add_signed(step).min(last);
         // Group heads cannot be selected: go on in the same direction, else back.
@@ -391,6 +395,7 @@ impl App {
     }
 
     fn select(&mut self, at: usize) -> Vec<Effect> {
+        self.chosen = true;
         self.cursor = at;
         self.selected = self.rows.get(at).and_then(Row::id).or(self.selected);
         self.settle()
@@ -398,6 +403,10 @@ impl App {
 
     /// Finds the selected session again among the rows, or one near where it was.
     fn settle(&mut self) -> Vec<Effect> {
+        if !self.chosen {
+            self.selected = self.rows.iter().find_map(Row::id);
+            self.scroll = 0;
+        }
         if let Some(at) = self.selected.and_then(|id| self.rows.iter().position(|r| r.id() == Some(id))) {
             self.cursor = at;
         } else if self.view == View::Sessions {
@@ -411,48 +420,9 @@ impl App {
     }
 
     fn selected_uid(&self, snapshot: &Snapshot) -> Option<String> {
-        snapshot.sessions.iter().find(|s| Some(s.id) == self.selected).map(|s| s.uid.to_string())
-    }
-
-    fn mouse(&mut self, mouse: MouseEvent, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
-        let at = Position::new(mouse.column, mouse.row);
-        match mouse.kind {
-            MouseEventKind::ScrollDown if self.help => self.help_key(Action::Down),
-            MouseEventKind::ScrollUp if self.help => self.help_key(Action::Up),
-            MouseEventKind::ScrollDown => self.move_by(3, snapshot),
-            MouseEventKind::ScrollUp => self.move_by(-3, snapshot),
-            MouseEventKind::Down(MouseButton::Left) => {
-                if self.help {
-                    self.help = false;
-                    return Vec::new();
-                }
-                if let Some((_, column)) = self.hits.heads.iter().find(|(area, _)| area.contains(at)) {
-                    if self.order.sort == *column {
-                        self.order.reversed = !self.order.reversed;
-                    } else {
-                        self.order.sort = *column;
-                        self.order.reversed = false;
-                    }
-                    return self.take(snapshot);
-                }
-                if !self.hits.body.contains(at) {
-                    return Vec::new();
-                }
-                let row = self.hits.first + usize::from(mouse.row - self.hits.body.y);
-                if self.view == View::Session {
-                    self.task = row;
-                    return Vec::new();
-                }
-                if self.rows.get(row).and_then(Row::id).is_some() {
-                    if self.cursor == row {
-                        return self.act(Action::Open, snapshot);
-                    }
-                    return self.select(row);
-                }
-                Vec::new()
-            }
-            _ => Vec::new(),
-        }
+        let listed = snapshot.sessions.iter().find(|s| Some(s.id) == self.selected).map(|s| s.uid.to_string());
+        // A subagent that was opened need not be in the table.
+        listed.or_else(|| self.detail(snapshot).map(|detail| detail.session.uid.to_string()))
     }
 }
 

@@ -136,7 +136,8 @@ impl Column {
             Column::Agent => a.agent.cmp(&b.agent),
             Column::Project => a.project.cmp(&b.project),
             Column::Branch => a.branch.cmp(&b.branch),
-            Column::Model => a.model.cmp(&b.model),
+            Column::Model if a.model == b.model => Ordering::Equal,
+            Column::Model => a.model.as_deref().map(short_model).cmp(&b.model.as_deref().map(short_model)),
             Column::Loop => b.loop_steps.cmp(&a.loop_steps),
             Column::Context => b.context_permille().cmp(&a.context_permille()),
             Column::Cache => b.tokens().cache_hit_permille().cmp(&a.tokens().cache_hit_permille()),
@@ -152,6 +153,19 @@ impl Column {
         main.then_with(|| b.last_at.cmp(&a.last_at)).then_with(|| a.uid.cmp(&b.uid))
     }
 
+    /// The mark of the order: whether what the column shows rises or falls from the first row to the last.
+    #[must_use]
+    pub const fn mark(self, reversed: bool) -> &'static str {
+        let rises = !self.layout().numeric || matches!(self, Column::Age);
+        if rises == reversed { "▾" } else { "▴" }
+    }
+
+    /// Whether the column says something of a group: what can be added up.
+    #[must_use]
+    pub const fn adds_up(self) -> bool {
+        matches!(self, Column::Tokens | Column::Tasks | Column::Steps | Column::Tools | Column::Rate | Column::Today | Column::Session)
+    }
+
     /// What the column shows of a session.
     #[must_use]
     pub fn cell(self, s: &SessionView, look: &Look<'_>) -> (String, Style) {
@@ -162,10 +176,10 @@ impl Column {
         match self {
             Column::State => (state_sign(s.state).to_owned(), of(state_role(s.state))),
             Column::Agent if s.kind == SessionKind::Subagent => ("subagent".to_owned(), dim),
-            Column::Agent => (text::clean(&s.agent), of(if s.state.is_live() { Role::Text } else { Role::Dim })),
+            Column::Agent => (text::shown(&s.agent), of(if s.state.is_live() { Role::Text } else { Role::Dim })),
             Column::Project => match &s.role {
-                Some(role) if s.kind == SessionKind::Subagent => (format!("…{}", text::clean(role)), of(Role::Text)),
-                _ => (or_unknown(&text::clean(&s.project)), of(Role::Accent)),
+                Some(role) if s.kind == SessionKind::Subagent => (format!("…{}", text::shown(role)), of(Role::Text)),
+                _ => (or_unknown(&text::shown(&s.project)), of(Role::Accent)),
             },
             Column::Branch => (s.branch.as_deref().filter(|b| !b.is_empty()).map_or_else(|| "·".to_owned(), text::clean), dim),
             Column::Model => (s.model.as_deref().map_or_else(|| "·".to_owned(), short_model), of(Role::Text)),
@@ -267,7 +281,7 @@ const fn fill_role(permille: u32) -> Role {
 /// A model's name without what all of its family share: `opus-4.7` for `claude-opus-4-7-20260401`.
 #[must_use]
 pub fn short_model(name: &str) -> String {
-    let name = text::clean(name);
+    let name = text::shown(name);
     let base = name.rsplit('/').next().unwrap_or(&name);
     let Some(rest) = base.find("claude-").map(|i| base.get(i + 7..).unwrap_or_default()) else { return base.to_owned() };
     let mut parts: Vec<&str> = rest.split('-').collect();

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use crokey::{KeyCombination, KeyCombinationFormat};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use crate::config::keys::parse;
+
 use super::action::{Action, TABLE};
 
 /// The keys in force.
@@ -27,7 +29,7 @@ pub enum KeyProblem {
         all: String,
     },
     /// No such key.
-    #[error("keys.{name}: `{key}` is no key; write it like `q`, `ctrl-c`, `shift-t`, `f1`, `enter`")]
+    #[error("keys.{name}: `{key}` is no key; write it like `q`, `ctrl-c`, `T`, `f1`, `enter`")]
     Key {
         /// The action.
         name: String,
@@ -100,8 +102,4 @@ impl Keymap {
             _ => name.to_lowercase(),
         }
     }
-}
-
-fn parse(key: &str) -> Option<KeyCombination> {
-    crokey::parse(key).ok().map(KeyCombination::normalized)
 }

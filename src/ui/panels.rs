@@ -5,8 +5,15 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Widget as _};
 
-use super::theme::{Role, Theme};
+use crate::model::text;
+use crate::query::SessionDetail;
 
+use super::action::Action;
+use super::app::{App, Part, Section};
+use super::theme::{Role, Theme};
+use super::widgets::line::{Pieces, count_of};
+
+pub mod charts;
 pub mod empty;
 pub mod header;
 pub mod help;
@@ -14,13 +21,16 @@ pub mod preview;
 pub mod session;
 pub mod sessions;
 pub mod status;
+pub mod subagents;
+pub mod tasks;
+pub mod tools;
 
 /// A frame with a title on the left and one on the right; gives the room inside.
 pub(super) fn frame(left: &str, right: &str, role: Role, theme: &Theme, area: Rect, buf: &mut Buffer) -> Rect {
     let title = |text: &str| format!(" {text} ");
     let room = usize::from(area.width.saturating_sub(4));
-    let left = crate::model::text::fit(left, room);
-    let right_fits = crate::model::text::columns(&left) + crate::model::text::columns(right) + 6 <= room;
+    let left = text::fit(left, room);
+    let right_fits = text::columns(&left) + text::columns(right) + 6 <= room;
     let mut block = Block::bordered().border_type(BorderType::Rounded).border_style(theme.style(role)).title_style(Style::default());
     if !left.is_empty() {
         block = block.title(ratatui::text::Line::styled(title(&left), theme.style(Role::Title)));
@@ -31,4 +41,52 @@ pub(super) fn frame(left: &str, right: &str, role: Role, theme: &Theme, area: Re
     let inner = block.inner(area);
     block.render(area, buf);
     inner
+}
+
+/// The frame of a section of the session in full. Where it stands alone it says which others there are.
+fn section(app: &App, detail: &SessionDetail, section: Section, alone: bool, area: Rect, buf: &mut Buffer) -> Rect {
+    let role = if app.full.section == section { Role::Focus } else { Role::Border };
+    let name = |section: Section| match section {
+        Section::Tasks => count_of(detail.tasks.len(), "task"),
+        Section::Tools => count_of(detail.tools.len(), "tool"),
+        Section::Subagents => match (detail.limits.len(), detail.children.len()) {
+            (0, n) => count_of(n, "subagent"),
+            (limits, 0) => count_of(limits, "limit"),
+            (limits, n) => format!("{}, {}", count_of(limits, "limit"), count_of(n, "subagent")),
+        },
+    };
+    let title = name(section);
+    let key = app.keys.first(Action::Section);
+    let others = format!("{key}: {} · {}", name(section.next()), name(section.next().next()));
+    let fits = text::columns(&title) + text::columns(&others) + 10 <= usize::from(area.width);
+    let right = match (alone, fits) {
+        (true, true) => others,
+        (true, false) => format!("{key}: more"),
+        (false, _) => String::new(),
+    };
+    frame(&title, &right, role, &app.theme, area, buf)
+}
+
+/// The lines of a section that are in view, the selected one marked, and marks where there are more.
+fn list(app: &App, section: Section, lines: usize, line: &dyn Fn(usize) -> Pieces, body: Rect, buf: &mut Buffer) -> Part {
+    let height = usize::from(body.height);
+    let first = app.full.first(section, lines, height);
+    let selected = app.full.selected(section, lines);
+    for (i, y) in (first..lines).zip(body.y..body.bottom()) {
+        let row = Rect { y, height: 1, ..body };
+        line(i).draw(row, buf);
+        // The task's bar says which steps stand out in the charts, also while another section is in front.
+        if i == selected && (section == Section::Tasks || section == app.full.section) {
+            buf.set_style(row, app.theme.style(Role::Select));
+        }
+    }
+    let style = app.theme.style(Role::Dim);
+    let edge = body.right().saturating_sub(1);
+    if first > 0 && height > 0 {
+        buf.set_string(edge, body.y, "↑", style);
+    }
+    if first + height < lines && height > 0 {
+        buf.set_string(edge, body.bottom() - 1, "↓", style);
+    }
+    Part { section, body, first }
 }

@@ -1,10 +1,10 @@
 //! Sessions in the order and shape of the table: filtered, sorted, as a tree, in groups.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::config::Group;
-use crate::model::Cost;
 use crate::query::{Filter, SessionView};
 
 use super::columns::Column;
@@ -20,10 +20,8 @@ pub enum Row {
         sessions: usize,
         /// Of them live.
         live: usize,
-        /// What they cost today, and over the span shown.
-        today: Cost,
-        /// Their cost in the span.
-        cost: Cost,
+        /// Their sums, in the shape of a session: what a column shows and sorts by.
+        sum: Arc<SessionView>,
     },
     /// A session.
     Session {
@@ -35,6 +33,8 @@ pub enum Row {
         last: bool,
         /// How many children are folded into it.
         folded: usize,
+        /// How many of them and itself are live.
+        live: usize,
         /// Whether it has children.
         parent: bool,
     },
@@ -108,10 +108,12 @@ pub fn rows(sessions: &[Arc<SessionView>], order: &Order) -> Vec<Row> {
             for root in roots {
                 groups.entry(group_of(root, group)).or_default().push(root);
             }
-            let mut groups: Vec<_> = groups.into_iter().map(|(name, members)| (tree.sum(&name, &members), members)).collect();
-            groups.sort_by(|(a, _), (b, _)| match (a, b) {
-                (Row::Group { cost: x, name: m, .. }, Row::Group { cost: y, name: n, .. }) => y.known.cmp(&x.known).then_with(|| m.cmp(n)),
-                _ => std::cmp::Ordering::Equal,
+            let mut groups: Vec<_> = groups.into_iter().filter_map(|(name, members)| Some((tree.sum(&name, &members)?, members))).collect();
+            groups.sort_by(|(a, _), (b, _)| {
+                let (Row::Group { name: m, sum: x, .. }, Row::Group { name: n, sum: y, .. }) = (a, b) else { return Ordering::Equal };
+                // A name in the order of names, an amount in that of amounts.
+                let natural = if order.sort.layout().numeric { order.sort.order(x, y) } else { m.cmp(n) };
+                if order.reversed { natural.reverse() } else { natural }
             });
             for (head, members) in groups {
                 out.push(head);
@@ -180,15 +182,16 @@ impl<'a> Tree<'a> {
             }
             let children = self.children_of(session);
             let parent = !children.is_empty();
-            let mut folded = 0;
+            let (mut folded, mut live) = (0, usize::from(session.state.is_live()));
             if parent && self.order.is_folded(session.id) {
                 let family = self.family(session);
                 folded = family.len() - 1;
+                live = family.iter().filter(|member| member.state.is_live()).count();
                 seen.extend(family.iter().map(|member| member.id));
             } else {
                 self.push(children, depth + 1, &mut next);
             }
-            out.push(Row::Session { session: shown, depth, last, folded, parent });
+            out.push(Row::Session { session: shown, depth, last, folded, live, parent });
         }
     }
 
@@ -217,17 +220,18 @@ impl<'a> Tree<'a> {
         session.clone()
     }
 
-    fn sum(&self, name: &str, roots: &[&'a Arc<SessionView>]) -> Row {
-        let (mut today, mut cost, mut live, mut sessions) = (Cost::default(), Cost::default(), 0, 0);
-        for root in roots {
-            for member in self.family(root) {
-                today += member.today;
-                cost += member.cost();
-                live += usize::from(member.state.is_live());
-                sessions += 1;
-            }
-        }
-        Row::Group { name: name.to_owned(), sessions, live, today, cost }
+    /// The head of a group; none for nobody.
+    fn sum(&self, name: &str, roots: &[&'a Arc<SessionView>]) -> Option<Row> {
+        let members: Vec<_> = roots.iter().flat_map(|root| self.family(root)).collect();
+        let mut sum = together(members.first()?, &members);
+        // The fullest context, the longest loop and the last sign of life stand for all.
+        let fullest = members.iter().max_by_key(|member| member.context_permille())?;
+        (sum.context, sum.context_window) = (fullest.context, fullest.context_window);
+        sum.loop_steps = members.iter().map(|member| member.loop_steps).max()?;
+        sum.last_at = members.iter().map(|member| member.last_at).max()?;
+        sum.uid = Arc::from(name);
+        let live = members.iter().filter(|member| member.state.is_live()).count();
+        Some(Row::Group { name: name.to_owned(), sessions: members.len(), live, sum: Arc::new(sum) })
     }
 }
 

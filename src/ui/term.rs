@@ -13,6 +13,7 @@ use crossterm::terminal::{
 };
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
 
 /// Whether the terminal is ours.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -59,8 +60,15 @@ impl Screen {
         leave();
         let result = borrower();
         enter(self.mouse)?;
-        self.terminal.clear()?;
+        self.redraw()?;
         Ok(result)
+    }
+
+    /// Empties the terminal, so that the next frame draws every cell. Ratatui's own `clear` asks the terminal where the
+    /// cursor is, and fails where nobody answers.
+    pub fn redraw(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect { x: 0, y: 0, width: size.width, height: size.height })
     }
 }
 

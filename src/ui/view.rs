@@ -8,6 +8,16 @@
 //! └────────────────────────┘└──────────────────┘
 //! status                                          1 line
 //! ```
+//!
+//! A session in full has the body for itself:
+//!
+//! ```text
+//! ┌ api-server · claude-code ──────────────────┐  5 lines
+//! ├ $ per step ─────────┐┌ context ────────────┤  from 16 lines on, and a quarter of many
+//! ├ tasks ──────────────────────┐┌ tools ──────┤  what is left; where it is narrow,
+//! │                             │├ subagents ──┤  one of the three in the place of all
+//! └─────────────────────────────┘└─────────────┘
+//! ```
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -15,8 +25,8 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use crate::engine::Snapshot;
 use crate::model::{Millis, text};
 
-use super::app::{App, Hits, View};
-use super::panels::{empty, header, help, preview, session, sessions, status};
+use super::app::{App, Hits, Section, View};
+use super::panels::{charts, empty, frame, header, help, preview, session, sessions, status, subagents, tasks, tools};
 use super::theme::Role;
 
 /// The smallest screen that anything can be said on.
@@ -34,13 +44,13 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
         20..40 => 6,
         _ => 8,
     };
-    let full = app.view == View::Session || empty::is_due(snapshot);
-    let below = if full { 0 } else { preview_height };
+    let is_alone = app.view == View::Session || empty::is_due(snapshot);
+    let below = if is_alone { 0 } else { preview_height };
     let [top, body, bottom, last] =
         Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(below), Constraint::Length(1)]).areas(area);
     header::draw(app, snapshot, top, buf);
-    let hits = match app.view {
-        View::Session => session::draw(app, snapshot, now, body, buf),
+    let mut hits = match app.view {
+        View::Session => full(app, snapshot, now, body, buf),
         View::Sessions if empty::is_due(snapshot) => {
             empty::draw(app, snapshot, body, buf);
             Hits::default()
@@ -52,20 +62,69 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
     }
     status::draw(app, snapshot, last, buf);
     if app.help {
-        help::draw(app, area, buf);
+        hits.help = help::draw(app, area, buf);
+    }
+    hits
+}
+
+/// The width from which all sections of a session in full stand beside each other.
+const BESIDE: u16 = 116;
+/// The width of what stands beside the tasks.
+const SIDE: u16 = 38;
+
+/// One session and nothing else.
+fn full(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut Buffer) -> Hits {
+    let mut hits = Hits::default();
+    let Some(detail) = app.detail(snapshot) else {
+        frame("reading…", "", Role::Focus, &app.theme, area, buf);
+        return hits;
+    };
+    let height = match area.height {
+        ..16 => 0,
+        16..24 => 4,
+        rows => (rows / 4).max(7),
+    };
+    let [head, graphs, rest] = Layout::vertical([Constraint::Length(5), Constraint::Length(height), Constraint::Fill(1)]).areas(area);
+    session::draw(app, detail, now, head, buf);
+    if height > 0 {
+        charts::draw(app, detail, graphs, buf);
+    }
+    if area.width >= BESIDE && rest.height >= 8 {
+        let [list, side] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(SIDE)]).areas(rest);
+        // Each of the two takes what it needs, the focused one more where both need much.
+        let lines = |section: Section| u16::try_from(section.lines(detail)).unwrap_or(u16::MAX).saturating_add(2).max(3);
+        let half = if app.full.section == Section::Subagents { side.height - side.height / 3 } else { side.height / 2 };
+        let low = lines(Section::Subagents).min(half.max(side.height.saturating_sub(lines(Section::Tools))));
+        let [upper, lower] = Layout::vertical([Constraint::Fill(1), Constraint::Length(low)]).areas(side);
+        hits.parts.push(tasks::draw(app, detail, false, list, buf));
+        hits.parts.push(tools::draw(app, detail, false, upper, buf));
+        hits.parts.push(subagents::draw(app, detail, now, false, lower, buf));
+    } else {
+        hits.parts.push(match app.full.section {
+            Section::Tasks => tasks::draw(app, detail, true, rest, buf),
+            Section::Tools => tools::draw(app, detail, true, rest, buf),
+            Section::Subagents => subagents::draw(app, detail, now, true, rest, buf),
+        });
+    }
+    if let Some(part) = hits.parts.iter().find(|part| part.section == app.full.section) {
+        (hits.body, hits.first) = (part.body, part.first);
     }
     hits
 }
 
 /// On a screen for nothing else: the figure that matters.
 fn tiny(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) -> Hits {
+    let (today, rate) = (header::money(app, &snapshot.today.cost()), header::money(app, &snapshot.burn.last_hour));
     let lines = [
-        format!("{} today", header::money(app, &snapshot.today.cost())),
-        format!("{}/h  {} live", header::money(app, &snapshot.burn.last_hour), snapshot.live),
-        "make me larger".to_owned(),
+        vec![format!("{today} today"), today],
+        vec![format!("{rate}/h  {} live", snapshot.live), format!("{} live", snapshot.live)],
+        vec![(if app.paused.is_some() { "PAUSED" } else { "make me larger" }).to_owned(), "larger".to_owned()],
     ];
+    // The fullest that is no other amount; where none is, a mark that there is one.
+    let room = usize::from(area.width);
+    let lines = lines.map(|says| says.into_iter().find(|says| text::columns(says) <= room).unwrap_or_else(|| "…".to_owned()));
     for (y, line) in (area.y..area.bottom()).zip(lines) {
-        buf.set_stringn(area.x, y, text::clean(&line), usize::from(area.width), app.theme.style(Role::Text));
+        buf.set_stringn(area.x, y, text::shown(&line), usize::from(area.width), app.theme.style(Role::Text));
     }
     Hits::default()
 }

@@ -40,7 +40,7 @@ const ONLY: [(&str, &str, &[&str]); 4] = [
 const PACKAGES: [(&str, &[&str]); 25] = [
     ("ratatui", &["ui"]),
     ("crossterm", &["ui", "cli/table.rs"]),
-    ("crokey", &["ui/keymap.rs"]),
+    ("crokey", &["ui/keymap.rs", "config/keys.rs"]),
     ("tui_input", &["ui/app.rs"]),
     ("unicode_width", &["model/text.rs"]),
     ("tokio", &["engine", "ui", "cli/screen.rs", "cli/prices"]),
@@ -238,5 +238,5 @@ fn tests_of_this_kind_see_something() {
     let app = files.iter().find(|f| f.path == "ui/app.rs").unwrap();
     assert_eq!(app.module(), "ui");
     assert!(app.uses().contains("engine::Command") && app.uses().contains("config::Group"), "{:?}", app.uses());
-    assert!(app.names_package("ratatui") && !app.names_package("rusqlite"));
+    assert!(app.names_package("crossterm") && !app.names_package("rusqlite"));
 }

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 mod contract;
 mod errors;
+mod hour;
 mod settings;
 mod windows;
 

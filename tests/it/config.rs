@@ -173,7 +173,7 @@ fn a_time_zone_is_local_or_a_name_in_any_case() {
 fn lists_and_tables_are_read_from_variables_and_flags() {
     let machine = Machine::new()
         .env("AIFINOPS_COLUMNS", "agent, project")
-        .env("AIFINOPS_KEYS", "quit=q;help=?,F1;next=,")
+        .env("AIFINOPS_KEYS", "quit=q;help=?,F1;down=,")
         .env("AIFINOPS_CURRENCY", "eur:0.92")
         .env("AIFINOPS_ROOTS_CLAUDE_CODE", "/a:/b")
         .env("AIFINOPS_PRICES", "us.acme-1:0=input:3,output:15")
@@ -182,7 +182,7 @@ fn lists_and_tables_are_read_from_variables_and_flags() {
     assert_eq!(settings.columns.value, ["agent", "project"]);
     assert_eq!(settings.keys.get("quit").unwrap(), &["ctrl-q"]);
     assert_eq!(settings.keys.get("help").unwrap(), &["?", "F1"]);
-    assert_eq!(settings.keys.get("next").unwrap(), &[","]);
+    assert_eq!(settings.keys.get("down").unwrap(), &[","]);
     assert_eq!((settings.currency.code.as_str(), settings.currency.symbol.as_str(), settings.currency.rate), ("EUR", "€", 920_000));
     assert_eq!(settings.roots.get("claude-code").unwrap(), &[PathBuf::from("/a"), PathBuf::from("/b")]);
     assert_eq!(settings.prices.first().unwrap().model, "us.acme-1:0");

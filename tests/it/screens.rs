@@ -6,6 +6,7 @@
 mod hostile;
 mod sizes;
 pub(crate) mod stage;
+mod words;
 pub(crate) mod world;
 
 use std::sync::Arc;
@@ -81,6 +82,7 @@ fn a_working_day() {
 fn ten_thousand_sessions_scrolled_to_the_middle() {
     let mut stage = Stage::of(ten_thousand());
     stage.app.selected = Some(5_000);
+    stage.app.chosen = true;
     stage.app.take(&stage.snapshot);
     shows("huge", &mut stage, &[SMALL, USUAL, WIDE, HUGE]);
 }

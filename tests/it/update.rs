@@ -1,6 +1,7 @@
 //! What keys, clicks and news do to the state of the screen.
 
 mod columns;
+mod full;
 mod keys;
 mod mouse;
 mod pause;

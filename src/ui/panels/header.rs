@@ -8,7 +8,7 @@ use crate::model::{Basis, Cost, text};
 use crate::ui::app::App;
 use crate::ui::theme::Role;
 use crate::ui::widgets::bars::{Fold, bars};
-use crate::ui::widgets::line::Pieces;
+use crate::ui::widgets::line::{Pieces, count_of};
 
 /// The width of the sparkline.
 const SPARK: u16 = 15;
@@ -22,41 +22,99 @@ pub fn money(app: &App, cost: &Cost) -> String {
     }
 }
 
+/// A piece of the line.
+type Piece = (String, Role);
+
+/// What is on the line: everything, less what has left for want of room.
+struct Parts {
+    title: Option<Piece>,
+    today: Vec<Piece>,
+    rate: Option<Piece>,
+    spark: u16,
+    projection: Option<Piece>,
+    by: Option<Piece>,
+    unpriced: Option<Piece>,
+    paused: Option<Piece>,
+    live: Piece,
+    /// The same in fewer words.
+    live_short: Option<Piece>,
+}
+
+impl Parts {
+    fn left(&self) -> impl Iterator<Item = &Piece> {
+        self.title.iter().chain(&self.today).chain(&self.rate)
+    }
+
+    fn middle(&self) -> impl Iterator<Item = &Piece> {
+        self.projection.iter().chain(&self.by)
+    }
+
+    fn right(&self) -> impl Iterator<Item = &Piece> {
+        self.unpriced.iter().chain(&self.paused).chain(std::iter::once(&self.live))
+    }
+
+    fn width(&self) -> usize {
+        let pieces = self.left().chain(self.middle()).chain(self.right());
+        pieces.map(|(piece, _)| text::columns(piece)).sum::<usize>() + usize::from(self.spark) + 1
+    }
+
+    /// Takes away what matters least of what is left; whole, since a part of an amount is another amount.
+    fn shorten(&mut self) -> bool {
+        if self.spark > 0 {
+            self.spark = if self.spark > SPARK / 2 { SPARK / 2 } else { 0 };
+            return true;
+        }
+        let least = [&mut self.by, &mut self.unpriced, &mut self.title, &mut self.projection, &mut self.rate];
+        if least.into_iter().find_map(Option::take).is_some() || self.today.len() > 1 && self.today.pop().is_some() {
+            return true;
+        }
+        self.live_short.take().is_some_and(|short| {
+            self.live = short;
+            true
+        })
+    }
+}
+
 /// Draws it.
 pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
-    let style = |role| app.theme.style(role);
     let money = |cost: &Cost| money(app, cost);
     let today = snapshot.today.cost();
-    let mut line = Pieces::default();
-    line.left(" aifinops ", style(Role::Title));
-    line.left(format!(" {}", money(&today)), style(Role::Spend));
-    line.left(" today", style(Role::Dim));
-    if today.basis() == Basis::Unknown {
-        line.left(" (no prices known)", style(Role::Warn));
-    }
     let burn = &snapshot.burn;
-    line.left(format!("   {}/h ", money(&burn.last_hour)), style(Role::Spend));
-    let spark_at = area.x.saturating_add(line.width());
     let roomy = area.width >= 100;
-    let spark = if roomy { SPARK } else { SPARK / 2 };
-    line.left(" ".repeat(usize::from(spark)), style(Role::Text));
-    if let Some(projection) = snapshot.projection {
-        let words = if roomy { " by midnight" } else { "" };
-        let mark = if today.is_lower_bound() || burn.last_hour.is_lower_bound() { "≥" } else { "" };
-        line.left(format!("  → {mark}{}{words}", app.currency.show(projection)), style(Role::Text));
+    let mut amount = vec![(format!(" {}", money(&today)), Role::Spend), (" today".to_owned(), Role::Dim)];
+    if today.basis() == Basis::Unknown {
+        amount.push((" (no prices known)".to_owned(), Role::Warn));
     }
-    let at_work = format!(" ●{} live ", snapshot.live);
-    line.right(at_work.clone(), style(if snapshot.live > 0 { Role::Working } else { Role::Dim }));
-    if app.paused.is_some() {
-        line.right(" PAUSED ", style(Role::Warn));
+    let mark = if today.is_lower_bound() || burn.last_hour.is_lower_bound() { "≥" } else { "" };
+    let live_role = if snapshot.live > 0 { Role::Working } else { Role::Dim };
+    let mut parts = Parts {
+        title: Some((" aifinops ".to_owned(), Role::Title)),
+        today: amount,
+        rate: Some((format!("   {}/h ", money(&burn.last_hour)), Role::Spend)),
+        spark: if roomy { SPARK } else { SPARK / 2 },
+        projection: snapshot.projection.map(|to| (format!("  → {mark}{}", app.currency.show(to)), Role::Text)),
+        by: snapshot.projection.filter(|_| roomy).map(|_| (" by midnight".to_owned(), Role::Text)),
+        unpriced: Some((format!("{} unpriced ", count_of(today.unpriced_calls, "call")), Role::Warn))
+            .filter(|_| today.unpriced_calls > 0 && roomy),
+        paused: app.paused.as_ref().map(|_| (" PAUSED ".to_owned(), Role::Warn)),
+        live: (format!(" ●{} live ", snapshot.live), live_role),
+        live_short: Some((format!(" ●{} ", snapshot.live), live_role)),
+    };
+    while parts.width() > usize::from(area.width) && parts.shorten() {}
+
+    let mut line = Pieces::default();
+    let style = |role| app.theme.style(role);
+    for (piece, role) in parts.left() {
+        line.left(piece, style(*role));
     }
-    if today.unpriced_calls > 0 && roomy {
-        line.right(format!("{} calls unpriced ", today.unpriced_calls), style(Role::Warn));
+    let spark_at = area.x.saturating_add(line.width());
+    line.left(" ".repeat(usize::from(parts.spark)), style(Role::Text));
+    for (piece, role) in parts.middle() {
+        line.left(piece, style(*role));
     }
+    line.right_together(parts.right().map(|(piece, role)| (piece.clone(), style(*role))).collect());
     line.draw(area, buf);
-    // On a narrow line the sparkline gives way to what stands on the right.
-    let kept = u16::try_from(text::columns(&at_work)).unwrap_or(0) + 1;
-    if area.right().saturating_sub(kept) >= spark_at.saturating_add(spark) && area.height > 0 {
-        bars(&burn.buckets, Fold::Sum, style(Role::Chart), Rect { x: spark_at, y: area.y, width: spark, height: 1 }, buf);
+    if parts.spark > 0 && area.height > 0 {
+        bars(&burn.buckets, Fold::Sum, style(Role::Chart), Rect { x: spark_at, y: area.y, width: parts.spark, height: 1 }, buf);
     }
 }

@@ -3,15 +3,16 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use crate::engine::Snapshot;
+use crate::engine::{Snapshot, Span};
 use crate::model::time::span;
 use crate::model::tokens::compact;
 use crate::model::{Millis, text};
-use crate::query::SessionDetail;
+use crate::query::{SessionDetail, Sums};
 use crate::ui::app::App;
+use crate::ui::rows::Row;
 use crate::ui::theme::Role;
-use crate::ui::widgets::bars::{Fold, bars};
-use crate::ui::widgets::line::Pieces;
+use crate::ui::widgets::bars::{Fold, Look, Value, chart, values_a_bar};
+use crate::ui::widgets::line::{Pieces, count_of};
 
 use super::frame;
 
@@ -40,66 +41,109 @@ fn task(app: &App, detail: &SessionDetail, area: Rect, buf: &mut Buffer) {
     let s = &detail.session;
     let style = |role| app.theme.style(role);
     let name = if s.project.is_empty() { "(no directory)" } else { &s.project };
-    let mut title = text::clean(s.role.as_deref().unwrap_or(name));
+    let name = text::fit(s.role.as_deref().unwrap_or(name), usize::from(area.width / 3));
     let last = detail.tasks.last();
-    if let Some(task) = last {
-        title = format!("{title} · task {} · {} steps · {}", detail.tasks.len(), task.sums.calls, span(task.ended_at - task.started_at));
-    }
-    let inner = frame(&title, "", Role::Border, &app.theme, area, buf);
+    let title = last.map_or_else(
+        || name.clone(),
+        |task| {
+            let steps = count_of(task.sums.calls, "step");
+            format!("{name} · task {} · {steps} · {}", detail.tasks.len(), span(task.ended_at - task.started_at))
+        },
+    );
+    let cost = last.map_or_else(String::new, |task| super::header::money(app, &task.sums.cost()));
+    let inner = frame(&title, &cost, Role::Border, &app.theme, area, buf);
     let steps: Vec<_> = match last {
         Some(task) => detail.steps.iter().filter(|step| step.task == task.key).collect(),
         None => detail.steps.iter().collect(),
     };
-    let costs: Vec<u64> = steps.iter().map(|step| step.money.map_or(0, |m| m.nanos().unsigned_abs())).collect();
+    let lit = |amount| Value { amount, lit: true };
+    let costs: Vec<Value> = steps.iter().map(|step| lit(step.money.map(|m| m.nanos().unsigned_abs()))).collect();
     let contexts: Vec<u64> = steps.iter().map(|step| step.context).filter(|c| *c > 0).collect();
-    chart(app, inner, 0, &format!("{} per step", app.currency.symbol), &costs, Fold::Sum, Role::Spend, "", buf);
+    let unpriced = costs.iter().filter(|cost| cost.amount.is_none()).count();
+    let without = if unpriced > 0 { format!(" {unpriced} unpriced ") } else { String::new() };
+    line_chart(app, inner, 0, &format!("{} per step", app.currency.symbol), &costs, Fold::Sum, Role::Spend, &without, buf);
     let growth = match (contexts.first(), contexts.last()) {
         (Some(first), Some(last)) if *first > 0 => {
             let change = (i128::from(*last) - i128::from(*first)) * 100 / i128::from(*first);
-            format!(" {} → {} ({change:+}%)", compact(*first), compact(*last))
+            format!(" {} → {} ({change:+}%) ", compact(*first), compact(*last))
         }
         _ => String::new(),
     };
-    chart(app, inner, 1, "context", &contexts, Fold::Max, Role::Chart2, &growth, buf);
+    let contexts: Vec<Value> = contexts.into_iter().map(|context| lit(Some(context))).collect();
+    line_chart(app, inner, 1, "context", &contexts, Fold::Max, Role::Chart2, &growth, buf);
+    if let Some(task) = last {
+        row(inner, 2, &counts(app, "this task", &task.sums), buf);
+    }
     let mut line = Pieces::default();
-    line.left(" tools ", style(Role::Dim));
+    line.left(" all tasks  ", style(Role::Dim));
     for (i, tool) in detail.tools.iter().enumerate() {
         let failed = if tool.failures > 0 { format!(" ({} failed)", tool.failures) } else { String::new() };
         let gap = if i > 0 { " · " } else { "" };
         line.left(gap, style(Role::Dim));
         line.left(
-            format!("{} {}{failed}", text::clean(&tool.name), tool.calls),
+            format!("{} {}{failed}", text::shown(&tool.name), tool.calls),
             style(if tool.failures > 0 { Role::Warn } else { Role::Text }),
         );
     }
-    row(inner, 2, &line, buf);
-    let mut line = Pieces::default();
-    let sums = &s.sums;
-    line.left(format!(" retries {}", sums.retries), style(if sums.retries > 0 { Role::Warn } else { Role::Dim }));
-    line.left(format!("   errors {}", sums.errors), style(if sums.errors > 0 { Role::Over } else { Role::Dim }));
-    line.left(format!("   compactions {}", sums.compactions), style(Role::Dim));
-    line.left(format!("   prompts {}", sums.prompts + sums.queued), style(Role::Dim));
     row(inner, 3, &line, buf);
+    row(inner, 4, &counts(app, "", &s.sums), buf);
+}
+
+/// What went on in a task, or in a session.
+fn counts(app: &App, label: &str, sums: &Sums) -> Pieces {
+    let style = |role| app.theme.style(role);
+    let mut line = Pieces::default();
+    line.left(format!(" {label:<10} "), style(Role::Dim));
+    line.left(format!("tools {}", sums.tools), style(Role::Text));
+    if sums.failures > 0 {
+        line.left(format!(" ({} failed)", sums.failures), style(Role::Warn));
+    }
+    let worse = |n: i64, role| style(if n > 0 { role } else { Role::Dim });
+    line.left(format!("   retries {}", sums.retries), worse(sums.retries, Role::Warn));
+    line.left(format!("   errors {}", sums.errors), worse(sums.errors, Role::Over));
+    line.left(format!("   compactions {}", sums.compactions), style(Role::Dim));
+    line
 }
 
 /// A line with a label, a chart and what it says in numbers.
 #[expect(clippy::too_many_arguments, reason = "a line of one chart, called twice, next to each other")]
-fn chart(app: &App, inner: Rect, at: u16, label: &str, values: &[u64], fold: Fold, role: Role, says: &str, buf: &mut Buffer) {
+fn line_chart(app: &App, inner: Rect, at: u16, label: &str, values: &[Value], fold: Fold, role: Role, says: &str, buf: &mut Buffer) {
+    let style = |role| app.theme.style(role);
+    let room = |says: &str| inner.width.saturating_sub(13 + u16::try_from(text::columns(says)).unwrap_or(0));
+    let says = match values_a_bar(values.len(), room(says)) {
+        1 => says.to_owned(),
+        _ => format!(" {} a bar {says}", values_a_bar(values.len(), room(says).saturating_sub(10))),
+    };
     let mut line = Pieces::default();
-    line.left(format!(" {label:<10} "), app.theme.style(Role::Dim));
-    line.right(says, app.theme.style(Role::Text));
+    line.left(format!(" {label:<10} "), style(Role::Dim));
+    line.right(&says, style(Role::Text));
     row(inner, at, &line, buf);
-    let taken = 12 + u16::try_from(text::columns(says)).unwrap_or(0) + 1;
-    if at < inner.height && inner.width > taken {
-        bars(values, fold, app.theme.style(role), Rect { x: inner.x + 12, y: inner.y + at, width: inner.width - taken, height: 1 }, buf);
+    if at < inner.height {
+        let area = Rect { x: inner.x + 12, y: inner.y + at, width: room(&says), height: 1 };
+        chart(values, fold, &Look { lit: style(role), rest: style(role), unknown: style(Role::Warn) }, area, buf);
     }
 }
 
 fn tokens(app: &App, detail: &SessionDetail, now: Millis, area: Rect, buf: &mut Buffer) {
-    let s = &detail.session;
     let style = |role| app.theme.style(role);
-    let inner = frame("tokens", &super::header::money(app, &s.lifetime), Role::Border, &app.theme, area, buf);
-    let t = s.tokens();
+    // The figures of the row, which may sum up what is folded into it.
+    let row_of = |row: &Row| match row {
+        Row::Session { session, folded, .. } if session.id == detail.session.id => Some((session.clone(), *folded)),
+        _ => None,
+    };
+    let shown = app.rows.get(app.cursor).and_then(row_of);
+    let (t, cost, folded) = match &shown {
+        Some((session, folded)) if app.span == Span::Today => (session.tokens(), session.today, *folded),
+        Some((session, folded)) => (session.tokens(), session.cost(), *folded),
+        None => (detail.session.tokens(), detail.session.lifetime, 0),
+    };
+    let of = match (&shown, app.span) {
+        (None, _) | (_, Span::All) => String::new(),
+        (_, Span::Today) => " today".to_owned(),
+        (_, Span::Days(days)) => format!(" in {days} days"),
+    };
+    let with = if folded > 0 { format!(", {folded} folded in") } else { String::new() };
+    let inner = frame(&format!("tokens{of}{with}"), &super::header::money(app, &cost), Role::Border, &app.theme, area, buf);
     let total = t.total().max(1);
     let kinds = [
         ("input", t.input, Role::Input),
@@ -119,7 +163,7 @@ fn tokens(app: &App, detail: &SessionDetail, now: Millis, area: Rect, buf: &mut 
     }
     for (i, limit) in detail.limits.iter().enumerate() {
         let mut line = Pieces::default();
-        line.left(format!(" limit {:<6}", super::session::window_name(limit.window_minutes)), style(Role::Dim));
+        line.left(format!(" limit {:<6}", super::subagents::window_name(limit.window_minutes)), style(Role::Dim));
         let role = if limit.used_permille >= 900 { Role::Over } else { Role::Text };
         line.left(format!("{:>7}% used", limit.used_permille / 10), style(role));
         if let Some(at) = limit.resets_at.filter(|at| *at > now) {

@@ -8,10 +8,10 @@ use crate::config::Group;
 use crate::engine::{Snapshot, Span};
 use crate::model::{Millis, text};
 use crate::ui::app::{App, Hits};
-use crate::ui::columns::{Column, Look, fit, money_cell};
+use crate::ui::columns::{Column, Look, fit};
 use crate::ui::rows::Row;
 use crate::ui::theme::Role;
-use crate::ui::widgets::line::field;
+use crate::ui::widgets::line::{Pieces, count_of, field};
 
 use super::frame;
 
@@ -27,7 +27,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
     let height = usize::from(hits.body.height);
     hits.first = first_row(app, height);
     let visible = app.rows.get(hits.first..(hits.first + height).min(app.rows.len())).unwrap_or_default();
-    let widths = fit(&app.columns, inner.width.saturating_sub(2), &|column| wanted(column, visible, &look));
+    let widths = fit(app.columns_at(inner.width), inner.width.saturating_sub(2), &|column| wanted(column, visible, &look));
     heads(&look, app.order.sort, &widths, Rect { height: 1, ..inner }, buf, &mut hits);
     if app.rows.is_empty() {
         let hint = if app.input.value().is_empty() {
@@ -36,13 +36,13 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
             "no session meets the filter".to_owned()
         };
         let y = hits.body.y + u16::from(hits.body.height > 1);
-        buf.set_stringn(inner.x + 2, y, text::clean(&hint), usize::from(inner.width.saturating_sub(3)), app.theme.style(Role::Dim));
+        buf.set_stringn(inner.x + 2, y, text::shown(&hint), usize::from(inner.width.saturating_sub(3)), app.theme.style(Role::Dim));
     }
     for (i, row) in app.rows.iter().enumerate().skip(hits.first).take(height) {
         let y = hits.body.y + u16::try_from(i - hits.first).unwrap_or(0);
         let line = Rect { y, height: 1, ..inner };
         match row {
-            Row::Group { .. } => group(app, row, line, buf),
+            Row::Group { .. } => group(app, row, &widths, &look, line, buf),
             Row::Session { .. } => session(row, &widths, &look, line, buf),
         }
         if i == app.cursor && row.id().is_some() {
@@ -78,18 +78,18 @@ fn title(app: &App) -> String {
 }
 
 fn count(app: &App, snapshot: &Snapshot) -> String {
-    let (mut shown, mut live) = (0, 0);
+    let (mut shown, mut at_work) = (0, 0);
     for row in &app.rows {
-        if let Row::Session { session, folded, .. } = row {
+        if let Row::Session { folded, live, .. } = row {
+            // Who is folded away is at work all the same.
             shown += 1 + folded;
-            live += usize::from(session.state.is_live());
+            at_work += live;
         }
     }
     let total = snapshot.sessions.len();
-    let of = if shown < total { format!("{live} live of {shown} ({total} in all)") } else { format!("{live} live of {shown}") };
-    let arrow = if app.order.reversed { "▴" } else { "▾" };
-    let by = app.order.sort.layout().name;
-    format!("by {by} {arrow} ─ {of}")
+    let of = if shown < total { format!("{at_work} live of {shown} ({total} in all)") } else { format!("{at_work} live of {shown}") };
+    let sort = app.order.sort;
+    format!("by {} {} ─ {of}", sort.layout().name, sort.mark(app.order.reversed))
 }
 
 fn heads(look: &Look<'_>, sort: Column, widths: &[(Column, u16)], line: Rect, buf: &mut Buffer, hits: &mut Hits) {
@@ -120,15 +120,35 @@ fn first_row(app: &App, height: usize) -> usize {
     first.max((app.cursor + 1).saturating_sub(height)).min(most)
 }
 
-fn group(app: &App, row: &Row, line: Rect, buf: &mut Buffer) {
-    let Row::Group { name, sessions, live, today, cost } = row else { return };
-    let mut pieces = crate::ui::widgets::line::Pieces::default();
+/// A group's name, and its sums below the heads of their columns.
+fn group(app: &App, row: &Row, widths: &[(Column, u16)], look: &Look<'_>, line: Rect, buf: &mut Buffer) {
+    let Row::Group { name, sessions, live, sum } = row else { return };
     let name = if name.is_empty() { "(no directory)" } else { name };
-    pieces.left(format!(" {} ", text::clean(name)), app.theme.style(Role::Title));
-    pieces.left(format!(" {sessions} session{}, {live} live", if *sessions == 1 { "" } else { "s" }), app.theme.style(Role::Dim));
-    let (shown, style) = money_cell(if app.span == Span::Today { today } else { cost }, &app.currency, &app.theme);
-    pieces.right(" ", Style::default()).right(shown, style);
-    pieces.draw(line, buf);
+    let count = format!(" {}, {live} live", count_of(*sessions, "session"));
+    let wish = 2 + text::columns(&text::shown(name)) + text::columns(&count);
+    let mut x = line.x + 1;
+    let mut sums: Vec<(u16, u16, Column)> = Vec::new();
+    for (column, width) in widths {
+        if column.adds_up() {
+            sums.push((x, *width, *column));
+        }
+        x += width + 1;
+    }
+    // The name takes the room of columns that say less than the one that everybody looks for.
+    while let Some((x, _, column)) = sums.first()
+        && usize::from(x - line.x) < wish + 1
+        && !matches!(column, Column::Today | Column::Session)
+    {
+        sums.remove(0);
+    }
+    let end = sums.first().map_or(line.right(), |(x, ..)| *x);
+    let mut pieces = Pieces::default();
+    pieces.left(format!(" {} ", text::shown(name)), app.theme.style(Role::Title)).left(count, app.theme.style(Role::Dim));
+    pieces.draw(Rect { width: end.saturating_sub(line.x), ..line }, buf);
+    for (x, width, column) in sums {
+        let (value, style) = column.cell(sum, look);
+        buf.set_stringn(x, line.y, field(&value, usize::from(width), true), usize::from(width), style);
+    }
 }
 
 fn session(row: &Row, widths: &[(Column, u16)], look: &Look<'_>, line: Rect, buf: &mut Buffer) {
@@ -146,7 +166,7 @@ fn session(row: &Row, widths: &[(Column, u16)], look: &Look<'_>, line: Rect, buf
 
 /// What stands in a cell: the session's value, in one column with the tree's branches before it.
 fn value(column: Column, row: &Row, tree: Column, look: &Look<'_>) -> (String, Style) {
-    let Row::Session { session, depth, last, folded, parent } = row else { return Default::default() };
+    let Row::Session { session, depth, last, folded, parent, .. } = row else { return Default::default() };
     let (mut value, style) = column.cell(session, look);
     if column == tree {
         value = branch(*depth, *last) + &value;
@@ -161,7 +181,11 @@ fn value(column: Column, row: &Row, tree: Column, look: &Look<'_>) -> (String, S
 
 /// The columns of the terminal that a column's content needs.
 fn wanted(column: Column, rows: &[Row], look: &Look<'_>) -> u16 {
-    let widest = rows.iter().map(|row| text::columns(&value(column, row, Column::Agent, look).0)).max().unwrap_or(0);
+    let cell = |row: &Row| match row {
+        Row::Group { sum, .. } if column.adds_up() => text::columns(&column.cell(sum, look).0),
+        row => text::columns(&value(column, row, Column::Agent, look).0),
+    };
+    let widest = rows.iter().map(cell).max().unwrap_or(0);
     u16::try_from(widest).unwrap_or(u16::MAX)
 }
 

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::engine::Snapshot;
 use crate::model::text;
+use crate::query::Filter;
 use crate::ui::action::Action;
 use crate::ui::app::{App, View};
 use crate::ui::theme::Role;
@@ -15,13 +16,11 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
     let style = |role| app.theme.style(role);
     let mut line = Pieces::default();
     if app.typing {
-        line.left(" filter ", style(Role::HintKey)).left(text::clean(app.input.value()), style(Role::Text)).left("▏", style(Role::Accent));
-        line.right("enter keeps · esc clears ", style(Role::HintText));
-        line.draw(area, buf);
+        filter(app, area, buf);
         return;
     }
     if let Some(message) = &app.message {
-        line.left(format!(" {message}"), style(Role::Ok));
+        line.left(format!(" {}", message.text), style(if message.is_error { Role::Over } else { Role::Ok }));
     } else if let Some(progress) = snapshot.progress.filter(|p| p.files > 0) {
         let share = (progress.bytes_done.min(progress.bytes) * 100).checked_div(progress.bytes).unwrap_or(0);
         let filled = usize::try_from(share / 5).unwrap_or(0);
@@ -31,7 +30,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
     } else if let Some(notice) = snapshot.notices.first() {
         let more = snapshot.notices.len() - 1;
         let others = if more > 0 { format!(" (+{more} more: aifinops doctor)") } else { String::new() };
-        line.left(format!(" ! {}{others}", text::clean(notice)), style(Role::Warn));
+        line.left(format!(" ! {}{others}", text::shown(notice)), style(Role::Warn));
     }
     let hints: &[(Action, &str)] = match app.view {
         View::Sessions => &[
@@ -42,13 +41,51 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
             (Action::SortNext, "sort"),
             (Action::Filter, "filter"),
         ],
-        View::Session => {
-            &[(Action::Quit, "quit"), (Action::Help, "help"), (Action::OpenLog, "log"), (Action::CopyId, "copy id"), (Action::Back, "back")]
-        }
+        View::Session => &[
+            (Action::Quit, "quit"),
+            (Action::Help, "help"),
+            (Action::OpenLog, "log"),
+            (Action::CopyId, "copy id"),
+            (Action::Section, "section"),
+            (Action::Back, "back"),
+        ],
     };
     for (action, word) in hints {
         let key = (format!("{} ", app.keys.first(*action)), style(Role::HintKey));
         line.right_together(vec![key, (format!("{word}  "), style(Role::HintText))]);
+    }
+    line.draw(area, buf);
+}
+
+/// The filter while it is typed: where the cursor is, and what is odd about a word.
+fn filter(app: &App, area: Rect, buf: &mut Buffer) {
+    let style = |role| app.theme.style(role);
+    let label = " filter ";
+    let value = app.input.value();
+    let (hints, role) = match Filter::unknown_key(value) {
+        Some(key) => {
+            let known = Filter::KEYS.map(|key| format!("{key}:")).join(" ");
+            let long = format!("`{}:` is looked for as text; there are {known} ", text::fit(&key, 12));
+            (vec![long, format!("there are {known} "), format!("{known} ")], Role::Warn)
+        }
+        None => (vec!["enter keeps · esc clears ".to_owned()], Role::HintText),
+    };
+    let (before, after): (String, String) = {
+        let at = app.input.cursor();
+        (value.chars().take(at).collect(), value.chars().skip(at).collect())
+    };
+    let room = usize::from(area.width).saturating_sub(label.len() + 1);
+    let wish = text::columns(&text::shown(value));
+    // The hint leaves before the filter has to be cut.
+    let hint = hints.into_iter().find(|hint| wish + 2 + text::columns(hint) <= room);
+    // What is before the cursor scrolls away; some of what is behind it stays in view.
+    let behind = text::columns(&text::shown(&after)).min(room / 4);
+    let before = text::fit_end(&before, room.saturating_sub(behind));
+    let after = text::fit(&after, room.saturating_sub(text::columns(&before)));
+    let mut line = Pieces::default();
+    line.left(label, style(Role::HintKey)).left(before, style(Role::Text)).left("▏", style(Role::Accent)).left(after, style(Role::Text));
+    if let Some(hint) = hint {
+        line.right(hint, style(role));
     }
     line.draw(area, buf);
 }

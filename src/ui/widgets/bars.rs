@@ -15,49 +15,84 @@ pub enum Fold {
     Max,
 }
 
-/// Draws `values`, oldest left, the newest at the right edge when there are fewer values than columns.
+/// A value of a chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Value {
+    /// How much; `None` where nobody knows.
+    pub amount: Option<u64>,
+    /// Whether it stands out.
+    pub lit: bool,
+}
+
+/// The styles of a chart.
+#[derive(Debug, Clone, Copy)]
+pub struct Look {
+    /// Of what stands out.
+    pub lit: Style,
+    /// Of the rest.
+    pub rest: Style,
+    /// Of what is not known.
+    pub unknown: Style,
+}
+
+/// How many values share a bar.
+#[must_use]
+pub fn values_a_bar(values: usize, width: u16) -> usize {
+    values.div_ceil(usize::from(width).max(1)).max(1)
+}
+
+/// Draws `values`, oldest left. [`chart`] for values that are known and of one kind.
 pub fn bars(values: &[u64], fold: Fold, style: Style, area: Rect, buf: &mut Buffer) {
-    let width = usize::from(area.width);
-    if width == 0 || area.height == 0 || values.is_empty() {
+    let values: Vec<Value> = values.iter().map(|value| Value { amount: Some(*value), lit: true }).collect();
+    chart(&values, fold, &Look { lit: style, rest: style, unknown: style }, area, buf);
+}
+
+/// Draws `values`, oldest left. What is not known is a question mark, never a bar of nothing.
+pub fn chart(values: &[Value], fold: Fold, look: &Look, area: Rect, buf: &mut Buffer) {
+    if area.width == 0 || area.height == 0 || values.is_empty() {
         return;
     }
-    let shown = squeeze(values, width, fold);
-    let top = shown.iter().copied().max().unwrap_or(0);
-    if top == 0 {
-        return;
-    }
+    let shown = squeeze(values, usize::from(area.width), fold);
+    let top = shown.iter().filter_map(|value| value.amount).max().unwrap_or(0).max(1);
     let height = u64::from(area.height);
-    for (i, value) in shown.iter().enumerate() {
-        let Ok(column) = u16::try_from(i) else { break };
+    for (value, x) in shown.iter().zip(area.x..area.right()) {
+        let Some(amount) = value.amount else {
+            if let Some(cell) = buf.cell_mut((x, area.bottom() - 1)) {
+                cell.set_symbol("?").set_style(look.unknown);
+            }
+            continue;
+        };
         // At least the lowest bar for anything at all: a small cost is not no cost.
-        let scaled = u128::from(*value) * u128::from(height) * 8 / u128::from(top);
-        let mut eighths = u64::try_from(scaled).unwrap_or(0).max(u64::from(*value > 0));
+        let scaled = u128::from(amount) * u128::from(height) * 8 / u128::from(top);
+        let mut eighths = u64::try_from(scaled).unwrap_or(0).max(u64::from(amount > 0));
         for row in (0..area.height).rev() {
             let part = usize::try_from(eighths.min(8)).unwrap_or(8);
             eighths -= eighths.min(8);
             let symbol = EIGHTHS.get(part).copied().unwrap_or(" ");
             if part > 0
-                && let Some(cell) = buf.cell_mut((area.x + column, area.y + row))
+                && let Some(cell) = buf.cell_mut((x, area.y + row))
             {
-                cell.set_symbol(symbol).set_style(style);
+                cell.set_symbol(symbol).set_style(if value.lit { look.lit } else { look.rest });
             }
         }
     }
 }
 
-/// As many values as fit.
-fn squeeze(values: &[u64], width: usize, fold: Fold) -> Vec<u64> {
+/// As many values as fit. Of values that share a bar those that are known count.
+fn squeeze(values: &[Value], width: usize, fold: Fold) -> Vec<Value> {
     if values.len() <= width {
         return values.to_vec();
     }
     (0..width)
         .map(|i| {
             let (from, to) = (i * values.len() / width, ((i + 1) * values.len() / width).max(i * values.len() / width + 1));
-            let part = values.get(from..to).unwrap_or_default().iter().copied();
-            match fold {
-                Fold::Sum => part.fold(0, u64::saturating_add),
-                Fold::Max => part.max().unwrap_or(0),
-            }
+            let part = values.get(from..to).unwrap_or_default();
+            let known = part.iter().filter_map(|value| value.amount);
+            let amount = match fold {
+                Fold::Sum => known.reduce(u64::saturating_add),
+                Fold::Max => known.max(),
+            };
+            Value { amount, lit: part.iter().any(|value| value.lit) }
         })
         .collect()
 }
@@ -83,5 +118,18 @@ mod tests {
     fn more_values_than_columns_are_folded() {
         assert_eq!(drawn(&[1, 1, 1, 1, 4, 4], Fold::Sum, 3, 1), ["▂▂█"]);
         assert_eq!(drawn(&[8, 1, 1, 1, 4, 4], Fold::Max, 3, 1), ["█▁▄"]);
+    }
+
+    #[test]
+    fn what_is_not_known_is_asked_and_not_zero() {
+        let values = [Some(4), None, Some(0), Some(2)].map(|amount| Value { amount, lit: false });
+        let style = Style::default();
+        let look = Look { lit: style, rest: style, unknown: style };
+        let area = Rect::new(0, 0, 4, 2);
+        let mut buf = Buffer::empty(area);
+        chart(&values, Fold::Max, &look, area, &mut buf);
+        let line = |y| (0..4).map(|x| buf[(x, y)].symbol()).collect::<String>();
+        assert_eq!([line(0), line(1)], ["█   ", "█? █"]);
+        assert_eq!((values_a_bar(892, 60), values_a_bar(60, 60), values_a_bar(61, 60), values_a_bar(0, 0)), (15, 1, 2, 1));
     }
 }

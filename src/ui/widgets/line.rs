@@ -53,13 +53,20 @@ impl Pieces {
         // With a column between them, and never more than a third of the line.
         let kept = if is_free || outermost >= area.width / 3 { 0 } else { outermost + 1 };
         let end = area.right().saturating_sub(kept);
+        let is_whole = self.width() <= end.saturating_sub(x);
         for (piece, style) in &self.left {
             let room = usize::from(end.saturating_sub(x));
             if room == 0 {
                 break;
             }
-            let piece = text::fit(piece, room);
+            if is_whole || text::columns(piece) < room {
+                (x, _) = buf.set_stringn(x, area.y, text::shown(piece), room, *style);
+                continue;
+            }
+            // A part of a figure would be another figure.
+            let piece = if is_figure(piece) { "…".to_owned() } else { cut(piece, room) };
             (x, _) = buf.set_stringn(x, area.y, &piece, room, *style);
+            break;
         }
         let mut edge = area.right();
         for pieces in &self.right {
@@ -70,10 +77,35 @@ impl Pieces {
             edge -= width;
             let mut at = edge;
             for (piece, style) in pieces {
-                (at, _) = buf.set_stringn(at, area.y, text::clean(piece), usize::from(edge + width - at), *style);
+                (at, _) = buf.set_stringn(at, area.y, text::shown(piece), usize::from(edge + width - at), *style);
             }
         }
     }
+}
+
+/// As much of a text as there is room for, with an ellipsis; a number in it is there as a whole or not at all.
+fn cut(piece: &str, room: usize) -> String {
+    let whole = text::shown(piece);
+    // Somebody else's piece follows that has no room: the mark is for that.
+    let kept = text::fit(&format!("{whole}  "), room);
+    let kept = kept.strip_suffix('…').unwrap_or(&kept);
+    let is_part = |c: char| c.is_ascii_digit() || c == '.' || c == ',';
+    let rest = whole.get(kept.len()..).unwrap_or_default();
+    let kept = if rest.starts_with(is_part) { kept.trim_end_matches(is_part) } else { kept };
+    format!("{}…", kept.trim_end())
+}
+
+/// Whether a piece is a number, perhaps with a unit or a currency.
+fn is_figure(piece: &str) -> bool {
+    let piece = piece.trim();
+    !piece.starts_with(char::is_alphabetic) && piece.chars().any(|c| c.is_ascii_digit()) && text::columns(piece) <= 16
+}
+
+/// `1 task`, `2 tasks`.
+#[must_use]
+pub fn count_of(n: impl TryInto<u64>, what: &str) -> String {
+    let n = n.try_into().unwrap_or(0);
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// A text in a field of a width, to the left or to the right.

@@ -72,6 +72,8 @@ fn every_kind_of_wrong_value_is_told_at_its_line_and_never_stops_the_start() {
         ("[currency]\ncode = 'EUR'\nrate = 0.1234567", 3, "currency.rate"),
         ("[currency]\nsymbol = \"\\u202e\"", 2, "currency.symbol"),
         ("[keys]\nquit = 'q'\nhelp = 1", 3, "keys.help"),
+        ("[keys]\nquit = [\n'q',\n'zzz']", 4, "keys.quit"),
+        ("[keys]\nquit = 'q'\nnope = 'q'", 3, "keys.nope"),
         ("[roots]\n\ncodex = 'relative'", 3, "roots.codex"),
         ("[[prices]]\ninput = 3", 1, "prices"),
         ("prices.m = 3", 1, "prices.m"),

@@ -97,6 +97,23 @@ fn every_key_can_be_set_and_is_in_force_then() {
 }
 
 #[test]
+fn a_key_that_is_none_and_an_action_that_is_none_are_refused() {
+    let machine = Machine::with_file("theme = 'nord'\n");
+    for (key, value, told) in [
+        ("keys.quit", "zzz", "`zzz` is no key; write it like `q`"),
+        ("keys.quit", "q,zzz", "`zzz` is no key"),
+        ("keys.nope", "q", "there is no such action"),
+        ("keys.quti", "q", "did you mean `quit`?"),
+    ] {
+        let refused = set(&machine.file(), key, value).unwrap_err().to_string();
+        assert!(refused.contains(told) && refused.contains(key), "{key} {value}: {refused}");
+        assert_eq!(fs::read_to_string(machine.file()).unwrap(), "theme = 'nord'\n");
+    }
+    set(&machine.file(), "keys.theme", "T").unwrap();
+    assert_eq!(machine.settings().keys.get("theme").unwrap(), &["T"]);
+}
+
+#[test]
 fn a_currency_on_one_line_replaces_all_of_the_old_one() {
     let text = "[currency]\ncode = 'EUR' # home\nrate = '0.9'\nsymbol = '€'\n";
     assert_eq!(after(text, "currency", "CHF:0.8"), "[currency]\ncode = \"CHF\" # home\nrate = \"0.8\"\n");

@@ -35,7 +35,9 @@ fn the_demo_is_a_whole_screen_and_every_key_answers() {
     top.shows(&["Sessions · today", "by today ▾", "AGENT", "PROJECT", "MODEL", "CTX"]);
 
     top.press("?");
-    top.shows(&["Help", "freeze the picture", "how full the context window is"]);
+    top.shows(&["Help", "freeze the picture"]);
+    top.press("\u{1b}[6~");
+    top.shows(&["Help", "how full the context window is"]);
     top.press("\u{1b}");
     top.shows_no("Help");
 
@@ -114,7 +116,7 @@ fn the_mouse_selects_opens_and_sorts() {
     let column = head[..head.find("PROJECT").unwrap()].chars().count() + 1;
     // Button 0 goes down at a place counted from one.
     top.press(&format!("\u{1b}[<0;{column};3M\u{1b}[<0;{column};3m"));
-    top.shows(&["by project ▾"]);
+    top.shows(&["by project ▴"]);
     top.press("\u{1b}[<0;20;6M\u{1b}[<0;20;6m");
     top.press("\u{1b}[<0;20;6M\u{1b}[<0;20;6m");
     top.shows(&["BEGAN", "esc back"]);

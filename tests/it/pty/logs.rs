@@ -176,3 +176,43 @@ fn a_second_screen_follows_the_first() {
     second.press("q");
     assert!(second.ended().success());
 }
+
+#[test]
+fn ctrl_c_in_the_pager_ends_the_pager_only() {
+    let machine = Machine::new();
+    let names = ["/code/api", "main", "house", "Bash"];
+    let path = log(&machine, &[prompt("p1", "/code/api", "main"), answer("1", 1, names)]);
+    let pager = machine.write("pager.sh", "echo THIS IS THE PAGER\nread words\necho IT WAS TOLD $words\nsleep 20\n");
+    machine.write("config.toml", &format!("open_with = \"sh {}\"\n{PRICES}", pager.display()));
+    let mut top = machine.run(&["top"], 120, 30);
+    top.shows(&["$1.00 today", "Bash 1"]);
+    for _ in 0..2 {
+        top.press("o");
+        top.shows(&["THIS IS THE PAGER"]);
+        // Every key is the pager's.
+        top.press("jxyq\n");
+        top.shows(&["IT WAS TOLD jxyq"]);
+        top.press("\u{3}");
+        top.shows(&["$1.00 today", "Sessions"]);
+    }
+    // What is gone is said, and nothing is opened.
+    std::fs::remove_file(path).unwrap();
+    top.press("o");
+    top.shows(&["the log is gone"]);
+    top.press("q");
+    assert!(top.ended().success());
+    top.is_restored();
+}
+
+#[test]
+fn a_log_without_a_session_of_today_is_a_log_all_the_same() {
+    let machine = Machine::new();
+    let mut top = machine.run(&["top"], 60, 20);
+    top.shows(&["No agent logs yet", "aifinops top --demo", "not there"]);
+    let old = prompt("p1", "/code/old", "main").replace(&now()[..4], "2020");
+    log(&machine, &[old]);
+    top.shows(&["nothing today"]);
+    top.shows_no("No agent logs yet");
+    top.press("q");
+    assert!(top.ended().success());
+}

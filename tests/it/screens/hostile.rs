@@ -83,7 +83,7 @@ fn a_hostile_filter_message_and_root_are_no_different() {
     no_cell_is_hostile("pasting", &mut stage);
     stage.press("enter");
     no_cell_is_hostile("filtered", &mut stage);
-    stage.app.message = Some(poison("message"));
+    stage.app.message = Some(aifinops::ui::app::Message::failed(poison("message")));
     no_cell_is_hostile("message", &mut stage);
     let roots = vec![root("claude-code", &poison("/code/"), false, 0)];
     no_cell_is_hostile("empty", &mut Stage::new(Snapshot { roots, ..Snapshot::default() }));

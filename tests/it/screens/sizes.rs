@@ -22,6 +22,8 @@ pub(super) fn views() -> Vec<(&'static str, Stage)> {
     vec![
         ("sessions", after(&[])),
         ("session", after(&["enter"])),
+        ("a session's tools", after(&["enter", "tab"])),
+        ("a session's subagents", after(&["enter", "tab", "tab", "G"])),
         ("a session that is not read yet", after(&["j", "j", "enter"])),
         ("help", after(&["?"])),
         ("paused", after(&["p"])),
@@ -74,10 +76,12 @@ fn frames_are_whole_at_every_size() {
             let all: String = screen.concat();
             let count = |c| all.matches(c).count();
             let corners = ['╭', '╮', '╰', '╯'].map(count);
-            assert!(corners[0] > 0 && corners.iter().all(|n| *n == corners[0]), "{name} {width}×{height}\n{}", screen.join("\n"));
             if name == "help" {
+                // It lies over the frames of others.
+                assert!(corners.iter().all(|n| *n > 0), "{width}×{height}\n{}", screen.join("\n"));
                 continue;
             }
+            assert!(corners[0] > 0 && corners.iter().all(|n| *n == corners[0]), "{name} {width}×{height}\n{}", screen.join("\n"));
             // Each line of the body begins and ends with a frame.
             for line in &screen[1..screen.len() - 1] {
                 let ends = (line.chars().next().unwrap(), line.chars().last().unwrap());

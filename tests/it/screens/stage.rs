@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aifinops::engine::Snapshot;
 use aifinops::query::SessionView;
-use aifinops::ui::app::{App, Effect, View};
+use aifinops::ui::app::{App, Effect};
 use aifinops::ui::view;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::buffer::{Buffer, Cell};
@@ -91,10 +91,7 @@ impl Stage {
         let area = Rect::new(0, 0, width, height);
         let mut buf = Buffer::empty(area);
         let hits = view::draw(&self.app, &self.snapshot, NOW, area, &mut buf);
-        if self.app.view == View::Sessions {
-            self.app.scroll = hits.first;
-        }
-        self.app.hits = hits;
+        self.app.drawn(hits);
         buf
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aifinops::config::Group;
 use aifinops::engine::{Command, Span};
 use aifinops::ui::action::{Action, TABLE};
-use aifinops::ui::app::{Effect, View};
+use aifinops::ui::app::{Effect, Section, View};
 use aifinops::ui::columns::Column;
 use aifinops::ui::keymap::{KeyProblem, Keymap};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -104,7 +104,7 @@ fn s_goes_through_the_columns_in_their_order_and_round() {
 fn r_turns_the_order_round() {
     let mut stage = five();
     let before = stage.rows();
-    stage.press("r");
+    stage.press_all(&["j", "k", "r"]);
     assert_eq!(stage.rows(), before.iter().rev().cloned().collect::<Vec<_>>());
     assert_eq!(stage.selected(), "a", "the selection stays on its session");
 }
@@ -190,7 +190,7 @@ fn enter_opens_and_esc_comes_back() {
 fn tasks_are_moved_through_from_the_newest() {
     let mut stage = Stage::workday();
     stage.press("enter");
-    let selected = |stage: &Stage| stage.app.task.min(13);
+    let selected = |stage: &Stage| stage.app.full.selected(Section::Tasks, 14);
     for (key, task) in [("j", 13), ("k", 12), ("k", 11), ("g", 0), ("k", 0), ("j", 1), ("G", 13), ("up", 12)] {
         stage.press(key);
         assert_eq!(selected(&stage), task, "{key}");
@@ -211,13 +211,13 @@ fn a_theme_is_asked_for_in_turn() {
 fn copying_and_the_log_and_suspending_are_left_to_others() {
     let mut stage = Stage::workday();
     assert_eq!(stage.press("y"), [Effect::Copy("00000001-0000-4000-8000-000000000000".to_owned())]);
-    assert!(stage.app.message.as_ref().unwrap().contains("copied"));
+    assert!(stage.app.message.as_ref().is_some_and(|m| m.text.contains("copied") && !m.is_error));
     assert_eq!(stage.press("o"), [Effect::OpenLog("/home/someone/.claude/projects/-work-api/log.jsonl".into())]);
     assert_eq!(stage.app.message, None, "a message stays until the next key");
     assert_eq!(stage.press("ctrl-z"), [Effect::Suspend]);
     stage.press("j");
     assert_eq!(stage.press("o"), []);
-    assert!(stage.app.message.as_ref().unwrap().contains("not known"));
+    assert!(stage.app.message.as_ref().is_some_and(|m| m.text.contains("not known") && m.is_error));
     assert_eq!(Stage::of(Vec::new()).press("y"), []);
 }
 
@@ -266,12 +266,40 @@ fn keys_of_the_configuration_replace_the_defaults_and_are_taken_from_others() {
 }
 
 #[test]
+fn a_capital_letter_is_the_letter_with_shift() {
+    let (keys, problems) = keymap(&[("quit", &["Q"]), ("theme", &["t"]), ("range", &["T"])]);
+    assert_eq!(problems, []);
+    assert_eq!((keys.action(key_event("Q")), keys.action(key_event("q"))), (Some(Action::Quit), None));
+    assert_eq!((keys.action(key_event("t")), keys.action(key_event("T"))), (Some(Action::Theme), Some(Action::Range)));
+    assert_eq!(keys.keys(Action::Quit), "Q");
+}
+
+#[test]
+fn the_readme_has_the_table_of_the_keys() {
+    let readme = include_str!("../../../README.md");
+    let (_, rest) = readme.split_once("<!-- keys -->\n").unwrap();
+    let (table, _) = rest.split_once("<!-- /keys -->").unwrap();
+    let (keys, _) = keymap(&[]);
+    let rows = TABLE.iter().map(|binding| format!("| `{}` | {} |", keys.keys(binding.action), binding.help));
+    let head = ["| Keys | What |".to_owned(), "|---|---|".to_owned()];
+    assert_eq!(table.lines().collect::<Vec<_>>(), head.into_iter().chain(rows).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_configuration_knows_every_action() {
+    let names: Vec<&str> = TABLE.iter().map(|binding| binding.name).collect();
+    let mut known = aifinops::config::keys::ACTIONS.to_vec();
+    known.sort_unstable();
+    assert!(names.iter().all(|name| known.binary_search(name).is_ok()) && names.len() == known.len(), "{names:?} {known:?}");
+}
+
+#[test]
 fn what_is_no_key_or_no_action_is_told_and_the_default_stays() {
     let (keys, problems) = keymap(&[("quit", &["no-such-key"]), ("fly", &["f"])]);
     assert_eq!(keys.action(key_event("q")), Some(Action::Quit));
     let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert!(told[0].starts_with("keys.fly: there is no such action; the actions are up, down,"), "{told:?}");
-    assert_eq!(told[1], "keys.quit: `no-such-key` is no key; write it like `q`, `ctrl-c`, `shift-t`, `f1`, `enter`");
+    assert_eq!(told[1], "keys.quit: `no-such-key` is no key; write it like `q`, `ctrl-c`, `T`, `f1`, `enter`");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The mouse: rows, heads and the wheel.
 
-use aifinops::ui::app::View;
+use aifinops::ui::app::{Section, View};
 use aifinops::ui::columns::Column;
 use crossterm::event::MouseEventKind::{Moved, ScrollDown, ScrollUp};
 
@@ -68,7 +68,7 @@ fn every_head_that_is_drawn_can_be_clicked() {
     let mut stage = forty();
     stage.draw(200, 24);
     let heads = stage.app.hits.heads.clone();
-    assert_eq!(heads.len(), stage.app.columns.len());
+    assert_eq!(heads.len(), aifinops::ui::columns::ALL.len());
     for (area, column) in heads {
         stage.click(area.x, area.y);
         assert_eq!(stage.app.order.sort, column);
@@ -98,7 +98,9 @@ fn the_wheel_moves_by_three() {
 fn the_wheel_scrolls_what_is_in_front() {
     let mut stage = forty();
     stage.press("?");
+    stage.draw(80, 24);
     stage.mouse(ScrollDown, 20, 5);
+    stage.draw(80, 24);
     assert_eq!((stage.app.help_scroll, stage.selected()), (1, "p01".to_owned()));
     stage.mouse(ScrollUp, 20, 5);
     assert_eq!(stage.app.help_scroll, 0);
@@ -111,9 +113,12 @@ fn tasks_are_selected_by_a_click() {
     let mut stage = Stage::workday();
     stage.press("enter");
     stage.draw(80, 24);
-    let body = stage.app.hits.body;
+    let (body, first) = (stage.app.hits.body, stage.app.hits.first);
     stage.click(body.x + 3, body.y + 1);
-    assert_eq!(stage.app.task, stage.app.hits.first + 1);
+    assert_eq!(stage.app.full.selected(Section::Tasks, 14), first + 1);
+    // Nothing moves below the pointer.
+    stage.draw(80, 24);
+    assert_eq!(stage.app.hits.first, first);
 }
 
 #[test]

@@ -159,11 +159,20 @@ fn groups_add_up_and_the_dearest_is_first() {
     let all = arcs(some_of_each());
     for group in [Group::Project, Group::Agent, Group::Model] {
         let made = rows(&all, &Order { group, ..order(Column::Today) });
-        let heads: Vec<(usize, Cost)> =
-            made.iter().filter_map(|r| if let Row::Group { sessions, cost, .. } = r { Some((*sessions, *cost)) } else { None }).collect();
+        let heads: Vec<(usize, Cost)> = made
+            .iter()
+            .filter_map(|r| if let Row::Group { sessions, sum, .. } = r { Some((*sessions, sum.cost())) } else { None })
+            .collect();
         assert_eq!(heads.iter().map(|(n, _)| n).sum::<usize>(), 9, "{group}");
         assert!(heads.is_sorted_by(|a, b| a.1.known >= b.1.known), "{group}");
         let total = all.iter().fold(Cost::default(), |sum, s| sum + s.cost());
         assert_eq!(heads.iter().fold(Cost::default(), |sum, (_, cost)| sum + *cost), total, "{group}");
+    }
+}
+
+#[test]
+fn the_root_directory_is_a_project_too() {
+    for (cwd, project) in [(Some("/"), "/"), (Some("/code/api/"), "api"), (Some("C:\\work\\web"), "web"), (Some(""), ""), (None, "")] {
+        assert_eq!(&*aifinops::query::project_of(cwd), project, "{cwd:?}");
     }
 }

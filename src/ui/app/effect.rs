@@ -1,0 +1,47 @@
+//! What an update asks for, and what it says.
+
+use std::path::PathBuf;
+
+use crate::engine::Command;
+
+/// What has to be done for an update, by somebody who may do I/O.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// End the program.
+    Quit,
+    /// Ask the engine.
+    Send(Command),
+    /// Put a text on the clipboard.
+    Copy(String),
+    /// Show a log file.
+    OpenLog(PathBuf),
+    /// Load a theme.
+    Theme(String),
+    /// Hand the terminal back to the shell.
+    Suspend,
+    /// Draw every cell again.
+    Redraw,
+}
+
+/// A line for the user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// What it says.
+    pub text: String,
+    /// Whether something failed.
+    pub is_error: bool,
+}
+
+impl Message {
+    /// Something has been done.
+    #[must_use]
+    pub fn done(text: impl Into<String>) -> Message {
+        Message { text: text.into(), is_error: false }
+    }
+
+    /// Something has failed.
+    #[must_use]
+    pub fn failed(text: impl Into<String>) -> Message {
+        Message { text: text.into(), is_error: true }
+    }
+}

@@ -1,0 +1,186 @@
+//! The session in full: its sections, what is selected in each, and the way back from a subagent.
+
+use crate::engine::Snapshot;
+use crate::query::{SessionDetail, SessionView};
+
+use super::{Action, App, Effect, View};
+
+/// A part of the view that keys move through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Section {
+    /// Its tasks.
+    #[default]
+    Tasks,
+    /// Its tools.
+    Tools,
+    /// What its plan has left, and its subagents and forks.
+    Subagents,
+}
+
+impl Section {
+    /// All of them, in the order of the key that goes round.
+    pub const ALL: [Section; 3] = [Section::Tasks, Section::Tools, Section::Subagents];
+
+    /// The one after this.
+    #[must_use]
+    pub const fn next(self) -> Section {
+        match self {
+            Section::Tasks => Section::Tools,
+            Section::Tools => Section::Subagents,
+            Section::Subagents => Section::Tasks,
+        }
+    }
+
+    /// The lines that it has.
+    #[must_use]
+    pub fn lines(self, detail: &SessionDetail) -> usize {
+        match self {
+            Section::Tasks => detail.tasks.len(),
+            Section::Tools => detail.tools.len(),
+            Section::Subagents => detail.limits.len() + detail.children.len(),
+        }
+    }
+}
+
+/// What is selected in a section, and the first line of it in view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Place {
+    /// `usize::MAX` is the last line, also while lines are added.
+    at: usize,
+    first: usize,
+}
+
+/// The state of the view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Full {
+    /// The section that keys move through.
+    pub section: Section,
+    places: [Place; 3],
+}
+
+impl Default for Full {
+    /// The newest task is selected.
+    fn default() -> Full {
+        let last = Place { at: usize::MAX, first: usize::MAX };
+        Full { section: Section::Tasks, places: [last, Place::default(), Place::default()] }
+    }
+}
+
+impl Full {
+    fn place(&self, section: Section) -> Place {
+        self.places.get(section as usize).copied().unwrap_or_default()
+    }
+
+    fn set(&mut self, section: Section, change: impl FnOnce(&mut Place)) {
+        if let Some(place) = self.places.get_mut(section as usize) {
+            change(place);
+        }
+    }
+
+    /// The selected line of so many.
+    #[must_use]
+    pub fn selected(&self, section: Section, lines: usize) -> usize {
+        self.place(section).at.min(lines.saturating_sub(1))
+    }
+
+    /// The first line in view: the one of before, unless the selected line would be outside.
+    #[must_use]
+    pub fn first(&self, section: Section, lines: usize, height: usize) -> usize {
+        let at = self.selected(section, lines);
+        let first = self.place(section).first.min(at).max((at + 1).saturating_sub(height));
+        first.min(lines.saturating_sub(height))
+    }
+
+    /// Remembers which line was drawn first.
+    pub fn drawn(&mut self, section: Section, first: usize) {
+        self.set(section, |place| place.first = first);
+    }
+
+    /// Selects a line of so many.
+    pub fn select(&mut self, section: Section, at: usize, lines: usize) {
+        self.section = section;
+        let is_last = section == Section::Tasks && at + 1 >= lines;
+        self.set(section, |place| place.at = if is_last { usize::MAX } else { at.min(lines.saturating_sub(1)) });
+    }
+}
+
+/// A session's subagents and forks, the dearest first.
+#[must_use]
+pub fn children(detail: &SessionDetail) -> Vec<&SessionView> {
+    let mut children: Vec<&SessionView> = detail.children.iter().collect();
+    children.sort_by(|a, b| {
+        let (x, y) = (&a.lifetime, &b.lifetime);
+        y.known.cmp(&x.known).then_with(|| y.unpriced_calls.cmp(&x.unpriced_calls)).then_with(|| a.uid.cmp(&b.uid))
+    });
+    children
+}
+
+impl App {
+    /// The session that is shown in full, once it is read.
+    #[must_use]
+    pub fn detail<'a>(&'a self, snapshot: &'a Snapshot) -> Option<&'a SessionDetail> {
+        self.paused.as_deref().unwrap_or(snapshot).detail.as_deref().filter(|d| Some(d.session.id) == self.selected)
+    }
+
+    /// What a key does here. What changes the table behind does nothing; `None` is for what means the same everywhere.
+    pub(super) fn act_in_full(&mut self, action: Action, page: isize, snapshot: &Snapshot) -> Option<Vec<Effect>> {
+        match action {
+            Action::Up => self.move_in_full(self.full.section, -1, snapshot),
+            Action::Down => self.move_in_full(self.full.section, 1, snapshot),
+            Action::PageUp => self.move_in_full(self.full.section, -page, snapshot),
+            Action::PageDown => self.move_in_full(self.full.section, page, snapshot),
+            Action::Top => self.move_in_full(self.full.section, isize::MIN / 2, snapshot),
+            Action::Bottom => self.move_in_full(self.full.section, isize::MAX / 2, snapshot),
+            Action::Section => self.full.section = self.full.section.next(),
+            Action::Open => self.open_child(snapshot),
+            Action::Back => {
+                if let Some((parent, full)) = self.trail.pop() {
+                    self.selected = Some(parent);
+                    self.full = full;
+                } else {
+                    self.view = View::Sessions;
+                }
+                self.settle();
+            }
+            Action::Fold
+            | Action::FoldAll
+            | Action::Filter
+            | Action::ClearFilter
+            | Action::SortNext
+            | Action::SortPrevious
+            | Action::Reverse
+            | Action::Range
+            | Action::Group => {}
+            Action::Help
+            | Action::Quit
+            | Action::Theme
+            | Action::Pause
+            | Action::CopyId
+            | Action::OpenLog
+            | Action::Redraw
+            | Action::Suspend => return None,
+        }
+        Some(Vec::new())
+    }
+
+    /// Moves the bar of a section, and the keys to it.
+    pub(super) fn move_in_full(&mut self, section: Section, step: isize, snapshot: &Snapshot) {
+        let lines = self.detail(snapshot).map_or(0, |detail| section.lines(detail));
+        let at = self.full.selected(section, lines).saturating_add_signed(step);
+        self.full.select(section, at, lines);
+    }
+
+    /// Opens the selected subagent; the way back leads here again.
+    pub(super) fn open_child(&mut self, snapshot: &Snapshot) {
+        if self.full.section != Section::Subagents {
+            return;
+        }
+        let Some(detail) = self.detail(snapshot) else { return };
+        let at = self.full.selected(Section::Subagents, Section::Subagents.lines(detail));
+        let child = at.checked_sub(detail.limits.len()).and_then(|at| children(detail).get(at).map(|child| child.id));
+        if let (Some(child), Some(parent)) = (child, self.selected) {
+            self.trail.push((parent, std::mem::take(&mut self.full)));
+            self.selected = Some(child);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What the mouse does: it selects, opens with a second click, sorts and scrolls.
+
+use std::sync::Arc;
+
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Position;
+
+use crate::engine::Snapshot;
+
+use super::{Action, App, Effect, Row, Section, View};
+
+/// The rows that one turn of the wheel moves.
+const WHEEL: isize = 3;
+
+impl App {
+    pub(super) fn mouse(&mut self, mouse: MouseEvent, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
+        let at = Position::new(mouse.column, mouse.row);
+        match mouse.kind {
+            MouseEventKind::ScrollDown => self.wheel(WHEEL, at, snapshot),
+            MouseEventKind::ScrollUp => self.wheel(-WHEEL, at, snapshot),
+            MouseEventKind::Down(MouseButton::Left) => self.click(at, snapshot),
+            _ => Vec::new(),
+        }
+    }
+
+    fn wheel(&mut self, step: isize, at: Position, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
+        if self.help {
+            return self.help_key(if step > 0 { Action::Down } else { Action::Up });
+        }
+        if self.view == View::Sessions {
+            return self.move_by(step);
+        }
+        // The wheel turns what is under it.
+        let under = self.hits.parts.iter().find(|part| part.body.contains(at)).map_or(self.full.section, |part| part.section);
+        self.move_in_full(under, step, snapshot);
+        Vec::new()
+    }
+
+    fn click(&mut self, at: Position, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
+        if self.help {
+            self.help = false;
+            return Vec::new();
+        }
+        if self.view == View::Session {
+            self.click_in_full(at, snapshot);
+            return Vec::new();
+        }
+        if let Some((_, column)) = self.hits.heads.iter().find(|(area, _)| area.contains(at)) {
+            if self.order.sort == *column {
+                self.order.reversed = !self.order.reversed;
+            } else {
+                self.order.sort = *column;
+                self.order.reversed = false;
+            }
+            return self.take(snapshot);
+        }
+        if !self.hits.body.contains(at) {
+            return Vec::new();
+        }
+        let row = self.hits.first + usize::from(at.y - self.hits.body.y);
+        if self.rows.get(row).and_then(Row::id).is_none() {
+            return Vec::new();
+        }
+        if self.cursor == row { self.act(Action::Open, snapshot) } else { self.select(row) }
+    }
+
+    fn click_in_full(&mut self, at: Position, snapshot: &Snapshot) {
+        let Some(part) = self.hits.parts.iter().find(|part| part.body.contains(at)).copied() else { return };
+        let lines = self.detail(snapshot).map_or(0, |detail| part.section.lines(detail));
+        let line = part.first + usize::from(at.y - part.body.y);
+        let again = self.full.section == part.section && self.full.selected(part.section, lines) == line;
+        self.full.section = part.section;
+        if line < lines {
+            self.full.select(part.section, line, lines);
+            if again && part.section == Section::Subagents {
+                self.open_child(snapshot);
+            }
+        }
+    }
+}
