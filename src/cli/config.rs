@@ -92,11 +92,11 @@ pub fn run(context: &Context, args: &ConfigArgs) -> Result<ExitCode, CliError> {
         Some(ConfigCommand::Path) => print(&clean(&file.display().to_string()))?,
         Some(ConfigCommand::Edit) => return edit(context, &file),
         Some(ConfigCommand::Set { key, value }) => {
-            config::set(&file, key, value)?;
+            config::set_in(&context.settings, key, value)?;
             done(context, &file, &format!("{key} is set"))?;
         }
         Some(ConfigCommand::Unset { key }) => {
-            config::unset(&file, key)?;
+            config::unset_in(&context.settings, key)?;
             done(context, &file, &format!("{key} is back at its default"))?;
         }
     }

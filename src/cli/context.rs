@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(3);
 
 /// Prices fetched by `prices update`, in the data directory.
-pub const PRICES: &str = "prices.tsv";
+pub const PRICES: &str = Book::FILE;
 
 /// The settings and the moment of a command.
 #[derive(Debug)]

@@ -154,6 +154,9 @@ struct Given {
 }
 
 impl Book {
+    /// The name of a fetched book's file in the data directory.
+    pub const FILE: &str = "prices.tsv";
+
     /// The book that the program carries, ready at once.
     #[must_use]
     pub fn embedded() -> Book {
