@@ -28,6 +28,7 @@ pub mod sessions;
 pub mod table;
 pub mod top;
 pub mod when;
+pub mod words;
 
 use context::Context;
 use error::CliError;
@@ -46,7 +47,7 @@ EXAMPLES:
 ///
 /// Reads the logs that coding agents write on this machine. Needs no key and no network.
 #[derive(Debug, Parser)]
-#[command(name = "aifinops", version, after_help = EXAMPLES, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "aifinops", version, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {
     /// What every command takes.
     #[command(flatten)]
@@ -88,7 +89,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "NAMES")]
     pub columns: Option<String>,
     /// Whether the screen uses the mouse
-    #[arg(long, global = true, value_name = "true|false")]
+    #[arg(long, global = true, value_name = "true|false", value_parser = ["true", "false"])]
     pub mouse: Option<String>,
     /// The program that shows a log file
     #[arg(long, global = true, value_name = "COMMAND")]
@@ -179,9 +180,13 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<ExitCode, CliError> {
     use std::io::IsTerminal as _;
 
-    let context = || Context::load(&cli.global);
+    let context = || Context::load(&cli.global, cli.global.flags());
     match &cli.command {
-        Some(Command::Top(args)) => top::run(&context()?, args),
+        Some(Command::Top(args)) => {
+            let mut flags = cli.global.flags();
+            args.give(&mut flags);
+            top::run(&Context::load(&cli.global, flags)?, args)
+        }
         Some(Command::Sessions(args)) => sessions::run(&context()?, args),
         Some(Command::Session(args)) => session::run(&context()?, args),
         Some(Command::Report(args)) => report::run(&context()?, args),

@@ -50,8 +50,7 @@ pub struct Context {
 
 impl Context {
     /// Loads the configuration and looks at the clock.
-    pub fn load(global: &GlobalArgs) -> Result<Context, CliError> {
-        let flags = global.flags();
+    pub fn load(global: &GlobalArgs, flags: Flags) -> Result<Context, CliError> {
         let loaded = config::load(&flags, &variable);
         if let Some(problem) = loaded.problems.iter().find(|problem| problem.place.starts_with("--")) {
             return Err(CliError::usage(problem.to_string(), "`aifinops --help` lists the flags"));

@@ -15,6 +15,8 @@ use super::context::Context;
 use super::out::Out;
 use super::table::{Column, Table};
 
+pub mod columns;
+
 /// What sessions can be sorted by: the columns of the screen, and some that it has no room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Key {
@@ -71,6 +73,12 @@ impl Order {
     #[must_use]
     pub fn name(self) -> &'static str {
         KEYS.iter().find(|(_, key)| *key == self.key).map_or("today", |(name, _)| name)
+    }
+
+    /// All names there are.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        KEYS.iter().map(|(name, _)| *name).collect()
     }
 
     /// Whether it is the other way round.
@@ -131,7 +139,7 @@ fn compare(key: Key, a: &SessionView, b: &SessionView) -> Ordering {
 
 /// The sum over sessions.
 #[must_use]
-pub fn total(views: &[SessionView]) -> Sums {
+pub fn total<'a>(views: impl IntoIterator<Item = &'a SessionView>) -> Sums {
     let mut sums = Sums::default();
     for view in views {
         sums.add(&view.sums, 1);

@@ -149,7 +149,7 @@ pub fn run(context: &Context, args: &ReportArgs) -> Result<ExitCode, CliError> {
     let span = when::describe(window, zone);
     if rows.is_empty() {
         let empty = fresh.is_empty()?;
-        out.line(&if empty { fresh.nothing_found() } else { nothing(&span, !filter.is_empty()) })?;
+        out.line(&if empty { fresh.nothing_found() } else { nothing(window, zone, !filter.is_empty()) })?;
     } else {
         out.styled(STRONG, &format!("{span} · {} · {} calls", context.cost(&total.cost()), total.calls))?;
         write(context, &rows, &total, by, &mut out)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::config::{Group, Range, Settings};
+use crate::config::{Origin, Settings};
 use crate::demo::Demo;
 use crate::engine::ingest::Ingest;
 use crate::engine::{self, Engine, Span};
@@ -22,6 +22,7 @@ use crate::ui::{self, theme};
 use super::context::Context;
 use super::error::CliError;
 use super::top::TopArgs;
+use super::when::span_of;
 
 /// How often the demo's agents write.
 const DEMO_PACE: Duration = Duration::from_millis(200);
@@ -41,7 +42,7 @@ pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
         Some(demo) => demo.ingest()?,
         None => ingest(context, &mut notices)?,
     };
-    let span = span_of(args.range.unwrap_or(context.settings.range.value));
+    let span = span_of(context.settings.range.value);
     let setup = screen(context, args, span, &mut notices)?;
     let engine = Engine::start(engine::Setup { ingest, zone: context.zone(), span, notices, clock });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| CliError::Screen(e.to_string()))?;
@@ -60,25 +61,15 @@ fn ingest(context: &Context, notices: &mut Vec<String>) -> Result<Ingest, CliErr
     Ok(Ingest::new(opened.store, Pricer::new(context.book()), context.catalog(), context.settings.threads.value))
 }
 
-fn span_of(range: Range) -> Span {
-    match range {
-        Range::Today => Span::Today,
-        Range::Days7 => Span::Days(7),
-        Range::Days30 => Span::Days(30),
-        Range::All => Span::All,
-    }
-}
-
 fn screen(context: &Context, args: &TopArgs, span: Span, notices: &mut Vec<String>) -> Result<ui::Setup, CliError> {
     let settings = &context.settings;
     let themes_dir = settings.config_file.parent().map(|dir| dir.join("themes"));
     let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
     let depth =
         if anstream::ColorChoice::global() == anstream::ColorChoice::Never { theme::Depth::None } else { theme::Depth::detect(&variable) };
-    let wanted = args.theme.as_deref().unwrap_or(&settings.theme.value);
-    let theme = match theme::load(wanted, themes_dir.as_deref()) {
+    let theme = match theme::load(&settings.theme, themes_dir.as_deref()) {
         Ok(theme) => theme,
-        Err(error) if args.theme.is_some() => {
+        Err(error) if matches!(settings.theme.origin, Origin::Flag(_)) => {
             return Err(CliError::usage(error.to_string(), "`T` in the screen shows one theme after the other"));
         }
         Err(error) => {
@@ -88,16 +79,10 @@ fn screen(context: &Context, args: &TopArgs, span: Span, notices: &mut Vec<Strin
     };
     let (keys, problems) = Keymap::new(&settings.keys.value);
     notices.extend(problems.iter().map(ToString::to_string));
-    let group = match &args.group {
-        Some(word) => word
-            .parse::<Group>()
-            .map_err(|_| CliError::usage(format!("cannot group by `{word}`"), format!("--group takes {}", Group::allowed())))?,
-        None => settings.group.value,
-    };
     let options = Options {
         columns: columns(settings),
         sort: args.sort.map_or_else(|| sort(&settings.sort), |order| (column(order.name()), order.is_reversed())),
-        group,
+        group: settings.group.value,
         filter: args.filter.join(" "),
         span,
         theme: theme.at(depth),

@@ -106,7 +106,8 @@ pub(super) fn settle(tx: &Connection, sessions: &BTreeSet<i64>, deltas: &mut Del
     // A member may share something with a session that shares nothing with those asked about.
     let mut claims: HashMap<Key, (i64, Vec<(i64, Key)>)> = HashMap::new();
     {
-        let mut held = tx.prepare_cached("SELECT b.key, b.session, b.task FROM claim a JOIN claim b ON b.key = a.key WHERE a.session = ?1")?;
+        let mut held =
+            tx.prepare_cached("SELECT b.key, b.session, b.task FROM claim a JOIN claim b ON b.key = a.key WHERE a.session = ?1")?;
         for session in &family {
             let held = held.query_map([session], |r| Ok((Key::from_sql(r.get(0)?), (r.get(1)?, Key::from_sql(r.get(2)?)))))?;
             for claim in held {

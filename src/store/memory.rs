@@ -119,7 +119,10 @@ pub(super) struct Gathered<R> {
 impl<R> Gathered<R> {
     /// Room for as many rows as may come.
     pub(super) fn with_capacity(rows: usize) -> Gathered<R> {
-        Gathered { places: KeyMap::with_capacity_and_hasher(rows, std::hash::BuildHasherDefault::default()), rows: Vec::with_capacity(rows) }
+        Gathered {
+            places: KeyMap::with_capacity_and_hasher(rows, std::hash::BuildHasherDefault::default()),
+            rows: Vec::with_capacity(rows),
+        }
     }
 
     /// The row of this key, if it was met already.

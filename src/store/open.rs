@@ -230,9 +230,7 @@ impl Store {
 
     /// Whether no log has been read yet.
     pub(super) fn is_empty(&self) -> rusqlite::Result<bool> {
-        self.conn
-            .prepare_cached("SELECT NOT EXISTS (SELECT 1 FROM call) AND NOT EXISTS (SELECT 1 FROM fact)")?
-            .query_row([], |r| r.get(0))
+        self.conn.prepare_cached("SELECT NOT EXISTS (SELECT 1 FROM call) AND NOT EXISTS (SELECT 1 FROM fact)")?.query_row([], |r| r.get(0))
     }
 
     /// Whether the schema is there.

@@ -8,8 +8,8 @@ use rusqlite::params;
 use crate::model::time::SLOT;
 use crate::model::{Cost, Key, Millis, Money, SessionKind, Tokens, Turn, Window};
 
-use super::sums::{self, Sums};
 use super::rows::{CALL_COLUMNS, call_from_row};
+use super::sums::{self, Sums};
 use super::{Store, StoreError};
 
 /// A session and what it did in the window asked for.

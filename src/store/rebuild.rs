@@ -6,9 +6,9 @@ use rusqlite::Connection;
 
 use crate::pricing::Pricer;
 
-use super::sums::COLUMNS;
 use super::deltas::Deltas;
 use super::rows::{CALL_COLUMNS, call_from_row, fact_from_row};
+use super::sums::COLUMNS;
 use super::write::price;
 use super::{Store, StoreError};
 

@@ -96,15 +96,7 @@ pub(super) fn call_numbers(key: Key, row: &CallRow) -> Numbers<CALL_WIDTH> {
 
 /// A fact as a row of its table.
 pub(super) fn fact_numbers(key: Key, row: &FactRow) -> Numbers<FACT_WIDTH> {
-    [
-        Some(key.to_sql()),
-        Some(row.session),
-        Some(row.task.to_sql()),
-        Some(row.at),
-        Some(row.kind.to_sql()),
-        row.name,
-        Some(row.flags()),
-    ]
+    [Some(key.to_sql()), Some(row.session), Some(row.task.to_sql()), Some(row.at), Some(row.kind.to_sql()), row.name, Some(row.flags())]
 }
 
 /// A statement that [`is_new`] runs for calls.

@@ -15,8 +15,7 @@ use super::files::{self, FileRow};
 use super::memory::{Claim, Gathered, Memory, other_key};
 use super::merge::{CallRow, FactRow};
 use super::rows::{
-    call_numbers, fact_numbers, insert_call, insert_fact, insert_new, is_new, read_call, read_fact, read_name,
-    update_call, update_fact,
+    call_numbers, fact_numbers, insert_call, insert_fact, insert_new, is_new, read_call, read_fact, read_name, update_call, update_fact,
 };
 use super::{Store, StoreError, family};
 

@@ -108,7 +108,10 @@ fn doctor_tells_everything() {
 fn doctor_recomputes_and_compares() {
     let machine = Machine::new();
     let sound = machine.json(&["doctor", "--rebuild"]);
-    assert_eq!(sound["rebuild"], json!({"calls": 4, "facts": sound["rebuild"]["facts"], "wrong_slots": 0, "wrong_tasks": 0, "wrong_tools": 0}));
+    assert_eq!(
+        sound["rebuild"],
+        json!({"calls": 4, "facts": sound["rebuild"]["facts"], "wrong_slots": 0, "wrong_tasks": 0, "wrong_tools": 0})
+    );
     let db = rusqlite::Connection::open(machine.path("data/aifinops.db")).unwrap();
     db.execute("UPDATE rollup SET nanos = nanos + 1 WHERE nanos > 0", []).unwrap();
     drop(db);

@@ -90,8 +90,7 @@ fn every_kind_of_wrong_value_is_told_at_its_line_and_never_stops_the_start() {
 
 #[test]
 fn a_wrong_part_of_a_table_leaves_the_other_parts_in_force() {
-    let text =
-        "[roots]\nnobody = '/n'\ncodex = '/c'\n[keys]\nquit = 1\nhelp = '?'\n[prices.a]\ninput = 'x'\noutput = 1\n[prices.b]\ninput = 1\noutput = 1\n";
+    let text = "[roots]\nnobody = '/n'\ncodex = '/c'\n[keys]\nquit = 1\nhelp = '?'\n[prices.a]\ninput = 'x'\noutput = 1\n[prices.b]\ninput = 1\noutput = 1\n";
     let settings = Machine::with_file(text).load().settings;
     assert_eq!(settings.roots.keys().collect::<Vec<_>>(), ["codex"]);
     assert_eq!(settings.keys.keys().collect::<Vec<_>>(), ["help"]);
@@ -129,7 +128,10 @@ fn no_more_is_left_out_than_the_value_or_the_table_with_the_fault() {
     let machine = Machine::with_file(text);
     assert_eq!(faults(text), [at(4, "prices.b")], "the prices of b must not become those of a");
     let settings = machine.load().settings;
-    assert_eq!(settings.prices.iter().map(|p| (p.model.as_str(), p.input.unwrap().per_million())).collect::<Vec<_>>(), [("a", "1".to_owned())]);
+    assert_eq!(
+        settings.prices.iter().map(|p| (p.model.as_str(), p.input.unwrap().per_million())).collect::<Vec<_>>(),
+        [("a", "1".to_owned())]
+    );
     assert!(settings.roots.contains_key("codex"));
     let junk = Machine::with_file(&"\u{1}?\n".repeat(200)).problems();
     assert!(junk.len() == 1 && junk[0].contains("no value of the file is used until it is mended"), "{junk:?}");
@@ -142,8 +144,9 @@ fn an_unknown_theme_is_told_with_the_names_there_are() {
     std::fs::write(machine.at(".config/aifinops/themes/mine.toml"), "").unwrap();
     let problems = machine.problems();
     assert!(
-        problems[0].starts_with("~/.config/aifinops/config.toml:1: theme: no theme is named `nordd`, did you mean `nord`?; allowed: dark, light, ")
-            && problems[0].ends_with(", mono, mine"),
+        problems[0].starts_with(
+            "~/.config/aifinops/config.toml:1: theme: no theme is named `nordd`, did you mean `nord`?; allowed: dark, light, "
+        ) && problems[0].ends_with(", mono, mine"),
         "{problems:?}"
     );
     assert_eq!(machine.load().settings.theme.as_str(), "dark");
