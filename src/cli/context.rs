@@ -2,13 +2,13 @@
 
 use std::io::IsTerminal as _;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chrono_tz::Tz;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::config::{self, Flags, Loaded, Problem, Settings};
+use crate::config::{self, Flags, Loaded, Origin, Problem, Settings};
 use crate::engine::ingest::{Ingest, Progress, ScanReport, Watcher};
 use crate::engine::live::living;
 use crate::model::{Cost, Millis, Money};
@@ -120,7 +120,11 @@ impl Context {
     /// Every directory to look for logs in.
     #[must_use]
     pub fn catalog(&self) -> Catalog {
-        let places = Places { home: &self.settings.home, env: &variable };
+        let home = &self.settings.home;
+        let moved = home.origin != Origin::Default;
+        // Who has moved the home is not to meet the real logs by way of a variable of the desktop's.
+        let env = |name: &str| variable(name).filter(|dir| !moved || name != "XDG_CONFIG_HOME" || Path::new(dir).starts_with(&home.value));
+        let places = Places { home, env: &env };
         let mut roots = Vec::new();
         for source in sources::ALL {
             let agent = source.agent();

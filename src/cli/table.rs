@@ -4,6 +4,7 @@
 //! into a pipe keeps everything.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::io::{self, IsTerminal as _};
 
 use comfy_table::{CellAlignment, Table as Comfy, presets};
@@ -152,6 +153,13 @@ impl Table {
 /// By how much a table is too wide.
 fn over(widths: &[Option<usize>], room: usize) -> usize {
     widths.iter().flatten().map(|width| width + GAP).sum::<usize>().saturating_sub(GAP).saturating_sub(room)
+}
+
+/// A number of things: `1 call`, `2 calls`.
+#[must_use]
+pub fn count<N: Display + PartialEq + From<u8>>(n: N, one: &str, many: &str) -> String {
+    let word = if n == N::from(1) { one } else { many };
+    format!("{n} {word}")
 }
 
 /// The terminal's width, or `COLUMNS` where that is set; `None` in a pipe.
