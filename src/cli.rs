@@ -19,6 +19,7 @@ pub mod error;
 pub mod filters;
 pub mod listing;
 pub mod man;
+pub mod modes;
 pub mod out;
 pub mod prices;
 pub mod report;

@@ -21,6 +21,7 @@ use crate::ui::{self, theme};
 
 use super::context::Context;
 use super::error::CliError;
+use super::modes;
 use super::top::TopArgs;
 use super::when::span_of;
 
@@ -56,9 +57,12 @@ fn clock() -> Millis {
 }
 
 fn ingest(context: &Context, notices: &mut Vec<String>) -> Result<Ingest, CliError> {
+    let _ = modes::tighten(&context.settings.data_dir); // `doctor` tells of it
     let opened = Store::open(&context.settings.data_dir)?;
     notices.extend(opened.notice);
-    Ok(Ingest::new(opened.store, Pricer::new(context.book()), context.catalog(), context.settings.threads.value))
+    let (book, problems) = context.prices();
+    notices.extend(problems);
+    Ok(Ingest::new(opened.store, Pricer::new(book), context.catalog(), context.settings.threads.value))
 }
 
 fn screen(context: &Context, args: &TopArgs, span: Span, notices: &mut Vec<String>) -> Result<ui::Setup, CliError> {

@@ -40,6 +40,17 @@ pub fn fit(text: &str, width: usize) -> String {
     out
 }
 
+/// What the system says of a failure, without its number: `Permission denied (os error 13)`.
+#[must_use]
+pub fn without_number(text: &str) -> String {
+    let mut out = text.to_owned();
+    while let Some(from) = out.find(" (os error ") {
+        let Some(to) = out.get(from..).and_then(|rest| rest.find(')')) else { break };
+        out.replace_range(from..=from + to, "");
+    }
+    out
+}
+
 /// The terminal columns a text takes.
 #[must_use]
 pub fn columns(text: &str) -> usize {

@@ -23,7 +23,9 @@ fn bytes(n: u64) -> String {
 pub fn print(found: &Findings, all_files: bool, out: &mut Out) -> io::Result<()> {
     out.styled(STRONG, &format!("aifinops {}", found.version))?;
     roots(found, out)?;
-    files(found, all_files, out)?;
+    if !found.store.unusable {
+        files(found, all_files, out)?;
+    }
     prices(found, out)?;
     store(found, out)?;
     out.line("")?;
@@ -57,10 +59,7 @@ fn roots(found: &Findings, out: &mut Out) -> io::Result<()> {
     }
     out.line("")?;
     table.write(out)?;
-    for problem in found.roots.iter().flat_map(|root| &root.problems) {
-        out.line(&format!("! {problem}"))?;
-    }
-    Ok(())
+    found.roots.iter().flat_map(|root| &root.problems).try_for_each(|problem| out.line(&format!("! {problem}")))
 }
 
 fn files(found: &Findings, all: bool, out: &mut Out) -> io::Result<()> {
@@ -78,7 +77,8 @@ fn files(found: &Findings, all: bool, out: &mut Out) -> io::Result<()> {
             if gone == 1 { "its" } else { "their" }
         ),
     )?;
-    for failed in &found.failed {
+    let told = |path: &str| found.roots.iter().flat_map(|root| &root.problems).any(|problem| problem.starts_with(&format!("{path}: ")));
+    for failed in found.failed.iter().filter(|failed| !told(&failed.path)) {
         out.line(&format!("! {}: {}", failed.path, failed.error))?;
     }
     let mut table = Table::new(vec![
@@ -117,6 +117,9 @@ fn prices(found: &Findings, out: &mut Out) -> io::Result<()> {
             prices.source
         ),
     )?;
+    if found.store.unusable {
+        return Ok(());
+    }
     if found.unpriced.is_empty() {
         return out.line("✓ every model in the logs has a price");
     }
@@ -136,9 +139,10 @@ fn store(found: &Findings, out: &mut Out) -> io::Result<()> {
     )?;
     match &store.damage {
         None => out.line("✓ sound")?,
+        Some(word) if store.unusable => out.line(&format!("! {word}"))?,
         Some(word) => out.line(&format!("! damaged: {word}"))?,
     }
-    if !store.writer {
+    if !store.writer && !store.unusable {
         out.line("· another aifinops reads the logs; this one follows")?;
     }
     if let Some(rebuilt) = &found.rebuild {

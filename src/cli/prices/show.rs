@@ -119,9 +119,11 @@ fn extras(rates: &Rates, out: &mut Out) -> io::Result<()> {
 
 /// All models that the logs name.
 fn all(context: &Context, book: &Book) -> Result<ExitCode, CliError> {
-    let store = context.store()?;
-    let ids: Vec<i64> = store.session_places()?.into_keys().collect();
-    let models: BTreeSet<String> = store.models_of(&ids, Window::ALL)?.into_values().flatten().map(|m| m.to_string()).collect();
+    // Prices are known without a store; only which models the logs name is not.
+    let models = models(context).unwrap_or_else(|error| {
+        context.note(&format!("{error}; `aifinops prices show MODEL` shows any model"));
+        BTreeSet::new()
+    });
     if context.json {
         let models = models.iter().map(|model| model_json(book, model)).collect();
         Out::json(&Answer { date: book.date().to_owned(), source: book.source().to_owned(), models })?;
@@ -144,6 +146,13 @@ fn all(context: &Context, book: &Book) -> Result<ExitCode, CliError> {
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The models that the logs name, as far as they have been read.
+fn models(context: &Context) -> Result<BTreeSet<String>, CliError> {
+    let store = context.store()?;
+    let ids: Vec<i64> = store.session_places()?.into_keys().collect();
+    Ok(store.models_of(&ids, Window::ALL)?.into_values().flatten().map(|m| m.to_string()).collect())
 }
 
 fn table(first: &'static str) -> Table {
