@@ -61,6 +61,6 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<ExitCode, CliError> {
         print::print(&findings, args.files, &mut out)?;
         out.flush()?;
     }
-    let sound = findings.store.damage.is_none() && findings.rebuild.as_ref().is_none_or(|r| r.is_right());
+    let sound = findings.store.damage.is_none() && findings.rebuild.as_ref().is_none_or(findings::Rebuild::is_right);
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) })
 }

@@ -54,11 +54,7 @@ pub fn tighten(dir: &Path) -> Vec<Loose> {
         let mode = meta.permissions().mode() & 0o7777;
         let own = may && user.is_none_or(|user| user == meta.uid());
         let private = fs::Permissions::from_mode(mode & !0o077);
-        (mode & 0o077 != 0).then(|| Loose {
-            path: path.to_path_buf(),
-            mode,
-            tightened: own && fs::set_permissions(path, private).is_ok(),
-        })
+        (mode & 0o077 != 0).then(|| Loose { path: path.to_path_buf(), mode, tightened: own && fs::set_permissions(path, private).is_ok() })
     };
     let mut found: Vec<Loose> = fs::metadata(dir).ok().and_then(|meta| close(dir, &meta, alone)).into_iter().collect();
     for path in entries.iter().filter(|path| is_ours(path)) {

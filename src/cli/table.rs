@@ -157,7 +157,7 @@ fn over(widths: &[Option<usize>], room: usize) -> usize {
 
 /// A number of things: `1 call`, `2 calls`.
 #[must_use]
-pub fn count<N: Display + PartialEq + From<u8>>(n: N, one: &str, many: &str) -> String {
+pub fn count<N: Copy + Display + PartialEq + From<u8>>(n: N, one: &str, many: &str) -> String {
     let word = if n == N::from(1) { one } else { many };
     format!("{n} {word}")
 }

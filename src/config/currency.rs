@@ -38,10 +38,10 @@ impl Currency {
     /// but for amounts of less than one unit, which keep their decimals.
     #[must_use]
     pub fn show(&self, money: Money) -> String {
-        if let Some((sign, units)) = self.units(money) {
-            if units > 0 || money == Money::ZERO {
-                return format!("{sign}{}{}", self.symbol, grouped(units));
-            }
+        if let Some((sign, units)) = self.units(money)
+            && (units > 0 || money == Money::ZERO)
+        {
+            return format!("{sign}{}{}", self.symbol, grouped(units));
         }
         self.convert(money).display().replacen('$', &self.symbol, 1)
     }

@@ -109,7 +109,8 @@ impl Override {
             card.output = card.output.filter(|_| given.output.is_none());
             card.cache_read = card.cache_read.filter(|_| given.cache_read.is_none());
             card.cache_write_5m = card.cache_write_5m.filter(|_| given.cache_write_5m.is_none());
-            card.cache_write_1h = card.cache_write_1h.filter(|_| given.cache_write_1h.is_none());
+            // Said on every card: where none says it, Anthropic's rule would derive it from the card's own input.
+            card.cache_write_1h = given.cache_write_1h.or(card.cache_write_1h);
         }
         Some(rates)
     }

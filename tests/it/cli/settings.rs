@@ -101,7 +101,7 @@ fn doctor_tells_everything() {
     assert!(found["settings"].as_array().unwrap().iter().any(|s| s["key"] == "timezone" && s["origin"] == "AIFINOPS_TIMEZONE"));
     assert!(found["parsers"].as_array().unwrap().iter().any(|p| p["agent"] == "codex"));
     let text = machine.run(&["doctor"]).out;
-    assert!(text.contains("1 of them unreadable") && text.contains("! nobody-knows-this: 1 calls without a price"), "{text}");
+    assert!(text.contains("1 of them unreadable") && text.contains("! nobody-knows-this: 1 call without a price"), "{text}");
 }
 
 #[test]
