@@ -6,7 +6,7 @@
 
 use toml_edit::Key;
 
-use super::node::{Node, parse_file};
+use super::node::{Node, parse_file, quoted};
 
 /// After so many faults the file is taken for something else.
 const MOST: usize = 50;
@@ -28,7 +28,10 @@ pub(super) fn salvage(text: &str) -> (Vec<(String, Node)>, Vec<Broken>) {
     let mut first = None;
     while broken.len() < MOST {
         let error = match parse_file(&lines.join("\n")) {
-            Ok(nodes) => return (nodes, broken),
+            Ok(nodes) => {
+                broken.sort_by_key(|part| part.line);
+                return (nodes, broken);
+            }
             Err(error) => error,
         };
         let told = error.line.unwrap_or(1);
@@ -37,7 +40,8 @@ pub(super) fn salvage(text: &str) -> (Vec<(String, Node)>, Vec<Broken>) {
         if lines.iter().take(to).skip(from).all(|line| line.trim().is_empty()) {
             break; // nothing is left to leave out, and still it cannot be read
         }
-        broken.push(Broken { line: Some(from + 1), key: key_of(&lines, from), reason: error.reason });
+        let reason = unquoted(lines.get(from).copied().unwrap_or_default()).unwrap_or(error.reason);
+        broken.push(Broken { line: Some(from + 1), key: key_of(&lines, from), reason });
         for line in lines.iter_mut().take(to).skip(from) {
             *line = "";
         }
@@ -63,6 +67,15 @@ fn extent(lines: &[&str], met: usize) -> (usize, usize) {
         return (met, next(met, is_head));
     }
     (met, if begins(line(met)) { next(met, begins) } else { met + 1 })
+}
+
+/// The commonest slip, in words: a text without its quotation marks, which a parser takes for something else.
+fn unquoted(line: &str) -> Option<String> {
+    name_of(line)?;
+    let (_, value) = line.split_once('=')?;
+    let value = value.split('#').next().unwrap_or_default().trim();
+    let is_word = !value.is_empty() && !value.contains(['"', '\'', '[', ']', '{', '}', '=']) && value.chars().any(char::is_alphabetic);
+    is_word.then(|| format!("is not TOML: {} should be text in quotes", quoted(value)))
 }
 
 /// Whether a line begins a table or a value.

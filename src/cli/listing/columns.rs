@@ -8,6 +8,7 @@ use crate::cli::out::Out;
 use crate::cli::table::{Column, Table};
 use crate::cli::when::span_of;
 use crate::config::Group;
+use crate::model::Cost;
 use crate::query::SessionView;
 use crate::ui::columns::{self as screen, Layout, Look};
 use crate::ui::theme::Theme;
@@ -22,6 +23,7 @@ pub fn write(context: &Context, views: &[SessionView], out: &mut Out) -> io::Res
     let settings = &context.settings;
     let theme = Theme::default();
     let look = Look { now: context.now, span: span_of(settings.range.value), currency: &settings.currency, theme: &theme };
+    let money = |cost: &Cost| screen::money_cell(cost, &settings.currency, &theme).0;
     let shown: Vec<screen::Column> = settings.columns.iter().filter_map(|name| screen::Column::from_name(name)).collect();
     let mut columns: Vec<Column> = shown.iter().map(|column| head(*column, &look)).collect();
     columns.push(Column::text("ID").expendable(1));
@@ -31,7 +33,7 @@ pub fn write(context: &Context, views: &[SessionView], out: &mut Out) -> io::Res
         if let Some(name) = name {
             let sums = total(members.iter().map(|(view, _)| *view));
             let sessions = if members.len() == 1 { "1 session".to_owned() } else { format!("{} sessions", members.len()) };
-            table.row(summary(&shown, &format!("{name} · {sessions}"), &context.cost(&sums.cost())));
+            table.row(summary(&shown, &format!("{name} · {sessions}"), &money(&sums.cost())));
         }
         for (view, depth) in members {
             let mut cells: Vec<String> = shown.iter().map(|column| cell(*column, view, depth, &look)).collect();
@@ -39,7 +41,7 @@ pub fn write(context: &Context, views: &[SessionView], out: &mut Out) -> io::Res
             table.row(cells);
         }
     }
-    table.total(summary(&shown, "total", &context.cost(&total(views).cost())));
+    table.total(summary(&shown, "total", &money(&total(views).cost())));
     table.write(out)
 }
 
@@ -55,10 +57,11 @@ fn cell(column: screen::Column, view: &SessionView, depth: usize, look: &Look<'_
     if nested { format!("{}└ {text}", "  ".repeat(depth.min(4) - 1)) } else { text }
 }
 
-/// A row for several sessions: a name in the first column of words, their cost in the column of the range.
+/// A row for several sessions: a name where the project stands, else in the first column of words; their cost in the
+/// column of the range.
 fn summary(shown: &[screen::Column], name: &str, cost: &str) -> Vec<String> {
     let words = |column: &screen::Column| !column.layout().numeric && *column != screen::Column::State;
-    let at = shown.iter().position(words);
+    let at = shown.iter().position(|column| *column == screen::Column::Project).or_else(|| shown.iter().position(words));
     let cell = |(i, column): (usize, &screen::Column)| match column {
         screen::Column::Today => cost.to_owned(),
         _ if Some(i) == at => name.to_owned(),

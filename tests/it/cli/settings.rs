@@ -12,6 +12,8 @@ fn prices_of_a_model() {
     let shown = machine.json(&["prices", "show", "us.anthropic.claude-opus-4-6-v1:0"]);
     assert!(shown["models"][0]["listed_as"].is_string());
     assert_eq!(shown["models"][0]["per_million_tokens"]["input"], json!({"usd": 5.5, "nano_usd": 5_500_000_000_u64}));
+    let other = machine.json(&["prices", "show", "anthropic/claude-opus-4.6"]);
+    assert_eq!(other["models"][0]["listed_as"], "claude-opus-4-6", "as the README says");
     let own = machine.json(&["prices", "show", "house"]);
     assert_eq!(own["models"][0]["overridden"], json!(true));
     assert_eq!(own["models"][0]["per_million_tokens"]["cache_read"]["usd"], json!(0.3));

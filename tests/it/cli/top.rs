@@ -21,11 +21,11 @@ fn columns_and_groups_are_those_of_the_settings() {
     let lines: Vec<&str> = run.out.lines().map(str::trim_end).collect();
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(words(lines[1]), ["AGENT", "PROJECT", "ALL", "ID"]);
-    assert!(lines[2].starts_with("claude-code · 3 sessions") && lines[2].ends_with("≥$0.03"), "{}", run.out);
+    assert!(lines[2].contains("claude-code · 3 sessions") && lines[2].ends_with("≥0.03"), "{}", run.out);
     let below = lines.iter().find(|line| line.starts_with("└ subagent")).unwrap();
     assert!(below.contains("…Explore"), "{}", run.out);
-    assert!(lines.iter().any(|line| line.starts_with("codex · 1 session ")), "{}", run.out);
-    assert!(lines.last().unwrap().starts_with("total"), "{}", run.out);
+    assert!(lines.iter().any(|line| line.contains("codex · 1 session ")), "{}", run.out);
+    assert!(lines.last().unwrap().trim_start().starts_with("total"), "{}", run.out);
     let set = |name: &str, value: &str| Run::of(machine.command(&["top", "--once", "--all"]).env(name, value).output().unwrap());
     assert!(set("AIFINOPS_GROUP", "project").out.contains("web · 1 session"));
     assert!(set("AIFINOPS_COLUMNS", "age,steps").out.contains("LAST  STEPS  ID"));

@@ -108,8 +108,10 @@ fn a_line_that_is_no_toml_is_told_with_its_key_and_the_other_keys_hold() {
     let loaded = machine.load();
     let problem = loaded.problems.first().unwrap();
     assert_eq!((loaded.problems.len(), problem.line, problem.key.as_str()), (1, Some(2), "range"));
-    assert!(problem.to_string().starts_with("~/.config/aifinops/config.toml:2: range: is not TOML: "), "{problem}");
-    assert!(problem.to_string().ends_with("; allowed: today, 7d, 30d, all"), "{problem}");
+    assert_eq!(
+        problem.to_string(),
+        "~/.config/aifinops/config.toml:2: range: is not TOML: `today` should be text in quotes; allowed: today, 7d, 30d, all"
+    );
     assert_eq!((loaded.settings.theme.as_str(), loaded.settings.range.value), ("nord", Range::Today));
     assert_eq!(loaded.settings.group.origin, env("AIFINOPS_GROUP"));
     assert!(loaded.settings.keys.contains_key("quit"));
