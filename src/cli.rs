@@ -1,8 +1,8 @@
 //! The command line: what can be typed, and which file answers it.
 //!
 //! **Why so.** The types here are the manual: `--help`, the completions and the manual page are made from them. A
-//! command's own file holds its arguments and what it prints; what commands share lies in `context`, `table`, `when`
-//! and `filters`. Nothing here computes a figure: those come from `query`.
+//! command's own file holds its arguments and what it prints; what commands share lies in `context`, `table`, `when`,
+//! `words` and `filters`. Nothing here computes a figure: those come from `query`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

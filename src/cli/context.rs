@@ -234,7 +234,7 @@ impl Context {
             if version != moved.1 {
                 moved = (Instant::now(), version);
             } else if moved.0.elapsed() > PATIENCE_WITH_OTHERS {
-                self.note(&format!("another aifinops is reading the logs and has {behind} files to go"));
+                self.note(&format!("another aifinops is reading the logs and has {} to go", count(behind, "file", "files")));
                 return false;
             }
             std::thread::sleep(Duration::from_millis(25));

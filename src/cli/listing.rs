@@ -163,7 +163,7 @@ pub fn write(context: &Context, views: &[SessionView], out: &mut Out) -> io::Res
     write_below(context, views, 0, out)
 }
 
-/// As [`write`], of sessions that stand so deep below one that was told before.
+/// As [`fn@write`], of sessions that stand so deep below one that was told before.
 pub fn write_below(context: &Context, views: &[SessionView], depth: usize, out: &mut Out) -> io::Result<()> {
     let mut table = Table::new(vec![
         Column::text(""),

@@ -15,6 +15,7 @@ use super::error::CliError;
 use super::filters::FilterArgs;
 use super::listing::{self, Order};
 use super::out::{Out, STRONG};
+use super::table::count;
 use super::when::{self, WindowArgs};
 use super::words;
 
@@ -68,11 +69,8 @@ pub fn run(context: &Context, args: &SessionsArgs) -> Result<ExitCode, CliError>
         out.line(&if empty { fresh.nothing_found() } else { nothing(window, zone, !filter.is_empty()) })?;
     } else {
         let live = views.iter().filter(|v| v.state.is_live()).count();
-        let shown = match found {
-            1 => "1 session".to_owned(),
-            _ if found > views.len() => format!("{} of {found} sessions", views.len()),
-            _ => format!("{found} sessions"),
-        };
+        let all = count(found, "session", "sessions");
+        let shown = if found > views.len() { format!("{} of {all}", views.len()) } else { all };
         out.styled(STRONG, &format!("{shown} · {} · {live} live", when::describe(window, zone)))?;
         listing::write(context, &views, &mut out)?;
     }

@@ -5,7 +5,7 @@ use std::io;
 
 use crate::cli::context::Context;
 use crate::cli::out::Out;
-use crate::cli::table::{Column, Table};
+use crate::cli::table::{Column, Table, count};
 use crate::cli::when::span_of;
 use crate::config::Group;
 use crate::model::Cost;
@@ -32,7 +32,7 @@ pub fn write(context: &Context, views: &[SessionView], out: &mut Out) -> io::Res
     for (name, members) in groups(nested(views), settings.group.value) {
         if let Some(name) = name {
             let sums = total(members.iter().map(|(view, _)| *view));
-            let sessions = if members.len() == 1 { "1 session".to_owned() } else { format!("{} sessions", members.len()) };
+            let sessions = count(members.len(), "session", "sessions");
             table.row(summary(&shown, &format!("{name} · {sessions}"), &money(&sums.cost())));
         }
         for (view, depth) in members {
