@@ -42,7 +42,7 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<ExitCode, CliError> {
     let (mut fresh, unusable) = match context.read() {
         Ok(fresh) => (fresh, None),
         // Roots and settings can be looked at all the same.
-        Err(CliError::Store(error)) if !args.rebuild => (context.without_store()?, Some(error.to_string())),
+        Err(CliError::Store(error)) if !args.rebuild && !error.is_damage() => (context.without_store()?, Some(error.to_string())),
         Err(error) => return Err(error),
     };
     if args.rebuild && !fresh.ingest.store.is_writer() {

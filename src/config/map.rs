@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::context::Context;
 use super::currency::Currency;
-use super::node::{Node, Raw, dotted, quoted};
+use super::node::{Node, Raw, quoted};
 use super::read::{Faults, as_list, as_scalar, as_text, did_you_mean, nearest, note, path};
 use crate::model::Rate;
 use crate::model::text::{columns, is_hostile};
@@ -156,7 +156,7 @@ fn price(model: &str, node: &Node, fields: &[(String, Node)], cx: &Context, faul
     if let Some(error) = refused {
         let example = match error {
             BookError::NeedsBoth { .. } => {
-                format!("; `aifinops config set {} input:USD,output:USD` sets both", dotted(["prices", model]))
+                format!("; `aifinops config set {} input:USD,output:USD` sets both", super::node::dotted(["prices", model]))
             }
             _ => String::new(),
         };

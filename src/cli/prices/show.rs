@@ -120,10 +120,13 @@ fn extras(rates: &Rates, out: &mut Out) -> io::Result<()> {
 /// All models that the logs name.
 fn all(context: &Context, book: &Book) -> Result<ExitCode, CliError> {
     // Prices are known without a store; only which models the logs name is not.
-    let models = models(context).unwrap_or_else(|error| {
-        context.note(&format!("{error}; `aifinops prices show MODEL` shows any model"));
-        BTreeSet::new()
-    });
+    let models = match models(context) {
+        Err(CliError::Store(error)) if !error.is_damage() => {
+            context.note(&format!("{error}; `aifinops prices show MODEL` shows any model"));
+            BTreeSet::new()
+        }
+        models => models?,
+    };
     if context.json {
         let models = models.iter().map(|model| model_json(book, model)).collect();
         Out::json(&Answer { date: book.date().to_owned(), source: book.source().to_owned(), models })?;
