@@ -175,7 +175,12 @@ pub fn main() -> ExitCode {
     if cli.global.no_color {
         anstream::ColorChoice::Never.write_global();
     }
-    run(&cli).unwrap_or_else(|error| error::report(&error, cli.global.json))
+    let outcome = match run(&cli) {
+        // The damage has been noted: opened again, the store is set aside and all logs are read anew.
+        Err(error) if error.is_damage() => run(&cli),
+        outcome => outcome,
+    };
+    outcome.unwrap_or_else(|error| error::report(&error, cli.global.json))
 }
 
 fn run(cli: &Cli) -> Result<ExitCode, CliError> {

@@ -3,6 +3,7 @@
 pub mod ingest;
 pub mod live;
 pub mod snapshot;
+pub mod view;
 
 pub use live::{Command, Engine, Setup};
 pub use snapshot::{Snapshot, Span};

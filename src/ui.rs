@@ -146,7 +146,10 @@ fn handle(
                     app.message = Some(format!("{error}; the log is {}", crate::model::text::clean(&path.display().to_string())));
                 }
             }
-            Effect::Suspend => screen.lend(term::suspend)?,
+            Effect::Suspend => {
+                engine.rest();
+                screen.lend(term::suspend)?;
+            }
         }
     }
     // A picture that was frozen keeps its own rows; a thawed one catches up.

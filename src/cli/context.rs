@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::config::{self, Flags, Loaded, Origin, Problem, Settings};
 use crate::engine::ingest::{Ingest, Progress, ScanReport, Watcher};
-use crate::engine::live::living;
+use crate::engine::view::living;
 use crate::model::text::{clean, without_number};
 use crate::model::{Cost, Millis, Money};
 use crate::pricing::{Book, Pricer};

@@ -99,6 +99,12 @@ impl CliError {
         CliError::Usage { message: message.into(), hint: hint.into() }
     }
 
+    /// Whether the store is damaged.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(self, CliError::Store(error) if error.is_damage())
+    }
+
     /// The word for programs.
     #[must_use]
     pub const fn code(&self) -> &'static str {

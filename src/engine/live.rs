@@ -4,7 +4,6 @@
 //! reaches it as commands; what it has to say is published as a [`Snapshot`], of which only the newest counts. Nobody
 //! ever waits for anybody but this thread for the disk.
 
-use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
@@ -13,16 +12,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::model::time::HOUR;
-use crate::model::{Cost, Millis, Window};
-use crate::pricing::Pricer;
-use crate::query::{self, Asking, Living, SessionDetail, SessionView};
-use crate::sources;
-use crate::store::{Store, StoreError, Sums};
+use crate::model::Millis;
+use crate::store::StoreError;
 use crate::tail::watch::Watch;
 
 use super::ingest::{Ingest, Progress, Watcher};
-use super::snapshot::{Burn, Snapshot, Span, project};
+use super::snapshot::{Snapshot, Span};
+use super::view::View;
 
 /// What a screen may ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +34,8 @@ pub enum Command {
 enum Wake {
     Dirty,
     Command(Command),
+    /// The process is about to be stopped: others may write meanwhile. Answered when they may.
+    Rest(SyncSender<()>),
 }
 
 /// The running engine.
@@ -77,8 +75,8 @@ const RESCAN: Duration = Duration::from_secs(30);
 const RESCAN_DEAF: Duration = Duration::from_secs(1);
 /// How often a follower looks whether the writer has written.
 const FOLLOW: Duration = Duration::from_millis(200);
-/// More changed sessions than this are read anew all together.
-const MANY: usize = 300;
+/// How long a process that is to be stopped waits for its store.
+const MOST_REST: Duration = Duration::from_secs(1);
 
 impl Engine {
     /// Starts the thread. The first picture is what the store knows, before any log is read.
@@ -106,6 +104,16 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Lets other processes write, until this one is at work again; waits for as long as that may take.
+    pub fn rest(&self) {
+        let (done, wait) = mpsc::sync_channel(1);
+        if self.wakes.send(Wake::Rest(done)).is_ok() {
+            let _ = wait.recv_timeout(MOST_REST);
+        }
+    }
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
         self.send(Command::Quit);
@@ -125,38 +133,10 @@ struct Worker {
     data_version: i64,
 }
 
-/// The picture in the making.
-struct View {
-    zone: chrono_tz::Tz,
-    clock: fn() -> Millis,
-    span: Span,
-    window: Window,
-    wanted: Option<i64>,
-    living: Living,
-    /// What each session cost in the last hour, as of the last tick: it changes slowly, and asking costs most of all.
-    hour: HashMap<i64, Cost>,
-    sessions: HashMap<i64, Arc<SessionView>>,
-    detail: Option<Arc<SessionDetail>>,
-    draft: Snapshot,
-    notices: Vec<String>,
-}
-
 impl Worker {
     fn new(setup: Setup, publish: watch::Sender<Arc<Snapshot>>) -> Worker {
         let Setup { ingest, zone, span, notices, clock } = setup;
-        let view = View {
-            zone,
-            clock,
-            span,
-            window: span.window(clock(), zone),
-            wanted: None,
-            living: Living::new(),
-            hour: HashMap::new(),
-            sessions: HashMap::new(),
-            detail: None,
-            draft: Snapshot { progress: Some(Progress::default()), ..Snapshot::default() },
-            notices,
-        };
+        let view = View::new(zone, clock, span, notices);
         let data_version = ingest.store.data_version();
         Worker { ingest, view, publish, last_publish: None, rescan_at: Instant::now(), failing: None, data_version }
     }
@@ -173,14 +153,20 @@ impl Worker {
             let now = Instant::now();
             if now >= self.rescan_at {
                 self.watch_roots(&mut watch);
+                let pause = if watch.is_sound() { RESCAN } else { RESCAN_DEAF };
+                self.rescan_at = now + pause;
                 if self.rescan(inbox).is_break() {
                     return;
                 }
-                self.rescan_at = Instant::now() + if watch.is_sound() { RESCAN } else { RESCAN_DEAF };
+                // What went wrong may have set an earlier moment.
+                self.rescan_at = self.rescan_at.min(Instant::now() + pause);
             }
             if now >= tick_at {
                 tick_at = Instant::now() + TICK;
                 self.tick(&mut watch);
+            }
+            if let Some(trouble) = self.view.trouble.take() {
+                self.fail(&trouble);
             }
             self.publish();
             let mut wait = self.rescan_at.min(tick_at).saturating_duration_since(Instant::now());
@@ -193,6 +179,7 @@ impl Worker {
                         return;
                     }
                 }
+                Ok(Wake::Rest(done)) => self.rest(&done),
                 Ok(Wake::Dirty) => {
                     if self.news(inbox, &watch).is_break() {
                         return;
@@ -220,6 +207,7 @@ impl Worker {
                     self.view.obey(&command, &mut self.ingest)?;
                     self.publish();
                 }
+                Ok(Wake::Rest(done)) => self.rest(&done),
                 Ok(Wake::Dirty) => {}
                 Err(_) => break,
             }
@@ -252,12 +240,18 @@ impl Worker {
         ControlFlow::Continue(())
     }
 
+    fn rest(&mut self, done: &SyncSender<()>) {
+        self.ingest.store.stop_writing();
+        let _ = done.send(()); // whoever asked may have stopped waiting
+    }
+
     /// What could not be written is read again later: nothing is lost, since no offset has moved.
     fn fail(&mut self, error: &StoreError) {
         if error.is_damage()
             && let Ok(notice) = self.ingest.heal()
         {
             self.view.notices.insert(0, notice);
+            self.view.forget();
             self.rescan_at = Instant::now();
             return;
         }
@@ -274,11 +268,14 @@ impl Worker {
         }
         let Worker { ingest, view, publish, .. } = self;
         let mut stop = ControlFlow::Continue(());
+        let mut rest = None;
         let mut shown = Instant::now();
         let result = ingest.scan(&mut Watcher::Screen(&mut |store, prices, progress, touched| {
             while let Ok(wake) = inbox.try_recv() {
-                if let Wake::Command(command) = wake {
-                    stop = view.obey_with(&command, store, prices);
+                match wake {
+                    Wake::Command(command) => stop = view.obey_with(&command, store, prices),
+                    Wake::Rest(done) => rest = Some(done),
+                    Wake::Dirty => {}
                 }
             }
             view.draft.progress = Some(progress);
@@ -287,8 +284,12 @@ impl Worker {
                 shown = Instant::now();
                 publish.send_replace(Arc::new(view.picture(store, &[])));
             }
-            stop
+            if rest.is_some() { ControlFlow::Break(()) } else { stop }
         }));
+        if let Some(done) = rest {
+            self.rescan_at = Instant::now();
+            self.rest(&done);
+        }
         self.view.draft.progress = None;
         match result {
             Ok(report) => {
@@ -345,154 +346,4 @@ impl Worker {
             self.last_publish = Some(Instant::now());
         }
     }
-}
-
-impl View {
-    fn obey(&mut self, command: &Command, ingest: &mut Ingest) -> ControlFlow<()> {
-        self.obey_with(command, &ingest.store, &mut ingest.prices)
-    }
-
-    fn obey_with(&mut self, command: &Command, store: &Store, prices: &mut Pricer) -> ControlFlow<()> {
-        match command {
-            Command::Quit => return ControlFlow::Break(()),
-            Command::Show(span) => {
-                self.span = *span;
-                self.reload(store, prices);
-            }
-            Command::Detail(id) => {
-                self.wanted = *id;
-                self.load_detail(store, prices);
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn asking(&self) -> Asking<'_> {
-        Asking { window: self.window, now: (self.clock)(), zone: self.zone, living: &self.living, hour: Some(&self.hour) }
-    }
-
-    /// Reads everything that is shown from the store. What cannot be read keeps its last state.
-    fn reload(&mut self, store: &Store, prices: &mut Pricer) {
-        self.window = self.span.window((self.clock)(), self.zone);
-        self.look_back(store);
-        if let Ok(rows) = query::sessions(store, prices, &self.asking()) {
-            self.sessions = rows.into_iter().map(|s| (s.id, Arc::new(s))).collect();
-        }
-        self.load_detail(store, prices);
-        self.sums(store);
-    }
-
-    fn refresh(&mut self, ingest: &mut Ingest, touched: &BTreeSet<i64>) {
-        self.refresh_with(&ingest.store, &mut ingest.prices, touched);
-    }
-
-    fn refresh_with(&mut self, store: &Store, prices: &mut Pricer, touched: &BTreeSet<i64>) {
-        if touched.is_empty() {
-            return;
-        }
-        if touched.len() > MANY {
-            self.reload(store, prices);
-            return;
-        }
-        let ids: Vec<i64> = touched.iter().copied().collect();
-        if let Ok(rows) = query::sessions_by_id(store, prices, &self.asking(), &ids) {
-            for row in rows {
-                // A touched session without anything in the window is not part of the picture.
-                if self.window == Window::ALL || !row.sums.is_zero() {
-                    self.sessions.insert(row.id, Arc::new(row));
-                }
-            }
-        }
-        let family =
-            self.detail.as_ref().is_some_and(|d| touched.contains(&d.session.id) || d.children.iter().any(|c| touched.contains(&c.id)));
-        if family {
-            self.load_detail(store, prices);
-        }
-        self.sums(store);
-    }
-
-    fn load_detail(&mut self, store: &Store, prices: &mut Pricer) {
-        let Some(id) = self.wanted else {
-            self.detail = None;
-            return;
-        };
-        if let Ok(found) = query::detail::session(store, prices, &self.asking(), id) {
-            self.detail = found.map(Arc::new);
-        }
-    }
-
-    fn sums(&mut self, store: &Store) {
-        let now = (self.clock)();
-        let today = Window::today(now, self.zone);
-        self.draft.today = store.total(today).unwrap_or(self.draft.today);
-        self.draft.projection = project(self.draft.today.cost(), &self.draft.burn, now, today.to);
-    }
-
-    /// What the last hour cost, all together and session by session.
-    fn look_back(&mut self, store: &Store) {
-        let now = (self.clock)();
-        if let Ok(hour) = store.recent_cost(now - HOUR) {
-            self.hour = hour;
-        }
-        if let Ok(spend) = store.recent_spend(now - HOUR) {
-            self.draft.burn = Burn::of(&spend, now);
-        }
-    }
-
-    /// The clock alone changes states, the last hour and, at midnight, the window.
-    fn tick(&mut self, ingest: &mut Ingest) {
-        let now = (self.clock)();
-        if self.span.window(now, self.zone) != self.window {
-            self.reload(&ingest.store, &mut ingest.prices);
-        }
-        self.living = living(ingest);
-        self.look_back(&ingest.store);
-        for session in self.sessions.values_mut() {
-            let live = self.living.get(&(session.agent.clone(), session.uid.clone()));
-            let state = query::state(session.turn, session.kind, session.last_at, live, now);
-            let last_hour = self.hour.get(&session.id).copied().unwrap_or_default();
-            if state != session.state || last_hour != session.last_hour {
-                let session = Arc::make_mut(session);
-                session.state = state;
-                session.last_hour = last_hour;
-            }
-        }
-        self.sums(&ingest.store);
-    }
-
-    fn picture(&self, store: &Store, failing: &[String]) -> Snapshot {
-        let mut sessions: Vec<Arc<SessionView>> = self.sessions.values().cloned().collect();
-        sessions.sort_unstable_by_key(|s| s.id);
-        let mut total = Sums::default();
-        for session in &sessions {
-            total.add(&session.sums, 1);
-        }
-        let mut notices: Vec<String> = failing.to_vec();
-        notices.extend(self.notices.iter().cloned());
-        notices.extend(self.draft.notices.iter().cloned());
-        if !store.is_writer() {
-            notices.push("another aifinops reads the logs; this one follows it".to_owned());
-        }
-        Snapshot {
-            at: (self.clock)(),
-            span: self.span,
-            live: sessions.iter().filter(|s| s.state.is_live()).count(),
-            sessions,
-            total,
-            detail: self.detail.clone(),
-            notices,
-            ..self.draft.clone()
-        }
-    }
-}
-
-/// What all agents' own registries say.
-pub fn living(ingest: &Ingest) -> Living {
-    let mut living = Living::new();
-    for source in sources::ALL {
-        for live in source.alive(&ingest.catalog.roots_of(source.agent())) {
-            living.insert((Arc::from(source.agent()), Arc::from(live.uid.as_str())), live);
-        }
-    }
-    living
 }

@@ -44,4 +44,9 @@ impl Pricer {
     pub fn cost(&mut self, model: &str, tokens: &Tokens, searches: u32, tier: Tier, speed: Speed) -> Option<Money> {
         self.rates(model)?.cost(tokens, searches, tier, speed)
     }
+
+    /// As [`Pricer::cost`], of tokens that several requests used, the largest of which had a prompt of `prompt` tokens.
+    pub fn cost_at(&mut self, prompt: u64, model: &str, tokens: &Tokens, searches: u32, tier: Tier, speed: Speed) -> Option<Money> {
+        self.rates(model)?.cost_at(prompt, tokens, searches, tier, speed)
+    }
 }

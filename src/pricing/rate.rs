@@ -140,6 +140,12 @@ impl Rates {
     /// without a known fee. A residency surcharge that the model does not have changes nothing.
     #[must_use]
     pub fn cost(&self, tokens: &Tokens, searches: u32, tier: Tier, speed: Speed) -> Option<Money> {
+        self.cost_at(tokens.prompt(), tokens, searches, tier, speed)
+    }
+
+    /// As [`Rates::cost`], of tokens that several requests used, the largest of which had a prompt of `prompt` tokens.
+    #[must_use]
+    pub fn cost_at(&self, prompt: u64, tokens: &Tokens, searches: u32, tier: Tier, speed: Speed) -> Option<Money> {
         let fees = match searches {
             0 => 0,
             n => i128::from(self.search_fee?.nanos()).saturating_mul(i128::from(n)),
@@ -155,7 +161,7 @@ impl Rates {
             factor *= i128::from(permille);
             divisor *= 1000;
         }
-        let rates = self.effective(tokens.prompt(), tier);
+        let rates = self.effective(prompt, tier);
         let scaled = [
             (rates.input, tokens.input),
             (rates.output, tokens.output),

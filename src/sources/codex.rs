@@ -23,10 +23,12 @@ use std::path::{Path, PathBuf};
 use super::{Fold, Liveness, Places, Skim, Source};
 use crate::model::AgentId;
 
+mod counters;
 mod fold;
 mod history;
 mod line;
 mod locks;
+mod outcome;
 
 /// The name used everywhere.
 pub const AGENT: AgentId = "codex";

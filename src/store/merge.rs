@@ -68,16 +68,24 @@ impl CallRow {
         self.tier = Tier::from_sql((flags >> TIER_SHIFT) & 3);
     }
 
-    /// Whether the other sighting is another call that happens to carry the same id.
+    /// Whether the other sighting is another call that happens to carry the same id. One without any prompt is a
+    /// placeholder, whenever it was written.
     #[must_use]
     pub fn is_other_call(&self, other: &CallRow) -> bool {
-        self.session != other.session && (self.at - other.at).abs() > SAME_CALL && self.tokens.prompt() != other.tokens.prompt()
+        let prompts = (self.tokens.prompt(), other.tokens.prompt());
+        self.session != other.session && (self.at - other.at).abs() > SAME_CALL && prompts.0 != prompts.1 && prompts.0 > 0 && prompts.1 > 0
     }
 
     /// The fuller of both sightings, owned as decided so far. `money` has to be computed anew.
+    ///
+    /// Counters are taken from one sighting, never mixed: the one with the most output, and of equals the one that tells
+    /// most about the prompt.
     #[must_use]
     pub fn merged(&self, other: &CallRow) -> CallRow {
-        let rank = |c: &CallRow| (c.tokens.output, std::cmp::Reverse(c.at), c.model);
+        let rank = |c: &CallRow| {
+            let t = &c.tokens;
+            (t.output, t.prompt(), t.cache_write_1h, t.cache_read, t.input, t.reasoning, std::cmp::Reverse(c.at), c.model)
+        };
         let (full, less) = if rank(self) >= rank(other) { (self, other) } else { (other, self) };
         let owner = self.owner(other);
         CallRow {
@@ -87,7 +95,7 @@ impl CallRow {
             model: if full.model == 0 { less.model } else { full.model },
             // Tokens that may be others' as well give way to those that are not.
             tokens: match (self.gap, other.gap) {
-                (false, false) => each(&self.tokens, &other.tokens, u64::max),
+                (false, false) => full.tokens,
                 (true, true) => each(&self.tokens, &other.tokens, u64::min),
                 (true, false) => other.tokens,
                 (false, true) => self.tokens,

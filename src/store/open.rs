@@ -62,7 +62,7 @@ impl Store {
             Err(error @ StoreError::Newer { .. }) => Err(error),
             Err(error) => {
                 let notice = format!("nothing will be remembered after this run: {error}");
-                Ok(Opened { store: Store::in_memory()?, notice: Some(notice) })
+                Ok(Opened { store: Store::in_memory_from(&path)?, notice: Some(notice) })
             }
         }
     }
@@ -96,7 +96,32 @@ impl Store {
             std::thread::sleep(Duration::from_millis(5));
         }
         store.migrate()?;
-        store.lock = take_lock(&dir.join("writer.lock"));
+        // Neither reading nor locking tells whether the database can be written: a write that changes nothing does.
+        let fail = |doing| move |source| StoreError::Sqlite { doing, path: path.to_path_buf(), source };
+        store.lock = take_lock(&dir.join("writer.lock"))?;
+        if store.lock.is_some() {
+            store
+                .conn
+                .execute_batch("BEGIN IMMEDIATE; ROLLBACK")
+                .or_else(unless_busy)
+                .map_err(fail("looking whether it can be written"))?;
+        }
+        Ok(store)
+    }
+
+    /// A store that lives as long as the process and begins with what the database in `path` holds, as far as that can be
+    /// read.
+    fn in_memory_from(path: &Path) -> Result<Store, StoreError> {
+        let mut store = Store::in_memory()?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        // Where nobody can write, nobody changes it: without that promise SQLite needs a file of its own beside it.
+        let uri = format!("file:{}?immutable=1", path.display().to_string().replace('%', "%25").replace('?', "%3f").replace('#', "%23"));
+        let copied = Connection::open_with_flags(path, flags)
+            .and_then(|from| copy(&from, &mut store.conn))
+            .or_else(|_| Connection::open_with_flags(uri, flags).and_then(|from| copy(&from, &mut store.conn)));
+        if copied.is_err() || store.recognize().is_err() || store.migrate().is_err() {
+            return Store::in_memory();
+        }
         Ok(store)
     }
 
@@ -121,9 +146,14 @@ impl Store {
         if !self.is_writer()
             && let Some(dir) = self.path.parent()
         {
-            self.lock = take_lock(&dir.join("writer.lock"));
+            self.lock = take_lock(&dir.join("writer.lock")).unwrap_or_default();
         }
         self.is_writer()
+    }
+
+    /// Lets another process write.
+    pub fn stop_writing(&mut self) {
+        self.lock = None;
     }
 
     /// The database file.
@@ -323,10 +353,27 @@ fn private_file(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn take_lock(path: &Path) -> Option<File> {
-    private_file(path).ok()?;
-    let file = OpenOptions::new().append(true).open(path).ok()?;
-    file.try_lock().ok().map(|()| file)
+/// The lock of the one that writes, or nothing while another process holds it.
+fn take_lock(path: &Path) -> Result<Option<File>, StoreError> {
+    private_file(path)?;
+    let fail = |source| StoreError::Create { path: path.to_path_buf(), source };
+    let file = OpenOptions::new().append(true).open(path).map_err(fail)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+        Err(std::fs::TryLockError::Error(source)) => Err(fail(source)),
+    }
+}
+
+/// Another process that writes shows that writing is possible.
+fn unless_busy(error: rusqlite::Error) -> rusqlite::Result<()> {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    if matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked)) { Ok(()) } else { Err(error) }
+}
+
+/// Copies a whole database.
+fn copy(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
+    rusqlite::backup::Backup::new(from, to)?.run_to_completion(i32::MAX, Duration::ZERO, None)
 }
 
 /// The file whose being there says that the database was found damaged.

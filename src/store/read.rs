@@ -206,12 +206,12 @@ impl Store {
         Ok(self.rows("summing", &sql, params![from, to], |r| Sums::from_row(r, 0))?.into_iter().next().unwrap_or_default())
     }
 
-    /// Every slot of the window by session and model, oldest first.
+    /// Every slot of the window with a model call, by session and model, oldest first.
     pub fn slots(&self, window: Window) -> Result<Vec<SlotRow>, StoreError> {
         let (from, to) = slots(window);
         let names = self.names()?;
         let sql = format!(
-            "SELECT r.slot, r.session, r.model, {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2 ORDER BY r.slot",
+            "SELECT r.slot, r.session, r.model, {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2 AND r.calls <> 0 ORDER BY r.slot",
             sums::columns("r")
         );
         self.rows("listing slots", &sql, params![from, to], |r| {

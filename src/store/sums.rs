@@ -168,8 +168,9 @@ impl Sums {
             FactKind::Prompt => sums.prompts = seen,
             FactKind::QueuedPrompt => sums.queued = seen,
             FactKind::Tool => {
+                // The failure of a call that no log shows is not one of the calls counted.
                 sums.tools = seen;
-                sums.failures = failed;
+                sums.failures = failed * seen;
             }
             FactKind::Retry => sums.retries = seen,
             FactKind::ApiError => sums.errors = seen,

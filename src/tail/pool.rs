@@ -324,25 +324,12 @@ impl<'a> Pool<'a> {
 
     /// Compressed logs are finished: read whole whenever they change.
     fn compressed(&self, source: &'static dyn Source, file: &File, job: Job, sink: &Sink<'_>) -> io::Result<()> {
-        let broken = |e: ruzstd::decoding::errors::FrameDecoderError| io::Error::new(io::ErrorKind::InvalidData, e.to_string());
-        let mut decoder = ruzstd::decoding::StreamingDecoder::new(file).map_err(broken)?;
         let mut state = fresh(source, job, 0);
-        let mut buf = Vec::new();
-        loop {
-            let got = decoder.by_ref().take(CHUNK).read_to_end(&mut buf)?;
-            let len = memchr::memrchr(b'\n', &buf).map_or(0, |i| i + 1);
-            let skim = source.skim(buf.get(..len).unwrap_or_default());
+        decompress(file, |lines, last| {
             let span = span::Span { from: 0, to: 0, oversized: 0 };
-            buf.drain(..len);
-            if buf.len() > MAX_LINE {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line of the compressed log is too long"));
-            }
             state.row.offset = 0;
-            self.feed(&mut state, file, skim, (span, &[]), got == 0, sink)?;
-            if got == 0 {
-                return Ok(());
-            }
-        }
+            self.feed(&mut state, file, source.skim(lines), (span, &[]), last, sink)
+        })
     }
 }
 
@@ -399,6 +386,12 @@ fn is_same(file: &File, row: &FileRow, size: u64, stat: &FileStat) -> io::Result
 
 fn show_ancestor(source: &dyn Source, path: &Path, fold: &mut dyn Fold) -> io::Result<()> {
     let file = File::open(path)?;
+    if path.extension().is_some_and(|e| e == "zst") {
+        return decompress(&file, |lines, _| {
+            fold.ancestor(source.skim(lines));
+            Ok(())
+        });
+    }
     let size = file.metadata()?.len();
     let (mut at, mut buf) = (0, Buffer::default());
     while at < size {
@@ -408,6 +401,25 @@ fn show_ancestor(source: &dyn Source, path: &Path, fold: &mut dyn Fold) -> io::R
         at = to;
     }
     Ok(())
+}
+
+/// Hands out the lines of a compressed log, some at a time, and with the last of them a `true`.
+fn decompress(file: &File, mut take: impl FnMut(&[u8], bool) -> io::Result<()>) -> io::Result<()> {
+    let broken = |e: ruzstd::decoding::errors::FrameDecoderError| io::Error::new(io::ErrorKind::InvalidData, e.to_string());
+    let mut decoder = ruzstd::decoding::StreamingDecoder::new(file).map_err(broken)?;
+    let mut buf = Vec::new();
+    loop {
+        let got = decoder.by_ref().take(CHUNK).read_to_end(&mut buf)?;
+        let len = memchr::memrchr(b'\n', &buf).map_or(0, |i| i + 1);
+        take(buf.get(..len).unwrap_or_default(), got == 0)?;
+        buf.drain(..len);
+        if buf.len() > MAX_LINE {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a line of the compressed log is too long"));
+        }
+        if got == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// A companion file is a few hundred bytes.

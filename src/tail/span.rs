@@ -183,7 +183,7 @@ mod tests {
                 let mut buf = Buffer::default();
                 let span = read(&file, at, at + step, size, at == 0, &mut buf).unwrap();
                 assert_eq!(span.to - span.from, buf.bytes().len() as u64);
-                all.extend(buf.bytes());
+                all.extend_from_slice(buf.bytes());
                 at += step;
             }
             assert_eq!(all, &text[..complete], "cut every {step} bytes");

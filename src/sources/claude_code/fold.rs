@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Batch, Call, Fact, FactKind, Key, Millis, SessionKind, SessionUpdate, Tokens, Turn};
+use crate::model::{Batch, Call, Fact, FactKind, Key, Millis, SessionKind, SessionUpdate, Speed, Tokens, Turn};
 use crate::sources::lines::Lines;
 use crate::sources::{Fold, Skim};
 
 use super::AGENT;
-use super::line::{Answer, Body, Record, Stop};
+use super::line::{Answer, Body, Record, Stop, ToolId};
 
 /// Pending tools, open sidechains and conversations beyond these are forgotten, oldest first: a hostile log must not grow
 /// a file's memory.
@@ -26,11 +26,35 @@ struct Talk {
     task: u64,
     slash: Option<(u64, Millis)>,
     pending: Vec<u64>,
+    /// The last calls under ids that are not unique: the id and the call's own key.
+    #[serde(default)]
+    numbered: Vec<(u64, u64)>,
     open: bool,
     last_at: Millis,
     role: Option<String>,
     /// Lines without any id so far.
     nameless: u64,
+}
+
+impl Talk {
+    /// The key of a tool call in this message.
+    fn new_tool(&mut self, id: ToolId, message: Key) -> Key {
+        if id.is_unique {
+            return id.key;
+        }
+        let key = Key::of(&[b"numbered", &message.0.to_le_bytes(), &id.key.0.to_le_bytes()]);
+        self.numbered.retain(|(known, _)| *known != id.key.0);
+        if self.numbered.len() == MOST_PENDING {
+            self.numbered.remove(0);
+        }
+        self.numbered.push((id.key.0, key.0));
+        key
+    }
+
+    /// The key of the tool call that a result belongs to.
+    fn known_tool(&self, id: ToolId) -> Key {
+        self.numbered.iter().find(|(known, _)| *known == id.key.0).map_or(id.key, |(_, key)| Key(*key))
+    }
 }
 
 /// An inline sidechain: its conversation, and the lines that its next line may follow.
@@ -225,6 +249,7 @@ fn take(talk: &mut Talk, session: u32, record: Record, out: &mut Batch) {
         talk.nameless += 1;
         Key::of(&[AGENT.as_bytes(), talk.uid.as_bytes(), &at.to_le_bytes(), &talk.nameless.to_le_bytes()])
     });
+    let sidechain = record.sidechain || talk.parent.is_some();
     let fact = |key: Key, task: u64, kind: FactKind| Fact {
         key,
         session,
@@ -234,7 +259,7 @@ fn take(talk: &mut Talk, session: u32, record: Record, out: &mut Batch) {
         name: None,
         seen: true,
         failed: false,
-        sidechain: record.sidechain || talk.parent.is_some(),
+        sidechain,
     };
     match record.body {
         Body::Prompt if talk.parent.is_some() => talk.open = true, // what the parent session asked of its subagent
@@ -245,6 +270,7 @@ fn take(talk: &mut Talk, session: u32, record: Record, out: &mut Batch) {
             talk.open = true;
             out.facts.push(fact(key, talk.task, FactKind::Prompt));
         }
+        Body::Queued if talk.parent.is_some() => {} // what the parent session told its subagent meanwhile
         Body::Queued => {
             let kind = if talk.open { FactKind::QueuedPrompt } else { FactKind::Prompt };
             if kind == FactKind::Prompt {
@@ -256,6 +282,7 @@ fn take(talk: &mut Talk, session: u32, record: Record, out: &mut Batch) {
         Body::Results(results) => {
             talk.open = true;
             for (tool, failed) in results {
+                let tool = talk.known_tool(tool);
                 talk.pending.retain(|p| *p != tool.0);
                 if failed {
                     out.facts.push(Fact { seen: false, failed: true, ..fact(tool, talk.task, FactKind::Tool) });
@@ -288,8 +315,9 @@ fn take(talk: &mut Talk, session: u32, record: Record, out: &mut Batch) {
                 out.facts.push(Fact { at: since, ..fact(Key(slash), slash, FactKind::Prompt) });
             }
             for (tool, name) in &answer.tools {
+                let tool = talk.new_tool(*tool, answer.key.unwrap_or(key));
                 talk.pending.push(tool.0);
-                out.facts.push(Fact { name: Some(name.clone()), ..fact(*tool, talk.task, FactKind::Tool) });
+                out.facts.push(Fact { name: Some(name.clone()), ..fact(tool, talk.task, FactKind::Tool) });
             }
             let overflow = talk.pending.len().saturating_sub(MOST_PENDING);
             talk.pending.drain(..overflow);
@@ -361,6 +389,7 @@ fn call(talk: &Talk, session: u32, record: &Record, answer: &Answer, (key, at): 
             searches: 0,
             reported: None,
             lower_bound: false,
+            speed: Speed::default(),
             ..base.clone()
         });
     }

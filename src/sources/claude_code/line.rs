@@ -22,7 +22,7 @@ pub(super) enum Body {
     /// A slash command: a prompt only if the model answers it.
     Slash,
     /// What tools gave back: whose call it was and whether it failed.
-    Results(Vec<(Key, bool)>),
+    Results(Vec<(ToolId, bool)>),
     /// What the program itself printed, such as the output of a slash command.
     Machine,
     /// The human stopped the agent.
@@ -49,12 +49,22 @@ pub(super) struct Answer {
     pub tier: Tier,
     pub speed: Speed,
     pub stop: Option<Stop>,
-    pub tools: Vec<(Key, Arc<str>)>,
+    pub tools: Vec<(ToolId, Arc<str>)>,
     pub advisors: Vec<(Option<Arc<str>>, Tokens)>,
     pub reported: Option<Money>,
     pub synthetic: bool,
     pub api_error: bool,
 }
+
+/// A tool call's id. Those that some gateways hand out again and again (`call_0`) tell it only together with its message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ToolId {
+    pub key: Key,
+    pub is_unique: bool,
+}
+
+/// Ids shorter than this are numbers, not random.
+const SHORTEST_UNIQUE: usize = 12;
 
 /// Why the model stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +123,7 @@ struct Raw<'a> {
     content: Content<'a>,
     answer: Answer,
     post_tokens: Option<u64>,
+    parent_session: Option<Arc<str>>,
 }
 
 /// What `message.content` holds.
@@ -120,8 +131,8 @@ struct Raw<'a> {
 struct Content<'a> {
     /// The first text that a human may have typed.
     text: Option<&'a [u8]>,
-    results: Vec<(Key, bool)>,
-    tools: Vec<(Key, Arc<str>)>,
+    results: Vec<(ToolId, bool)>,
+    tools: Vec<(ToolId, Arc<str>)>,
     images: bool,
 }
 
@@ -167,6 +178,7 @@ fn read(cursor: &mut Cursor<'_>, names: &mut Names) -> Result<Option<Record>, Ba
                 }
                 Ok(())
             })?,
+            b"parentSessionId" => raw.parent_session = names.origin.non_empty(c.string()?),
             b"costUSD" => raw.answer.reported = std::str::from_utf8(c.scalar()?).ok().and_then(parse_cost),
             b"origin" => c.object(|key, c| {
                 if key == b"kind" {
@@ -186,6 +198,9 @@ fn read(cursor: &mut Cursor<'_>, names: &mut Names) -> Result<Option<Record>, Ba
         }
         Ok(())
     })?;
+    if raw.kind == b"fork-context-ref" {
+        record.forked_from = raw.parent_session.take().or(record.forked_from); // newer forks say it in a line of its own
+    }
     record.body = body(&mut raw, &record);
     Ok(Some(record))
 }
@@ -277,8 +292,8 @@ fn read_content<'a>(c: &mut Cursor<'a>, content: &mut Content<'a>, names: &mut N
     })
 }
 
-fn tool_key(id: &[u8]) -> Key {
-    Key::of(&[AGENT.as_bytes(), b"tool", id])
+fn tool_key(id: &[u8]) -> ToolId {
+    ToolId { key: Key::of(&[AGENT.as_bytes(), b"tool", id]), is_unique: id.len() >= SHORTEST_UNIQUE }
 }
 
 #[derive(Default)]
@@ -402,7 +417,7 @@ fn body(raw: &mut Raw<'_>, record: &Record) -> Body {
             Body::Answer(Box::new(answer))
         }
         b"user" => user(raw),
-        b"attachment" if raw.queued => Body::Queued,
+        b"attachment" if raw.queued && !raw.machine && !raw.is_meta => Body::Queued,
         b"system" => match raw.subtype {
             b"api_error" => Body::Retry,
             b"compact_boundary" => Body::Compaction(raw.post_tokens),
@@ -438,8 +453,11 @@ fn user(raw: &mut Raw<'_>) -> Body {
     if text.starts_with(b"[Request interrupted by user") {
         return Body::Interrupt;
     }
-    if raw.is_meta || raw.is_summary || raw.machine {
+    if raw.is_meta || raw.is_summary {
         return Body::Other;
+    }
+    if raw.machine {
+        return Body::Machine;
     }
     if MACHINE.iter().any(|m| text.starts_with(m)) {
         return Body::Machine;

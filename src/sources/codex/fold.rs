@@ -10,7 +10,8 @@ use crate::sources::lines::Lines;
 use crate::sources::{Fold, Skim};
 
 use super::AGENT;
-use super::history::{History, Known};
+use super::counters::Counters;
+use super::history::{History, Known, begins_with_history, possible_history};
 use super::line::{Body, Count, Meta, Record, Usage};
 
 /// Pending tools beyond these are forgotten, oldest first.
@@ -28,11 +29,20 @@ struct Memory {
     /// A history that may follow the header: the next record tells, and it may not be written yet.
     maybe: Option<History>,
     history: Option<History>,
-    totals: Option<Usage>,
+    #[serde(flatten)]
+    counters: Counters,
+    /// Whether the model has said anything in this file that is the thread's own.
+    spoke: bool,
+    /// Whether the context was summarized since the last call: several records tell of it.
+    compacted: bool,
+    /// Web searches since the last call.
+    searches: u32,
+    /// Whether a prompt has been met that nothing has followed yet.
+    just_asked: bool,
+    /// The tier that holds from the next turn on.
+    next_tier: Option<u8>,
     /// Whether the file was read before and was another then: what was cut out of it has been counted.
     again: bool,
-    /// How often the counters have begun anew.
-    segment: u32,
     turn: Option<String>,
     task: u64,
     /// Prompts counted in this turn, and a message that is one if no better record of a prompt comes.
@@ -65,6 +75,12 @@ impl CodexFold {
         let stem = thread.unwrap_or(stem).to_owned();
         let memory: Memory = carry.and_then(|bytes| serde_json::from_slice(bytes).ok()).unwrap_or_default();
         CodexFold { stem, model: memory.model.as_deref().map(Arc::from), memory, known: None }
+    }
+
+    /// The thread whose earlier file this one goes on from: `rollout-<time>-<thread>_<rollout>`.
+    fn reverted(&self) -> Option<&str> {
+        let before = self.stem.rsplit_once('_')?.0;
+        before.get(before.len().checked_sub(36)?..)
     }
 
     fn thread(&self) -> &str {
@@ -109,7 +125,7 @@ impl CodexFold {
         match &record.body {
             Body::Count(count) => {
                 if let Some(totals) = count.totals {
-                    self.memory.totals = Some(totals);
+                    self.memory.counters.pass_over(totals, count.last);
                 }
             }
             Body::Context { model: Some(model), .. } => self.set_model(model.clone()),
@@ -135,6 +151,9 @@ impl CodexFold {
         m.prompts.clear();
         m.fallback = None;
         m.pending.clear();
+        if let Some(tier) = m.next_tier.take() {
+            m.tier = tier;
+        }
     }
 
     fn fact(&self, key: Key, kind: FactKind, at: Millis) -> Fact {
@@ -142,12 +161,13 @@ impl CodexFold {
     }
 
     fn prompt(&mut self, text: u64, at: Millis, out: &mut Batch) {
-        if self.memory.turn.is_none() {
+        if self.memory.turn.is_none() && !(self.memory.just_asked && self.memory.prompts.contains(&text)) {
             // Releases without turn ids: each prompt begins a turn.
             self.memory.prompts.clear();
             self.memory.task = Key::of(&[AGENT.as_bytes(), b"prompt", self.thread().as_bytes(), &at.to_le_bytes()]).0;
         }
         self.memory.fallback = None;
+        self.memory.just_asked = true;
         if self.memory.prompts.contains(&text) {
             return;
         }
@@ -169,6 +189,13 @@ impl CodexFold {
         let place = |label: &[u8], thread: &str| Key::of(&[AGENT.as_bytes(), label, thread.as_bytes(), &at.to_le_bytes()]);
         match record.body {
             Body::Meta(_) | Body::Other => {}
+            Body::Output => self.memory.spoke = true,
+            Body::Settings { model, tier } => {
+                self.memory.next_tier = tier.and_then(|tier| u8::try_from(tier.to_sql()).ok()).or(self.memory.next_tier);
+                if let Some(model) = model.filter(|_| self.model.is_none()) {
+                    self.set_model(model);
+                }
+            }
             Body::Context { turn, model, cwd, tier } => {
                 if let Some(turn) = turn {
                     self.begin_turn(&turn);
@@ -213,7 +240,12 @@ impl CodexFold {
                 }
             }
             Body::Count(count) => self.count(&count, at, out),
-            Body::Tool { call, name } => self.tool(call, name, at, out),
+            Body::Tool { call, name, search } => {
+                self.memory.spoke = true;
+                self.memory.just_asked = false;
+                self.memory.searches += u32::from(search);
+                self.tool(call, name, at, out);
+            }
             Body::Result { call, failed } => {
                 let key = self.own(call);
                 self.memory.pending.retain(|p| *p != key.0);
@@ -229,7 +261,9 @@ impl CodexFold {
                 let key = place(b"error", self.thread());
                 out.facts.push(self.fact(key, FactKind::ApiError, at));
             }
+            Body::Compaction if self.memory.compacted => {}
             Body::Compaction => {
+                self.memory.compacted = true;
                 let key = place(b"compacted", self.thread());
                 out.facts.push(self.fact(key, FactKind::Compaction, at));
             }
@@ -244,7 +278,9 @@ impl CodexFold {
     fn tool(&mut self, call: Key, name: Arc<str>, at: Millis, out: &mut Batch) {
         let key = if call.0 == 0 {
             self.memory.nameless += 1;
-            Key::of(&[AGENT.as_bytes(), b"nameless", self.thread().as_bytes(), &self.memory.nameless.to_le_bytes()])
+            // A file that goes on from an earlier one of the same thread counts anew.
+            let place = self.reverted().map_or_else(|| self.thread(), |_| &self.stem);
+            Key::of(&[AGENT.as_bytes(), b"nameless", place.as_bytes(), &self.memory.nameless.to_le_bytes()])
         } else {
             let key = self.own(call);
             self.memory.pending.push(key.0);
@@ -272,7 +308,7 @@ impl CodexFold {
                 limit: limit.id.clone(),
                 window_minutes: limit.minutes,
                 used_permille: limit.used_permille,
-                resets_at: limit.resets_at,
+                resets_at: limit.resets_at.or_else(|| Some(at + i64::try_from(limit.resets_in?).ok()?.saturating_mul(1000))),
                 plan: limit.plan.clone(),
             };
             match out.limits.iter_mut().find(|l| l.limit == told.limit && l.window_minutes == told.window_minutes) {
@@ -286,13 +322,16 @@ impl CodexFold {
         if let (Some(context), Some(update)) = (context, out.sessions.first_mut()) {
             update.context = Some(context);
         }
-        let Some((used, gap)) = self.raise(totals, count.last) else { return };
+        let inherited = self.memory.counters.are_none() && self.is_inherited(&totals, count.last.as_ref());
+        let Some((used, gap)) = self.memory.counters.raise(totals, count.last, inherited, self.memory.again) else { return };
         self.settle_fallback(out);
+        (self.memory.compacted, self.memory.just_asked) = (false, false);
+        let searches = std::mem::take(&mut self.memory.searches);
         let key = Key::of(&[
             AGENT.as_bytes(),
             b"call",
             self.thread().as_bytes(),
-            &self.memory.segment.to_le_bytes(),
+            &self.memory.counters.segment.to_le_bytes(),
             &[totals.input, totals.cached, totals.written, totals.output, totals.reasoning, totals.total].map(u64::to_le_bytes).concat(),
         ]);
         out.calls.push(Call {
@@ -302,7 +341,7 @@ impl CodexFold {
             at,
             model: self.model.clone(),
             tokens: normal(&used),
-            searches: 0,
+            searches,
             tier: Tier::from_sql(i64::from(self.memory.tier)),
             speed: Speed::default(),
             context: context.unwrap_or(used.input + used.output),
@@ -313,53 +352,20 @@ impl CodexFold {
         });
     }
 
-    /// What the thread used since the last counter, and whether that is more than the last call; `None` when this is no
-    /// new call.
-    fn raise(&mut self, totals: Usage, last: Option<Usage>) -> Option<(Usage, bool)> {
-        let some = |used: Usage, gap: bool| (used.input + used.output > 0).then_some((used, gap));
-        let Some(before) = self.memory.totals.replace(totals) else {
-            // The first counter of a thread. After a revert the totals already hold history, so the last call's own count.
-            return some(last.unwrap_or(totals), false);
-        };
-        if let Some(used) = minus(&totals, &before) {
-            return match last.filter(|l| l.input + l.output < used.input + used.output) {
-                Some(last) if self.memory.again => some(last, false),
-                more => some(used, more.is_some()),
-            };
-        }
-        let fresh = last.is_none_or(|l| l == totals);
-        if !fresh && totals.total.saturating_mul(2) > before.total && totals.input > 0 {
-            // A little lower than before, with the same thread going on: a stale picture of the counters.
-            self.memory.totals = Some(before);
-            return None;
-        }
-        self.memory.segment += 1;
-        some(last.unwrap_or(totals), false)
+    /// Whether the first counter of a file is another's last one, told again: a fork or a revert that copies no records
+    /// begins with it.
+    fn is_inherited(&self, totals: &Usage, last: Option<&Usage>) -> bool {
+        let of_others = self.memory.forked || self.memory.subagent || self.memory.parent.is_some() || self.reverted().is_some();
+        let holds_history = last.is_some_and(|last| last.total < totals.total);
+        // Where the other's file is gone: a call's counter comes after what the model said.
+        of_others && self.known.as_ref().map_or(holds_history && !self.memory.spoke, |known| known.has_count(totals, last))
     }
-}
-
-/// The history that a file may begin with. It does if the header says where the thread's own records begin, or if that
-/// other thread's own header follows.
-fn possible_history(meta: &Meta, at: Option<Millis>) -> Option<History> {
-    let of = meta.forked_from.as_deref().or(meta.parent.as_deref())?;
-    Some(History::new(of, meta.at.or(at), meta.own_from))
 }
 
 fn set_window(out: &mut Batch, window: Option<u64>) {
     if let (Some(window), Some(update)) = (window, out.sessions.first_mut()) {
         update.window = Some(window);
     }
-}
-
-fn minus(a: &Usage, b: &Usage) -> Option<Usage> {
-    Some(Usage {
-        input: a.input.checked_sub(b.input)?,
-        cached: a.cached.checked_sub(b.cached)?,
-        written: a.written.checked_sub(b.written)?,
-        output: a.output.checked_sub(b.output)?,
-        reasoning: a.reasoning.checked_sub(b.reasoning)?,
-        total: a.total.checked_sub(b.total)?,
-    })
 }
 
 /// Codex counts cached and cache-write tokens inside the input; here every kind is apart.
@@ -424,7 +430,7 @@ impl Fold for CodexFold {
                 }
                 if history.own_from.is_some() {
                     // The newest subagents count from zero although they repeat their parent's records.
-                    self.memory.totals = None;
+                    self.memory.counters.begin_anew();
                 }
                 self.memory.history = None;
             }
@@ -454,6 +460,20 @@ impl Fold for CodexFold {
             return history.wants_parent().then(|| history.of.clone());
         }
         let records = records.peek::<Lines<Record>>()?.records.as_slice();
+        if self.memory.counters.are_none() && self.known.is_none() {
+            // Nothing copied, perhaps: then the other file tells whether the first counter is a new one.
+            let (forked, parent) = match (&self.memory.thread, records) {
+                (None, [Record { body: Body::Meta(meta), .. }, ..]) if meta.own_from.is_none() => {
+                    (meta.forked_from.as_deref(), meta.parent.as_deref())
+                }
+                (Some(_), _) => (self.memory.parent.as_deref().filter(|_| self.memory.forked), self.memory.parent.as_deref()),
+                _ => (None, None),
+            };
+            let parent = parent.filter(|_| begins_with_history(records));
+            if let Some(of) = self.reverted().or(forked).or(parent) {
+                return Some(of.to_owned());
+            }
+        }
         let (history, next) = match (&self.memory.thread, &self.memory.maybe, records) {
             (None, _, [Record { at, body: Body::Meta(meta), .. }, next, ..]) => (possible_history(meta, *at)?, next),
             (Some(_), Some(history), [next, ..]) => (history.clone(), next),

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Key, Millis};
 
-use super::line::{Body, Record, Usage};
+use super::line::{Body, Meta, Record, Usage};
 
 /// The longest pause inside a burst of copied records.
 const BURST_GAP: Millis = 1500;
@@ -43,6 +43,11 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// Whether the parent has told this counter.
+    pub(super) fn has_count(&self, totals: &Usage, last: Option<&Usage>) -> bool {
+        self.counts.contains(&count_key(totals, last))
+    }
+
     /// Learns the parent's records.
     pub(super) fn learn(&mut self, records: &[Record]) {
         for record in records {
@@ -64,7 +69,8 @@ impl Known {
     }
 }
 
-fn count_key(totals: &Usage, last: Option<&Usage>) -> Key {
+/// A counter's identity.
+pub(super) fn count_key(totals: &Usage, last: Option<&Usage>) -> Key {
     let bytes = |u: &Usage| [u.input, u.cached, u.written, u.output, u.reasoning, u.total].map(u64::to_le_bytes).concat();
     Key::of(&[&bytes(totals), &last.map(bytes).unwrap_or_default()])
 }
@@ -121,6 +127,22 @@ impl History {
         // Copies that keep their old stamps are older than the thread itself, whatever the pauses between them.
         at - last > BURST_GAP && self.made_at.is_none_or(|made| at >= made)
     }
+}
+
+/// The history that a file may begin with. It does if the header says where the thread's own records begin, or if that
+/// other thread's own header follows.
+pub(super) fn possible_history(meta: &Meta, at: Option<Millis>) -> Option<History> {
+    let of = meta.forked_from.as_deref().or(meta.parent.as_deref())?;
+    Some(History::new(of, meta.at.or(at), meta.own_from))
+}
+
+/// Whether the first counter holds more than its last call.
+pub(super) fn begins_with_history(records: &[Record]) -> bool {
+    let first = records.iter().find_map(|record| match &record.body {
+        Body::Count(count) => count.totals.zip(count.last),
+        _ => None,
+    });
+    first.is_some_and(|(totals, last)| last.total < totals.total)
 }
 
 /// The time in a UUID version 7: its first 48 bits are milliseconds.

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use memchr::memmem;
-
 use crate::model::time::parse_stamp;
 use crate::model::{Key, Millis, Tier};
 use crate::sources::intern::Interner;
 use crate::sources::json::{Bad, Cursor};
 use crate::sources::lines::{Lines, each};
 
-use super::AGENT;
+use super::{AGENT, outcome};
 
 /// Counters as Codex writes them: `input` includes `cached` and `written`, `output` includes `reasoning`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -40,6 +38,8 @@ pub(super) struct Limit {
     pub minutes: u32,
     pub used_permille: u32,
     pub resets_at: Option<Millis>,
+    /// Seconds until then, as older releases say it.
+    pub resets_in: Option<u64>,
 }
 
 /// The first record of a thread.
@@ -68,6 +68,11 @@ pub(super) enum Body {
         cwd: Option<Arc<str>>,
         tier: Option<Tier>,
     },
+    /// Settings that hold from the next turn on.
+    Settings {
+        model: Option<Arc<str>>,
+        tier: Option<Tier>,
+    },
     Started {
         turn: Option<Arc<str>>,
         window: Option<u64>,
@@ -80,10 +85,14 @@ pub(super) enum Body {
     Prompt(Key),
     /// A user message among the model's input: a prompt only if nothing better tells of one.
     Input(Key),
+    /// Something that the model said.
+    Output,
     Count(Box<Count>),
     Tool {
         call: Key,
         name: Arc<str>,
+        /// Whether the provider bills it by the piece.
+        search: bool,
     },
     /// A tool's result; whether it failed.
     Result {
@@ -241,6 +250,11 @@ fn tier(name: &[u8]) -> Tier {
     }
 }
 
+/// A tier that is null is the default one.
+fn service_tier(c: &mut Cursor<'_>) -> Result<Tier, Bad> {
+    Ok(c.string()?.map_or(Tier::Standard, |s| tier(s.0)))
+}
+
 fn context(c: &mut Cursor<'_>, names: &mut Names) -> Result<Body, Bad> {
     let (mut turn, mut model, mut cwd, mut service) = (None, None, None, None);
     c.object(|key, c| {
@@ -248,7 +262,7 @@ fn context(c: &mut Cursor<'_>, names: &mut Names) -> Result<Body, Bad> {
             b"turn_id" => turn = names.turn.non_empty(c.string()?),
             b"model" => model = names.model.non_empty(c.string()?),
             b"cwd" => cwd = names.cwd.non_empty(c.string()?),
-            b"service_tier" => service = c.string()?.map(|s| tier(s.0)),
+            b"service_tier" => service = Some(service_tier(c)?),
             _ => {}
         }
         Ok(())
@@ -296,13 +310,13 @@ fn event(c: &mut Cursor<'_>, names: &mut Names) -> Result<Body, Bad> {
             })?,
             b"thread_settings" => c.object(|key, c| {
                 match key {
-                    b"service_tier" => event.tier = c.string()?.map(|s| tier(s.0)),
+                    b"service_tier" => event.tier = Some(service_tier(c)?),
                     b"model" => event.model = names.model.non_empty(c.string()?),
                     _ => {}
                 }
                 Ok(())
             })?,
-            b"service_tier" => event.tier = c.string()?.map(|s| tier(s.0)),
+            b"service_tier" => event.tier = Some(service_tier(c)?),
             b"item" => read_item(c, &mut event.item)?,
             _ => {}
         }
@@ -318,7 +332,9 @@ fn event_body(event: Event<'_>) -> Body {
         b"task_complete" | b"turn_complete" => Body::Ended { failed: event.failed },
         b"turn_aborted" => Body::Ended { failed: false },
         b"user_message" => event.text.map_or(Body::Other, Body::Prompt),
-        b"thread_settings_applied" => Body::Context { turn: None, model: event.model, cwd: None, tier: event.tier },
+        b"thread_settings_applied" => Body::Settings { model: event.model, tier: event.tier },
+        b"context_compacted" => Body::Compaction,
+        b"agent_message" | b"agent_reasoning" => Body::Output,
         b"stream_error" => Body::Retry,
         b"error" => Body::ApiError,
         b"patch_apply_end" | b"mcp_tool_call_end" => match (event.call, event.success) {
@@ -327,10 +343,14 @@ fn event_body(event: Event<'_>) -> Body {
         },
         b"item_completed" => match event.item.kind {
             b"UserMessage" => event.item.text.map_or(Body::Other, Body::Prompt),
-            b"CommandExecution" | b"McpToolCall" | b"FileChange" => match (event.item.id, event.item.status) {
-                (Some(call), b"failed" | b"declined") => Body::Result { call, failed: true },
-                _ => Body::Other,
-            },
+            b"ContextCompaction" => Body::Compaction,
+            b"AgentMessage" | b"Reasoning" | b"Plan" => Body::Output,
+            b"CommandExecution" | b"McpToolCall" | b"FileChange" | b"DynamicToolCall" | b"CollabAgentToolCall" => {
+                match (event.item.id, event.item.status) {
+                    (Some(call), b"failed" | b"declined") => Body::Result { call, failed: true },
+                    _ => Body::Other,
+                }
+            }
             _ => Body::Other,
         },
         _ => Body::Other,
@@ -351,7 +371,7 @@ fn read_item<'a>(c: &mut Cursor<'a>, item: &mut Item<'a>) -> Result<(), Bad> {
             b"type" => item.kind = c.string()?.map_or(b"", |s| s.0),
             b"id" => item.id = c.string()?.map(|s| call_key(s.0)),
             b"status" => item.status = c.string()?.map_or(b"", |s| s.0),
-            b"content" => item.text = first_text(c)?.map(text_key),
+            b"content" => item.text = texts(c)?,
             _ => {}
         }
         Ok(())
@@ -399,11 +419,12 @@ fn limits(c: &mut Cursor<'_>, out: &mut Vec<Limit>, names: &mut Names) -> Result
             b"limit_id" => id = names.other.non_empty(c.string()?),
             b"plan_type" => plan = names.other.non_empty(c.string()?),
             b"primary" | b"secondary" => {
-                let mut limit = Limit { id: None, plan: None, minutes: 0, used_permille: 0, resets_at: None };
+                let mut limit = Limit { id: None, plan: None, minutes: 0, used_permille: 0, resets_at: None, resets_in: None };
                 c.object(|key, c| {
                     match key {
                         b"window_minutes" => limit.minutes = c.counter()?.and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
                         b"used_percent" => limit.used_permille = permille(c.scalar()?),
+                        b"resets_in_seconds" => limit.resets_in = c.counter()?,
                         b"resets_at" => limit.resets_at = c.counter()?.and_then(|s| i64::try_from(s).ok()).map(|s| s * 1000),
                         _ => {}
                     }
@@ -439,7 +460,7 @@ fn permille(text: &[u8]) -> u32 {
 fn item(c: &mut Cursor<'_>, names: &mut Names) -> Result<Body, Bad> {
     let (mut kind, mut role): (&[u8], &[u8]) = (b"", b"");
     let (mut call, mut id) = (None, None);
-    let (mut name, mut text) = (None, None);
+    let (mut name, mut text, mut early) = (None, None, None);
     let mut failed = false;
     c.object(|key, c| {
         match key {
@@ -448,45 +469,93 @@ fn item(c: &mut Cursor<'_>, names: &mut Names) -> Result<Body, Bad> {
             b"name" => name = names.tool.non_empty(c.string()?),
             b"call_id" => call = c.string()?.map(|s| call_key(s.0)),
             b"id" => id = c.string()?.map(|s| call_key(s.0)),
-            b"content" if role == b"user" => text = first_text(c)?,
-            b"output" => failed = output_failed(c)?,
+            b"content" if role == b"user" => text = prompt_text(c)?,
+            b"content" if role.is_empty() => {
+                early = Some(c.clone());
+                c.skip()?;
+            }
+            b"output" => failed = first_text(c)?.is_some_and(outcome::has_failed),
             _ => {}
         }
         Ok(())
     })?;
+    if let (Some(mut c), b"user") = (early, role) {
+        text = prompt_text(&mut c)?; // the role came after the content
+    }
     let tool_name = |fallback: &str| name.clone().unwrap_or_else(|| Arc::from(fallback));
     Ok(match kind {
-        b"message" => match text {
-            Some(text) if !is_injected(text) => Body::Input(text_key(text)),
-            _ => Body::Other,
-        },
-        b"function_call" | b"custom_tool_call" => tool(call.or(id), tool_name("?")),
-        b"local_shell_call" => tool(call.or(id), tool_name("shell")),
-        b"web_search_call" => tool(call.or(id), tool_name("web_search")),
-        b"tool_search_call" => tool(call.or(id), tool_name("tool_search")),
+        b"message" if role == b"assistant" => Body::Output,
+        b"reasoning" => Body::Output,
+        b"message" => text.map_or(Body::Other, |text| Body::Input(text_key(text))),
+        b"function_call" | b"custom_tool_call" => tool(call.or(id), tool_name("?"), false),
+        b"local_shell_call" => tool(call.or(id), tool_name("shell"), false),
+        b"web_search_call" => tool(call.or(id), tool_name("web_search"), true),
+        b"tool_search_call" => tool(call.or(id), tool_name("tool_search"), false),
         b"function_call_output" | b"custom_tool_call_output" => call.map_or(Body::Other, |call| Body::Result { call, failed }),
         _ => Body::Other,
     })
 }
 
 /// A call without an id (web searches of some releases) has only its place in the file: the fold gives it one.
-fn tool(call: Option<Key>, name: Arc<str>) -> Body {
-    Body::Tool { call: call.unwrap_or(Key(0)), name }
+fn tool(call: Option<Key>, name: Arc<str>, search: bool) -> Body {
+    Body::Tool { call: call.unwrap_or(Key(0)), name, search }
 }
 
-/// The first text of a list of content blocks.
-fn first_text<'a>(c: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, Bad> {
-    let mut text = None;
+/// Each text of a list of content blocks, until `take` wants no more; a plain string is a list of one. Gives how many
+/// blocks there were.
+fn each_text<'a>(c: &mut Cursor<'a>, mut take: impl FnMut(&'a [u8]) -> bool) -> Result<usize, Bad> {
+    if c.peek() == Some(b'"') {
+        if let Some(text) = c.string()? {
+            take(text.0);
+        }
+        return Ok(1);
+    }
+    let (mut blocks, mut wants) = (0, true);
     c.array(|c| {
+        blocks += 1;
         c.object(|key, c| {
-            if key == b"text" {
-                let found = c.string()?.map(|s| s.0);
-                text = text.or(found);
+            if key == b"text"
+                && let Some(text) = c.string()?
+            {
+                wants = wants && take(text.0);
             }
             Ok(())
         })
     })?;
-    Ok(text)
+    Ok(blocks)
+}
+
+/// The first text of a list of content blocks.
+fn first_text<'a>(c: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, Bad> {
+    let mut first = None;
+    each_text(c, |text| {
+        first = Some(text);
+        false
+    })?;
+    Ok(first)
+}
+
+/// The first text that Codex did not put there itself.
+fn prompt_text<'a>(c: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, Bad> {
+    let mut typed = None;
+    each_text(c, |text| {
+        typed = Some(text).filter(|text| !is_injected(text));
+        typed.is_none()
+    })?;
+    Ok(typed)
+}
+
+/// All texts as the legacy dialect writes them, in one string; a prompt of images alone has an empty one.
+fn texts(c: &mut Cursor<'_>) -> Result<Option<Key>, Bad> {
+    let mut all: Vec<u8> = Vec::new();
+    let blocks = each_text(c, |text| {
+        if !all.is_empty() {
+            all.extend_from_slice(br"\n");
+        }
+        all.extend_from_slice(text);
+        true
+    })?;
+    Ok((blocks > 0).then(|| text_key(&all)))
 }
 
 /// Messages that Codex itself puts into the conversation in the user's role.
@@ -495,53 +564,6 @@ fn is_injected(text: &[u8]) -> bool {
         || text.starts_with(b"# AGENTS.md")
         || text.starts_with(b"The following is the Codex agent history")
         || text.is_empty()
-}
-
-/// How far into a tool's output its header with the exit code reaches.
-const HEADER: usize = 400;
-
-/// Whether a tool's output says that it failed: a string, or a list of blocks of which the first tells.
-fn output_failed(c: &mut Cursor<'_>) -> Result<bool, Bad> {
-    match c.peek() {
-        Some(b'"') => Ok(c.string()?.is_some_and(|s| text_failed(s.0))),
-        Some(b'[') => Ok(first_text(c)?.is_some_and(text_failed)),
-        _ => {
-            c.skip()?;
-            Ok(false)
-        }
-    }
-}
-
-fn text_failed(text: &[u8]) -> bool {
-    let head = text.get(..HEADER).unwrap_or(text);
-    if head.starts_with(b"Script failed") {
-        return true;
-    }
-    if let Some(code) = after(head, b"Process exited with code ") {
-        return code_of(code) != 0;
-    }
-    if head.starts_with(b"Exit code: ") {
-        return after(head, b"Exit code: ").is_some_and(|code| code_of(code) != 0);
-    }
-    // The older form: {"output":"…","metadata":{"exit_code":1,…}} as a string, its quotes escaped.
-    if head.starts_with(b"{") {
-        let tail = text.get(text.len().saturating_sub(HEADER)..).unwrap_or(text);
-        let found = memmem::rfind(tail, br#"\"exit_code\":"#).and_then(|i| tail.get(i + 14..));
-        return found.is_some_and(|code| code_of(code.trim_ascii_start()) != 0);
-    }
-    false
-}
-
-fn after<'a>(text: &'a [u8], marker: &[u8]) -> Option<&'a [u8]> {
-    memmem::find(text, marker).and_then(|i| text.get(i + marker.len()..))
-}
-
-fn code_of(text: &[u8]) -> i64 {
-    let negative = text.first() == Some(&b'-');
-    let digits = if negative { text.get(1..).unwrap_or_default() } else { text };
-    let code =
-        digits.iter().take_while(|c| c.is_ascii_digit()).fold(0_i64, |n, c| n.saturating_mul(10).saturating_add(i64::from(c - b'0')));
-    if negative { -code } else { code }
 }
 
 fn call_key(id: &[u8]) -> Key {

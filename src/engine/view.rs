@@ -1,0 +1,229 @@
+//! The picture of the present in the making: what the store says, kept up to date with as few questions as possible.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::model::time::HOUR;
+use crate::model::{Cost, Millis, Window};
+use crate::pricing::Pricer;
+use crate::query::{self, Asking, Living, SessionDetail, SessionView};
+use crate::sources;
+use crate::store::{Store, StoreError, Sums};
+
+use super::ingest::{Ingest, Progress};
+use super::live::Command;
+use super::snapshot::{Burn, Snapshot, Span, project};
+
+/// More changed sessions than this are read anew all together.
+const MANY: usize = 300;
+
+/// The picture in the making.
+pub(super) struct View {
+    pub(super) zone: chrono_tz::Tz,
+    pub(super) clock: fn() -> Millis,
+    pub(super) span: Span,
+    pub(super) window: Window,
+    pub(super) wanted: Option<i64>,
+    pub(super) living: Living,
+    /// What each session cost in the last hour, as of the last tick: it changes slowly, and asking costs most of all.
+    pub(super) hour: HashMap<i64, Cost>,
+    pub(super) sessions: HashMap<i64, Arc<SessionView>>,
+    pub(super) detail: Option<Arc<SessionDetail>>,
+    pub(super) draft: Snapshot,
+    pub(super) notices: Vec<String>,
+    /// What reading from the store has failed with.
+    pub(super) trouble: Option<StoreError>,
+}
+
+impl View {
+    /// A picture of nothing yet.
+    pub(super) fn new(zone: chrono_tz::Tz, clock: fn() -> Millis, span: Span, notices: Vec<String>) -> View {
+        View {
+            zone,
+            clock,
+            span,
+            window: span.window(clock(), zone),
+            wanted: None,
+            living: Living::new(),
+            hour: HashMap::new(),
+            sessions: HashMap::new(),
+            detail: None,
+            draft: Snapshot { progress: Some(Progress::default()), ..Snapshot::default() },
+            notices,
+            trouble: None,
+        }
+    }
+
+    pub(super) fn obey(&mut self, command: &Command, ingest: &mut Ingest) -> ControlFlow<()> {
+        self.obey_with(command, &ingest.store, &mut ingest.prices)
+    }
+
+    pub(super) fn obey_with(&mut self, command: &Command, store: &Store, prices: &mut Pricer) -> ControlFlow<()> {
+        match command {
+            Command::Quit => return ControlFlow::Break(()),
+            Command::Show(span) => {
+                self.span = *span;
+                self.reload(store, prices);
+            }
+            Command::Detail(id) => {
+                self.wanted = *id;
+                self.load_detail(store, prices);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// An answer of the store. What cannot be read keeps its last state, and the reason is looked at by the worker.
+    fn unless_failed<T>(&mut self, answer: Result<T, StoreError>) -> Option<T> {
+        match answer {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                self.trouble.get_or_insert(error);
+                None
+            }
+        }
+    }
+
+    fn asking(&self) -> Asking<'_> {
+        Asking { window: self.window, now: (self.clock)(), zone: self.zone, living: &self.living, hour: Some(&self.hour) }
+    }
+
+    /// Reads everything that is shown from the store. What cannot be read keeps its last state.
+    pub(super) fn reload(&mut self, store: &Store, prices: &mut Pricer) {
+        self.window = self.span.window((self.clock)(), self.zone);
+        self.look_back(store);
+        let rows = query::sessions(store, prices, &self.asking());
+        if let Some(rows) = self.unless_failed(rows) {
+            self.sessions = rows.into_iter().map(|s| (s.id, Arc::new(s))).collect();
+        }
+        self.load_detail(store, prices);
+        self.sums(store);
+    }
+
+    pub(super) fn refresh(&mut self, ingest: &mut Ingest, touched: &BTreeSet<i64>) {
+        self.refresh_with(&ingest.store, &mut ingest.prices, touched);
+    }
+
+    pub(super) fn refresh_with(&mut self, store: &Store, prices: &mut Pricer, touched: &BTreeSet<i64>) {
+        if touched.is_empty() {
+            return;
+        }
+        if touched.len() > MANY {
+            self.reload(store, prices);
+            return;
+        }
+        let ids: Vec<i64> = touched.iter().copied().collect();
+        let rows = query::sessions_by_id(store, prices, &self.asking(), &ids);
+        if let Some(rows) = self.unless_failed(rows) {
+            for row in rows {
+                // A touched session without anything in the window is not part of the picture.
+                if self.window == Window::ALL || !row.sums.is_zero() {
+                    self.sessions.insert(row.id, Arc::new(row));
+                }
+            }
+        }
+        let family =
+            self.detail.as_ref().is_some_and(|d| touched.contains(&d.session.id) || d.children.iter().any(|c| touched.contains(&c.id)));
+        if family {
+            self.load_detail(store, prices);
+        }
+        self.sums(store);
+    }
+
+    fn load_detail(&mut self, store: &Store, prices: &mut Pricer) {
+        let Some(id) = self.wanted else {
+            self.detail = None;
+            return;
+        };
+        let found = query::detail::session(store, prices, &self.asking(), id);
+        if let Some(found) = self.unless_failed(found) {
+            self.detail = found.map(Arc::new);
+        }
+    }
+
+    fn sums(&mut self, store: &Store) {
+        let now = (self.clock)();
+        let today = Window::today(now, self.zone);
+        let total = store.total(today);
+        self.draft.today = self.unless_failed(total).unwrap_or(self.draft.today);
+        self.draft.projection = project(self.draft.today.cost(), &self.draft.burn, now, today.to);
+    }
+
+    /// Forgets the picture: the store it was of is gone.
+    pub(super) fn forget(&mut self) {
+        self.sessions.clear();
+        self.hour.clear();
+        (self.detail, self.trouble) = (None, None);
+        self.draft.progress = Some(Progress::default());
+    }
+
+    /// What the last hour cost, all together and session by session.
+    fn look_back(&mut self, store: &Store) {
+        let now = (self.clock)();
+        let (hour, spend) = (store.recent_cost(now - HOUR), store.recent_spend(now - HOUR));
+        if let Some(hour) = self.unless_failed(hour) {
+            self.hour = hour;
+        }
+        if let Some(spend) = self.unless_failed(spend) {
+            self.draft.burn = Burn::of(&spend, now);
+        }
+    }
+
+    /// The clock alone changes states, the last hour and, at midnight, the window.
+    pub(super) fn tick(&mut self, ingest: &mut Ingest) {
+        let now = (self.clock)();
+        if self.span.window(now, self.zone) != self.window {
+            self.reload(&ingest.store, &mut ingest.prices);
+        }
+        self.living = living(ingest);
+        self.look_back(&ingest.store);
+        for session in self.sessions.values_mut() {
+            let live = self.living.get(&(session.agent.clone(), session.uid.clone()));
+            let state = query::state(session.turn, session.kind, session.last_at, live, now);
+            let last_hour = self.hour.get(&session.id).copied().unwrap_or_default();
+            if state != session.state || last_hour != session.last_hour {
+                let session = Arc::make_mut(session);
+                session.state = state;
+                session.last_hour = last_hour;
+            }
+        }
+        self.sums(&ingest.store);
+    }
+
+    pub(super) fn picture(&self, store: &Store, failing: &[String]) -> Snapshot {
+        let mut sessions: Vec<Arc<SessionView>> = self.sessions.values().cloned().collect();
+        sessions.sort_unstable_by_key(|s| s.id);
+        let mut total = Sums::default();
+        for session in &sessions {
+            total.add(&session.sums, 1);
+        }
+        let mut notices: Vec<String> = failing.to_vec();
+        notices.extend(self.notices.iter().cloned());
+        notices.extend(self.draft.notices.iter().cloned());
+        if !store.is_writer() {
+            notices.push("another aifinops reads the logs; this one follows it".to_owned());
+        }
+        Snapshot {
+            at: (self.clock)(),
+            span: self.span,
+            live: sessions.iter().filter(|s| s.state.is_live()).count(),
+            sessions,
+            total,
+            detail: self.detail.clone(),
+            notices,
+            ..self.draft.clone()
+        }
+    }
+}
+
+/// What all agents' own registries say.
+pub fn living(ingest: &Ingest) -> Living {
+    let mut living = Living::new();
+    for source in sources::ALL {
+        for live in source.alive(&ingest.catalog.roots_of(source.agent())) {
+            living.insert((Arc::from(source.agent()), Arc::from(live.uid.as_str())), live);
+        }
+    }
+    living
+}

@@ -1,0 +1,110 @@
+//! Running totals to single calls.
+//!
+//! Codex tells the thread's totals and the last call's own use, again at every refresh. A call is what raises the totals.
+//! When any of them falls, a new count has begun and the last call's own use is what was spent; unless it is an old
+//! picture of the same count, which Codex sometimes writes late.
+
+use serde::{Deserialize, Serialize};
+
+use super::history::count_key;
+use super::line::Usage;
+
+/// How many counters are known again when they come once more.
+const MOST_SEEN: usize = 16;
+
+/// What is remembered of a thread's counters.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Counters {
+    totals: Option<Usage>,
+    /// The totals before the last call.
+    base: Option<Usage>,
+    /// Totals from which the counters fell, until they go on from one or the other.
+    fell_from: Option<Usage>,
+    /// The last counters met, by their identity: one that comes again is an old picture of them.
+    seen: Vec<u64>,
+    /// How often the counters have begun anew.
+    pub segment: u32,
+}
+
+impl Counters {
+    /// Whether no counter was met yet.
+    pub(super) const fn are_none(&self) -> bool {
+        self.totals.is_none()
+    }
+
+    /// Forgets the totals: those of a history were another thread's.
+    pub(super) fn begin_anew(&mut self) {
+        (self.totals, self.base) = (None, None);
+    }
+
+    /// Takes a counter of a history: the thread's own go on from it.
+    pub(super) fn pass_over(&mut self, totals: Usage, last: Option<Usage>) {
+        self.totals = Some(totals);
+        self.is_old(&totals, last.as_ref());
+    }
+
+    /// What the thread used since the last counter, and whether that is more than the last call; `None` when this is no
+    /// new call. `inherited` says that a first counter is another thread's, `again` that what the file no longer holds
+    /// has been counted.
+    pub(super) fn raise(&mut self, totals: Usage, last: Option<Usage>, inherited: bool, again: bool) -> Option<(Usage, bool)> {
+        let is_old = self.is_old(&totals, last.as_ref());
+        let Some(before) = self.totals.replace(totals) else {
+            // After a revert the first totals already hold history, so the last call's own count.
+            return if is_old || inherited { None } else { some(last.unwrap_or(totals), false) };
+        };
+        if let Some(used) = minus(&totals, &before) {
+            let high = self.fell_from.take();
+            if used != Usage::default() {
+                self.base = Some(before);
+            }
+            return match last.filter(|l| l.input + l.output < used.input + used.output) {
+                Some(last) if again => some(last, false),
+                // The counters have climbed back: the low ones were an old picture.
+                Some(last) if high.and_then(|high| minus(&totals, &high)) == Some(last) => {
+                    self.segment = self.segment.saturating_sub(1);
+                    some(last, false)
+                }
+                more => some(used, more.is_some()),
+            };
+        }
+        // A picture taken while the last call was answered goes on from the same base.
+        let base = last.and_then(|last| minus(&totals, &last)).filter(|base| base.total > 0);
+        if is_old || base.is_some() && base == self.base {
+            self.totals = Some(before);
+            return None;
+        }
+        (self.fell_from, self.base) = (Some(before), None);
+        self.segment += 1;
+        some(last.unwrap_or(totals), false)
+    }
+
+    /// Whether this very counter was met before; remembers it.
+    fn is_old(&mut self, totals: &Usage, last: Option<&Usage>) -> bool {
+        let identity = count_key(totals, last).0;
+        if self.seen.contains(&identity) {
+            return true;
+        }
+        if self.seen.len() == MOST_SEEN {
+            self.seen.remove(0);
+        }
+        self.seen.push(identity);
+        false
+    }
+}
+
+/// A use that is one.
+fn some(used: Usage, gap: bool) -> Option<(Usage, bool)> {
+    (used.input + used.output > 0).then_some((used, gap))
+}
+
+fn minus(a: &Usage, b: &Usage) -> Option<Usage> {
+    Some(Usage {
+        input: a.input.checked_sub(b.input)?,
+        cached: a.cached.checked_sub(b.cached)?,
+        written: a.written.checked_sub(b.written)?,
+        output: a.output.checked_sub(b.output)?,
+        reasoning: a.reasoning.checked_sub(b.reasoning)?,
+        total: a.total.checked_sub(b.total)?,
+    })
+}
