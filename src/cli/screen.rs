@@ -10,6 +10,7 @@ use crate::demo::Demo;
 use crate::engine::ingest::Ingest;
 use crate::engine::{self, Engine, Span};
 use crate::model::Millis;
+use crate::model::text::without_number;
 use crate::pricing::{Book, Pricer};
 use crate::sources::{self, Places};
 use crate::store::Store;
@@ -45,6 +46,7 @@ pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     };
     let span = span_of(context.settings.range.value);
     let setup = screen(context, args, span, &mut notices)?;
+    let notices = notices.iter().map(|notice| without_number(notice)).collect();
     let engine = Engine::start(engine::Setup { ingest, zone: context.zone(), span, notices, clock });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| CliError::Screen(e.to_string()))?;
     let shown = runtime.block_on(ui::run(setup, engine));
