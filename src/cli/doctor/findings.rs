@@ -231,8 +231,12 @@ impl Findings {
 /// Why a log could not be read, for people.
 fn words(path: &Path, error: &str) -> String {
     // What the system says of a file is clear; what a decoder says of its frames is not.
-    let compressed = path.extension().is_some_and(|e| e == "zst") && !error.contains("(os error");
-    if compressed { format!("the compressed log is damaged or cut off ({error})") } else { without_number(error) }
+    let decoding = path.extension().is_some_and(|e| e == "zst") && !error.contains("(os error");
+    match decoding {
+        true if error.contains("UnexpectedEof") || error.contains("fill whole buffer") => "the compressed log is cut off".to_owned(),
+        true => "the compressed log is damaged".to_owned(),
+        false => without_number(error),
+    }
 }
 
 fn shown(path: &Path) -> String {
