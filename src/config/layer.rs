@@ -171,7 +171,7 @@ impl Layers {
 
     fn parse(&mut self, text: &str, file: &Path) -> Vec<(String, Node)> {
         let (nodes, broken) = salvage(text);
-        for Broken { line, key, reason } in broken {
+        for Broken { line, key, reason, .. } in broken {
             let entry = key.first().and_then(|name| Entry::find(name)).filter(|entry| entry.in_file);
             let allowed = entry.map(|entry| format!("; allowed: {}", self.allowed(entry))).unwrap_or_default();
             self.in_file(file, line, dotted(key.iter().map(String::as_str)), format!("{reason}{allowed}"));

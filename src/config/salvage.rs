@@ -6,7 +6,7 @@
 
 use toml_edit::Key;
 
-use super::node::{Node, parse_file, quoted};
+use super::node::{Node, Raw, parse_file, quoted};
 
 /// After so many faults the file is taken for something else.
 const MOST: usize = 50;
@@ -17,6 +17,8 @@ pub(super) struct Broken {
     pub line: Option<usize>,
     /// The key, part by part; empty where the line has none.
     pub key: Vec<String>,
+    /// The table that it stands in; empty at the top.
+    table: Vec<String>,
     /// What is wrong.
     pub reason: String,
 }
@@ -28,8 +30,9 @@ pub(super) fn salvage(text: &str) -> (Vec<(String, Node)>, Vec<Broken>) {
     let mut first = None;
     while broken.len() < MOST {
         let error = match parse_file(&lines.join("\n")) {
-            Ok(nodes) => {
+            Ok(mut nodes) => {
                 broken.sort_by_key(|part| part.line);
+                halved(&mut nodes, &broken);
                 return (nodes, broken);
             }
             Err(error) => error,
@@ -41,14 +44,27 @@ pub(super) fn salvage(text: &str) -> (Vec<(String, Node)>, Vec<Broken>) {
             break; // nothing is left to leave out, and still it cannot be read
         }
         let reason = unquoted(lines.get(from).copied().unwrap_or_default()).unwrap_or(error.reason);
-        broken.push(Broken { line: Some(from + 1), key: key_of(&lines, from), reason });
+        broken.push(Broken { line: Some(from + 1), key: key_of(&lines, from), table: table_of(&lines, from), reason });
         for line in lines.iter_mut().take(to).skip(from) {
             *line = "";
         }
     }
     let (line, reason) = first.unwrap_or_default();
     let reason = format!("{reason}; no value of the file is used until it is mended");
-    (Vec::new(), vec![Broken { line: Some(line), key: Vec::new(), reason }])
+    (Vec::new(), vec![Broken { line: Some(line), key: Vec::new(), table: Vec::new(), reason }])
+}
+
+/// Takes out the prices of models of which a rate was left out: the others alone would be a wrong price.
+fn halved(nodes: &mut [(String, Node)], broken: &[Broken]) {
+    let halves = |model: &str| {
+        let at = |key: &[String]| key.first().is_some_and(|table| table == "prices") && key.get(1).is_some_and(|of| of == model);
+        broken.iter().any(|part| at(&part.key) || at(&part.table))
+    };
+    for (_, node) in nodes.iter_mut().filter(|(name, _)| name == "prices") {
+        if let Raw::Map(models) = &mut node.raw {
+            models.retain(|(model, _)| !halves(model));
+        }
+    }
 }
 
 /// What has to go for a fault that was met at a line: from which line on, and up to which.
@@ -63,7 +79,7 @@ fn extent(lines: &[&str], met: usize) -> (usize, usize) {
     {
         return (before, if begins(line(met)) { met } else { next(met, begins) });
     }
-    if is_head(line(met)) {
+    if is_head(line(met)) || is_half_a_head(line(met)) {
         return (met, next(met, is_head));
     }
     (met, if begins(line(met)) { next(met, begins) } else { met + 1 })
@@ -87,6 +103,12 @@ fn is_head(line: &str) -> bool {
     line.trim_start().starts_with('[')
 }
 
+/// A head that has lost its first bracket, where no list is open.
+fn is_half_a_head(line: &str) -> bool {
+    let name = line.split('#').next().unwrap_or_default().trim().strip_suffix(']');
+    name.is_some_and(|name| parts(name.trim_end_matches(']')).is_some()) && name_of(line).is_none()
+}
+
 /// The key of a line such as `range = "7d"`.
 fn name_of(line: &str) -> Option<Vec<String>> {
     let line = line.trim_start();
@@ -103,16 +125,24 @@ fn parts(text: &str) -> Option<Vec<String>> {
 /// The whole key of what begins at a line: the table it stands in, then its own name.
 fn key_of(lines: &[&str], at: usize) -> Vec<String> {
     let line = lines.get(at).copied().unwrap_or_default();
-    let head = |line: &str| {
-        let text = line.trim().trim_start_matches('[');
-        parts(text.split([']', '#']).next().unwrap_or_default()).unwrap_or_default()
-    };
     if is_head(line) {
         return head(line);
     }
-    let Some(name) = name_of(line) else { return Vec::new() };
-    let above = lines.iter().take(at).rev().find(|line| is_head(line));
-    let mut key = above.map(|line| head(line)).unwrap_or_default();
-    key.extend(name);
-    key
+    if is_half_a_head(line) {
+        return parts(line.split(']').next().unwrap_or_default()).unwrap_or_default();
+    }
+    name_of(line).map(|name| [table_of(lines, at), name].concat()).unwrap_or_default()
+}
+
+/// The table that a line stands in.
+fn table_of(lines: &[&str], at: usize) -> Vec<String> {
+    let begun = lines.get(at).is_some_and(|line| is_head(line) || is_half_a_head(line));
+    let at = if begun { 0 } else { at }; // a table stands in none
+    lines.iter().take(at).rev().find(|line| is_head(line)).map(|line| head(line)).unwrap_or_default()
+}
+
+/// The name in a table's head, as far as it can be read.
+fn head(line: &str) -> Vec<String> {
+    let text = line.trim().trim_start_matches('[');
+    parts(text.split([']', '#']).next().unwrap_or_default()).unwrap_or_default()
 }

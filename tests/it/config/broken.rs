@@ -140,6 +140,29 @@ fn no_more_is_left_out_than_the_value_or_the_table_with_the_fault() {
 }
 
 #[test]
+fn no_forgotten_sign_makes_a_value_that_nobody_wrote() {
+    let text = "theme = 'nord'\ncolumns = [\n  'agent',\n  'today',\n]\nrange = '7d'\n\n[currency]\ncode = 'EUR'\nrate = '0.9'\n\n\
+                [roots]\ncodex = ['/a', '/b']\n\n[prices.one]\ninput = '1'\noutput = '2'\n\n[prices.\"two.1\"]\ncache_read = '3'\ninput = '3'\noutput = '4'\n";
+    let rows = |text: &str| {
+        let loaded = Machine::with_file(text).load();
+        let rows = aifinops::config::describe(&loaded.settings).into_iter().skip(3);
+        (rows.map(|(key, value, _)| (key, value)).collect::<Vec<_>>(), loaded.problems.len())
+    };
+    let (written, none) = rows(text);
+    let (usual, _) = rows("");
+    assert_eq!(none, 0);
+    for (at, sign) in text.char_indices().filter(|(_, c)| "'\"[]=,\n".contains(*c)) {
+        let (found, problems) = rows(&format!("{}{}", &text[..at], &text[at + 1..]));
+        let lost = written.iter().filter(|row| !found.contains(row)).count();
+        // Without the end of a line two values are one.
+        assert!(lost <= 1 + usize::from(sign == '\n'), "{sign:?} at {at} costs {lost} values: {found:?}");
+        assert!(lost == 0 || problems > 0, "{sign:?} at {at} is told");
+        let made = found.iter().find(|row| !written.contains(row) && !usual.contains(row));
+        assert_eq!(made, None, "{sign:?} at {at}");
+    }
+}
+
+#[test]
 fn an_unknown_theme_is_told_with_the_names_there_are() {
     let machine = Machine::with_file("theme = 'nordd'");
     std::fs::create_dir_all(machine.at(".config/aifinops/themes")).unwrap();
