@@ -1,8 +1,8 @@
 //! The command line: what can be typed, and which file answers it.
 //!
 //! **Why so.** The types here are the manual: `--help`, the completions and the manual page are made from them. A
-//! command's own file holds its arguments and what it prints; what commands share lies in `context`, `table`, `when`
-//! and `filters`. Nothing here computes a figure: those come from `query`.
+//! command's own file holds its arguments and what it prints; what commands share lies in `context`, `table`, `when`,
+//! `words` and `filters`. Nothing here computes a figure: those come from `query`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +19,7 @@ pub mod error;
 pub mod filters;
 pub mod listing;
 pub mod man;
+pub mod modes;
 pub mod out;
 pub mod prices;
 pub mod report;
@@ -28,6 +29,7 @@ pub mod sessions;
 pub mod table;
 pub mod top;
 pub mod when;
+pub mod words;
 
 use context::Context;
 use error::CliError;
@@ -46,7 +48,7 @@ EXAMPLES:
 ///
 /// Reads the logs that coding agents write on this machine. Needs no key and no network.
 #[derive(Debug, Parser)]
-#[command(name = "aifinops", version, after_help = EXAMPLES, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "aifinops", version, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {
     /// What every command takes.
     #[command(flatten)]
@@ -88,7 +90,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "NAMES")]
     pub columns: Option<String>,
     /// Whether the screen uses the mouse
-    #[arg(long, global = true, value_name = "true|false")]
+    #[arg(long, global = true, value_name = "true|false", value_parser = ["true", "false"])]
     pub mouse: Option<String>,
     /// The program that shows a log file
     #[arg(long, global = true, value_name = "COMMAND")]
@@ -184,9 +186,13 @@ pub fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<ExitCode, CliError> {
     use std::io::IsTerminal as _;
 
-    let context = || Context::load(&cli.global);
+    let context = || Context::load(&cli.global, cli.global.flags());
     match &cli.command {
-        Some(Command::Top(args)) => top::run(&context()?, args),
+        Some(Command::Top(args)) => {
+            let mut flags = cli.global.flags();
+            args.give(&mut flags);
+            top::run(&Context::load(&cli.global, flags)?, args)
+        }
         Some(Command::Sessions(args)) => sessions::run(&context()?, args),
         Some(Command::Session(args)) => session::run(&context()?, args),
         Some(Command::Report(args)) => report::run(&context()?, args),

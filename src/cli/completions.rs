@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command, CommandFactory as _};
 use clap_complete::Shell;
 
 use super::Cli;
@@ -28,9 +28,18 @@ pub struct CompletionsArgs {
 pub fn run(args: &CompletionsArgs) -> Result<ExitCode, CliError> {
     // Through memory: the generator panics where it cannot write.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "aifinops", &mut script);
+    clap_complete::generate(args.shell, &mut offered(), "aifinops", &mut script);
     let mut out = Out::bytes();
     out.write_all(&script)?;
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The command without what is hidden below `prices`: the generators would offer that, too.
+fn offered() -> Command {
+    Cli::command().mut_subcommand("prices", |prices| {
+        let shown = prices.get_subcommands().filter(|below| !below.is_hide_set()).cloned();
+        let about = prices.get_about().cloned().unwrap_or_default();
+        Command::new("prices").about(about).args(prices.get_arguments().cloned()).subcommands(shown)
+    })
 }

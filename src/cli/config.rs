@@ -77,6 +77,13 @@ struct PathJson {
 }
 
 #[derive(Serialize)]
+struct EditJson<'a> {
+    path: String,
+    exists: bool,
+    problems: &'a [String],
+}
+
+#[derive(Serialize)]
 struct TextJson {
     text: String,
 }
@@ -92,11 +99,11 @@ pub fn run(context: &Context, args: &ConfigArgs) -> Result<ExitCode, CliError> {
         Some(ConfigCommand::Path) => print(&clean(&file.display().to_string()))?,
         Some(ConfigCommand::Edit) => return edit(context, &file),
         Some(ConfigCommand::Set { key, value }) => {
-            config::set(&file, key, value)?;
+            config::set_in(&context.settings, key, value)?;
             done(context, &file, &format!("{key} is set"))?;
         }
         Some(ConfigCommand::Unset { key }) => {
-            config::unset(&file, key)?;
+            config::unset_in(&context.settings, key)?;
             done(context, &file, &format!("{key} is back at its default"))?;
         }
     }
@@ -150,19 +157,27 @@ fn edit(context: &Context, file: &Path) -> Result<ExitCode, CliError> {
     let mut words = editor.split_whitespace();
     let program = words.next().unwrap_or("vi");
     let fail = |why: String| CliError::Program { program: clean(program), why };
-    let status =
-        std::process::Command::new(program).args(words).arg(file).status().map_err(|e| fail(format!("could not be started: {e}")))?;
+    let mut command = std::process::Command::new(program);
+    if context.json {
+        // Standard output is for the answer.
+        command.stdout(std::io::stderr());
+    }
+    let status = command.args(words).arg(file).status().map_err(|e| fail(format!("could not be started: {e}")))?;
     if !status.success() {
         return Err(fail(format!("ended with {status}")));
     }
-    let problems = context.reload().problems;
-    let mut out = Out::text();
-    for problem in &problems {
-        out.line(&clean(&format!("! {problem}")))?;
+    let problems: Vec<String> = context.reload().problems.iter().map(|problem| clean(&problem.to_string())).collect();
+    if context.json {
+        Out::json(&EditJson { path: clean(&file.display().to_string()), exists: file.exists(), problems: &problems })?;
+    } else {
+        let mut out = Out::text();
+        for problem in &problems {
+            out.line(&format!("! {problem}"))?;
+        }
+        if problems.is_empty() {
+            out.line("✓ all settings can be used")?;
+        }
+        out.flush()?;
     }
-    if problems.is_empty() {
-        out.line("✓ all settings can be used")?;
-    }
-    out.flush()?;
     Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(super::error::FAILURE) })
 }

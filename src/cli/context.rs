@@ -1,16 +1,17 @@
 //! What every command needs: the settings, the clock, the prices, and a store that has read what is new.
 
-use std::io::IsTerminal as _;
+use std::io::{ErrorKind, IsTerminal as _};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chrono_tz::Tz;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::config::{self, Flags, Loaded, Problem, Settings};
+use crate::config::{self, Flags, Loaded, Origin, Problem, Settings};
 use crate::engine::ingest::{Ingest, Progress, ScanReport, Watcher};
 use crate::engine::view::living;
+use crate::model::text::{clean, without_number};
 use crate::model::{Cost, Millis, Money};
 use crate::pricing::{Book, Pricer};
 use crate::query::{Asking, Living};
@@ -21,7 +22,9 @@ use crate::tail::Catalog;
 
 use super::GlobalArgs;
 use super::error::CliError;
+use super::modes;
 use super::out::{FAINT, note};
+use super::table::count;
 
 /// Reading that takes longer than this shows how far it is.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -30,7 +33,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(3);
 
 /// Prices fetched by `prices update`, in the data directory.
-pub const PRICES: &str = "prices.tsv";
+pub const PRICES: &str = Book::FILE;
 
 /// The settings and the moment of a command.
 #[derive(Debug)]
@@ -50,8 +53,7 @@ pub struct Context {
 
 impl Context {
     /// Loads the configuration and looks at the clock.
-    pub fn load(global: &GlobalArgs) -> Result<Context, CliError> {
-        let flags = global.flags();
+    pub fn load(global: &GlobalArgs, flags: Flags) -> Result<Context, CliError> {
         let loaded = config::load(&flags, &variable);
         if let Some(problem) = loaded.problems.iter().find(|problem| problem.place.starts_with("--")) {
             return Err(CliError::usage(problem.to_string(), "`aifinops --help` lists the flags"));
@@ -82,7 +84,7 @@ impl Context {
     /// where one error object is.
     pub fn note(&self, text: &str) {
         if !self.quiet && !self.json {
-            note(FAINT, &crate::model::text::clean(text));
+            note(FAINT, &clean(&without_number(text)));
         }
     }
 
@@ -93,35 +95,51 @@ impl Context {
         }
     }
 
-    /// The prices in force: the fetched book where there is a sound one, else the embedded one, and the user's own.
+    /// The prices in force; what is wrong with them is said.
     #[must_use]
     pub fn book(&self) -> Book {
+        let (book, problems) = self.prices();
+        for problem in &problems {
+            self.note(problem);
+        }
+        book
+    }
+
+    /// The fetched book where there is a sound one, else the embedded one, and the user's own prices; and what of it could
+    /// not be used.
+    #[must_use]
+    pub fn prices(&self) -> (Book, Vec<String>) {
         let path = self.settings.data_dir.join(PRICES);
+        let mut problems = Vec::new();
+        let mut unusable = |why: &dyn std::fmt::Display| {
+            problems.push(format!("{}: {why}; using the built-in prices", path.display()));
+            Book::embedded()
+        };
         let base = match std::fs::read_to_string(&path) {
-            Ok(text) => Book::parse(&text).unwrap_or_else(|error| {
-                self.note(&format!("{}: {error}; using the built-in prices", path.display()));
-                Book::embedded()
-            }),
-            Err(_) => Book::embedded(),
+            Ok(text) => Book::parse(&text).unwrap_or_else(|error| unusable(&error)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Book::embedded(),
+            Err(error) => unusable(&format!("cannot be read: {error}")),
         };
         // One impossible price of the user's must not cost him the others.
         let mut sound = Vec::new();
         for price in self.settings.prices.iter() {
             match base.clone().with_overrides(vec![price.clone()]) {
                 Ok(_) => sound.push(price.clone()),
-                Err(error) => self.note(&format!("config: {error}")),
+                Err(error) => problems.push(format!("config: {error}")),
             }
         }
-        if sound.is_empty() {
-            return base;
-        }
-        base.clone().with_overrides(sound).unwrap_or(base)
+        let book = if sound.is_empty() { base } else { base.clone().with_overrides(sound).unwrap_or(base) };
+        (book, problems)
     }
 
     /// Every directory to look for logs in.
     #[must_use]
     pub fn catalog(&self) -> Catalog {
-        let places = Places { home: &self.settings.home, env: &variable };
+        let home = &self.settings.home;
+        let moved = home.origin != Origin::Default;
+        // Who has moved the home is not to meet the real logs by way of a variable of the desktop's.
+        let env = |name: &str| variable(name).filter(|dir| !moved || name != "XDG_CONFIG_HOME" || Path::new(dir).starts_with(&home.value));
+        let places = Places { home, env: &env };
         let mut roots = Vec::new();
         for source in sources::ALL {
             let agent = source.agent();
@@ -135,6 +153,7 @@ impl Context {
 
     /// The store as it is, nothing read.
     pub fn store(&self) -> Result<Store, CliError> {
+        let _ = modes::tighten(&self.settings.data_dir); // `doctor` tells of it
         let opened = Store::open(&self.settings.data_dir)?;
         if let Some(notice) = opened.notice {
             self.note(&notice);
@@ -145,11 +164,31 @@ impl Context {
     /// The store with everything new in the logs read and priced.
     pub fn open(&self) -> Result<Fresh, CliError> {
         self.note_problems();
+        let fresh = self.read()?;
+        fresh.problems.iter().for_each(|problem| self.note(problem));
+        let failed = fresh.report.failed.len();
+        if failed > 0 {
+            let files = count(failed, "log file", "log files");
+            self.note(&format!("{files} could not be read; `aifinops doctor` says why"));
+        }
+        if let Some((path, why)) = fresh.unread().next() {
+            let more = match fresh.unread().count() {
+                1 => String::new(),
+                all => format!(", and {} more", all - 1),
+            };
+            self.note(&format!("not read: {}: {why}{more}; `aifinops doctor` says more", path.display()));
+        }
+        Ok(fresh)
+    }
+
+    /// As [`Context::open`], for who tells himself what could not be read.
+    pub fn read(&self) -> Result<Fresh, CliError> {
         let store = self.store()?;
-        let mut ingest = Ingest::new(store, Pricer::new(self.book()), self.catalog(), self.settings.threads.value);
+        let (book, problems) = self.prices();
+        let mut ingest = Ingest::new(store, Pricer::new(book), self.catalog(), self.settings.threads.value);
         if !ingest.store.is_writer() && !self.wait_for_writer(&mut ingest) {
             let (_, roots) = ingest.catalog.walk();
-            return Ok(Fresh { ingest, report: ScanReport { roots, ..ScanReport::default() } });
+            return Ok(Fresh { ingest, report: ScanReport { roots, ..ScanReport::default() }, problems });
         }
         let mut bar = Bar::new(!self.quiet && !self.json && std::io::stderr().is_terminal());
         let mut scanned = ingest.store.reprice(&mut ingest.prices).and_then(|_| ingest.scan(&mut Watcher::Bar(&mut |at| bar.show(at))));
@@ -166,10 +205,15 @@ impl Context {
             }
             Err(error) => return Err(error.into()),
         };
-        if !report.failed.is_empty() {
-            self.note(&format!("{} log files could not be read; `aifinops doctor` says why", report.failed.len()));
-        }
-        Ok(Fresh { ingest, report })
+        Ok(Fresh { ingest, report, problems })
+    }
+
+    /// The roots as they are, and no store: where there is none that can be used.
+    pub fn without_store(&self) -> Result<Fresh, CliError> {
+        let (book, problems) = self.prices();
+        let ingest = Ingest::new(Store::in_memory()?, Pricer::new(book), self.catalog(), self.settings.threads.value);
+        let (_, roots) = ingest.catalog.walk();
+        Ok(Fresh { ingest, report: ScanReport { roots, ..ScanReport::default() }, problems })
     }
 
     /// Another process reads the logs: waits until it has read everything, or has ended. Gives whether this one is to
@@ -190,7 +234,7 @@ impl Context {
             if version != moved.1 {
                 moved = (Instant::now(), version);
             } else if moved.0.elapsed() > PATIENCE_WITH_OTHERS {
-                self.note(&format!("another aifinops is reading the logs and has {behind} files to go"));
+                self.note(&format!("another aifinops is reading the logs and has {} to go", count(behind, "file", "files")));
                 return false;
             }
             std::thread::sleep(Duration::from_millis(25));
@@ -225,6 +269,8 @@ pub struct Fresh {
     pub ingest: Ingest,
     /// What the scan found.
     pub report: ScanReport,
+    /// What is wrong with the prices.
+    pub problems: Vec<String>,
 }
 
 impl Drop for Fresh {
@@ -241,10 +287,15 @@ impl Fresh {
         living(&self.ingest)
     }
 
-    /// Whether there is no log on this machine and never was.
+    /// What could not be looked into.
+    pub fn unread(&self) -> impl Iterator<Item = &(PathBuf, String)> {
+        self.report.roots.iter().flat_map(|root| &root.problems)
+    }
+
+    /// Whether there is no log on this machine and never was. Of what cannot be looked into nobody knows.
     pub fn is_empty(&self) -> Result<bool, CliError> {
         let files: usize = self.report.roots.iter().map(|root| root.files).sum();
-        Ok(files == 0 && self.ingest.store.session_places()?.is_empty())
+        Ok(files == 0 && self.unread().next().is_none() && self.ingest.store.session_places()?.is_empty())
     }
 
     /// The sessions of a question.

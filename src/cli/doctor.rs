@@ -5,14 +5,17 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::model::text::clean;
+
 use super::context::Context;
 use super::error::{CliError, FAILURE};
+use super::modes;
 use super::out::Out;
 
 pub mod findings;
 pub mod print;
 
-use findings::Findings;
+use findings::{Findings, StoreState};
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
@@ -35,12 +38,22 @@ pub struct DoctorArgs {
 
 /// Looks at everything.
 pub fn run(context: &Context, args: &DoctorArgs) -> Result<ExitCode, CliError> {
-    let mut fresh = context.open()?;
+    let loose = modes::tighten(&context.settings.data_dir);
+    let (mut fresh, unusable) = match context.read() {
+        Ok(fresh) => (fresh, None),
+        // Roots and settings can be looked at all the same.
+        Err(CliError::Store(error)) if !args.rebuild && !error.is_damage() => (context.without_store()?, Some(error.to_string())),
+        Err(error) => return Err(error),
+    };
     if args.rebuild && !fresh.ingest.store.is_writer() {
         return Err(CliError::Busy);
     }
     let rebuilt = if args.rebuild { Some(fresh.ingest.store.rebuild()?) } else { None };
-    let findings = Findings::of(context, &fresh, rebuilt.as_ref())?;
+    let mut findings = Findings::of(context, &fresh, rebuilt.as_ref())?;
+    findings.problems.extend(loose.iter().map(|found| clean(&found.words())));
+    if let Some(why) = unusable {
+        findings.store = StoreState::unusable(&context.settings.data_dir, &why);
+    }
     if context.json {
         Out::json(&findings)?;
     } else {
@@ -48,6 +61,6 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<ExitCode, CliError> {
         print::print(&findings, args.files, &mut out)?;
         out.flush()?;
     }
-    let sound = findings.store.damage.is_none() && findings.rebuild.as_ref().is_none_or(|r| r.is_right());
+    let sound = findings.store.damage.is_none() && findings.rebuild.as_ref().is_none_or(findings::Rebuild::is_right);
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) })
 }

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::config::ConfigError;
 use crate::export::json::{ErrorBody, ErrorJson};
-use crate::model::text::clean;
+use crate::model::text::{clean, without_number};
 use crate::pricing::BookError;
 use crate::store::StoreError;
 
@@ -182,7 +182,7 @@ pub fn report(error: &CliError, json: bool) -> ExitCode {
     if error.is_closed_pipe() {
         return ExitCode::SUCCESS;
     }
-    tell(error.code(), &clean(&error.to_string()), error.hint().map(|h| clean(&h)), json);
+    tell(error.code(), &clean(&without_number(&error.to_string())), error.hint().map(|h| clean(&h)), json);
     ExitCode::from(error.exit())
 }
 

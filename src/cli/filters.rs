@@ -4,6 +4,8 @@ use clap::Args;
 
 use crate::query::Filter;
 
+use super::words;
+
 /// The filter as typed.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Filter")]
@@ -12,7 +14,7 @@ pub struct FilterArgs {
     #[arg(value_name = "FILTER")]
     pub words: Vec<String>,
     /// Only this agent
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = words::agents())]
     pub agent: Option<String>,
     /// Only projects whose name or directory holds this
     #[arg(long, value_name = "NAME")]

@@ -15,6 +15,8 @@ use super::context::Context;
 use super::out::Out;
 use super::table::{Column, Table};
 
+pub mod columns;
+
 /// What sessions can be sorted by: the columns of the screen, and some that it has no room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Key {
@@ -71,6 +73,12 @@ impl Order {
     #[must_use]
     pub fn name(self) -> &'static str {
         KEYS.iter().find(|(_, key)| *key == self.key).map_or("today", |(name, _)| name)
+    }
+
+    /// All names there are.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        KEYS.iter().map(|(name, _)| *name).collect()
     }
 
     /// Whether it is the other way round.
@@ -131,7 +139,7 @@ fn compare(key: Key, a: &SessionView, b: &SessionView) -> Ordering {
 
 /// The sum over sessions.
 #[must_use]
-pub fn total(views: &[SessionView]) -> Sums {
+pub fn total<'a>(views: impl IntoIterator<Item = &'a SessionView>) -> Sums {
     let mut sums = Sums::default();
     for view in views {
         sums.add(&view.sums, 1);
@@ -152,6 +160,11 @@ pub const fn sign(state: SessionState) -> &'static str {
 
 /// Writes the table, subagents below their sessions.
 pub fn write(context: &Context, views: &[SessionView], out: &mut Out) -> io::Result<()> {
+    write_below(context, views, 0, out)
+}
+
+/// As [`fn@write`], of sessions that stand so deep below one that was told before.
+pub fn write_below(context: &Context, views: &[SessionView], depth: usize, out: &mut Out) -> io::Result<()> {
     let mut table = Table::new(vec![
         Column::text(""),
         Column::text("AGENT"),
@@ -169,8 +182,8 @@ pub fn write(context: &Context, views: &[SessionView], out: &mut Out) -> io::Res
         Column::text("SESSION").expendable(1),
     ]);
     let ids = short_ids(views);
-    for (view, depth) in nested(views) {
-        table.row(cells(context, view, depth, ids.get(&view.id).cloned().unwrap_or_default()));
+    for (view, below) in nested(views) {
+        table.row(cells(context, view, depth + below, ids.get(&view.id).cloned().unwrap_or_default()));
     }
     let sums = total(views);
     let mut last = vec![String::new(); 14];
@@ -193,13 +206,18 @@ pub fn write(context: &Context, views: &[SessionView], out: &mut Out) -> io::Res
 fn cells(context: &Context, view: &SessionView, depth: usize, id: String) -> Vec<String> {
     let who = match depth {
         0 => view.agent.to_string(),
-        _ => format!("{}└ {}", "  ".repeat(depth.min(4) - 1), view.role.as_deref().unwrap_or(view.kind.word())),
+        _ => format!("{}└ {}", "  ".repeat(depth.min(4) - 1), view.kind.word()),
     };
     let or_dot = |text: Option<&str>| text.filter(|t| !t.is_empty()).unwrap_or("·").to_owned();
+    // Below its session the project is known; what a subagent is called is not.
+    let project = match view.role.as_deref().filter(|role| depth > 0 && !role.is_empty()) {
+        Some(role) => format!("…{role}"),
+        None => or_dot(Some(&view.project)),
+    };
     vec![
         sign(view.state).to_owned(),
         who,
-        or_dot(Some(&view.project)),
+        project,
         or_dot(view.branch.as_deref()),
         or_dot(view.model.as_deref()),
         view.state.word().to_owned(),

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use chrono::Datelike as _;
 use clap::{Args, ValueEnum};
 
 use crate::export::json::{self, RowJson};
+use crate::model::time::day_of;
 use crate::model::tokens::compact;
 use crate::model::{Tokens, Window};
 use crate::query::Asking;
@@ -17,7 +19,7 @@ use super::error::CliError;
 use super::filters::FilterArgs;
 use super::out::{Out, STRONG};
 use super::sessions::nothing;
-use super::table::{Column, Table};
+use super::table::{Column, Table, count};
 use super::when::{self, WindowArgs};
 
 use crate::query::report::{self as rows, Dimensions, Period, Place, Row};
@@ -124,7 +126,8 @@ impl ReportArgs {
         let days = |n| Window::last_days(context.now, context.zone(), n);
         match self.kind {
             Kind::Monthly => Window::ALL,
-            Kind::Weekly => days(84),
+            // Whole weeks, this one included.
+            Kind::Weekly => days(11 * 7 + 1 + u64::from(day_of(context.now, context.zone()).weekday().num_days_from_monday())),
             _ => days(30),
         }
     }
@@ -149,9 +152,9 @@ pub fn run(context: &Context, args: &ReportArgs) -> Result<ExitCode, CliError> {
     let span = when::describe(window, zone);
     if rows.is_empty() {
         let empty = fresh.is_empty()?;
-        out.line(&if empty { fresh.nothing_found() } else { nothing(&span, !filter.is_empty()) })?;
+        out.line(&if empty { fresh.nothing_found() } else { nothing(window, zone, !filter.is_empty()) })?;
     } else {
-        out.styled(STRONG, &format!("{span} · {} · {} calls", context.cost(&total.cost()), total.calls))?;
+        out.styled(STRONG, &format!("{span} · {} · {}", context.cost(&total.cost()), count(total.calls, "call", "calls")))?;
         write(context, &rows, &total, by, &mut out)?;
     }
     out.flush()?;

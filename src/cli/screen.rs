@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::config::{Group, Range, Settings};
+use crate::config::{Origin, Settings};
 use crate::demo::Demo;
 use crate::engine::ingest::Ingest;
 use crate::engine::{self, Engine, Span};
 use crate::model::Millis;
+use crate::model::text::without_number;
 use crate::pricing::{Book, Pricer};
 use crate::sources::{self, Places};
 use crate::store::Store;
@@ -21,7 +22,9 @@ use crate::ui::{self, theme};
 
 use super::context::Context;
 use super::error::CliError;
+use super::modes;
 use super::top::TopArgs;
+use super::when::span_of;
 
 /// How often the demo's agents write.
 const DEMO_PACE: Duration = Duration::from_millis(200);
@@ -41,8 +44,9 @@ pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
         Some(demo) => demo.ingest()?,
         None => ingest(context, &mut notices)?,
     };
-    let span = span_of(args.range.unwrap_or(context.settings.range.value));
+    let span = span_of(context.settings.range.value);
     let setup = screen(context, args, span, &mut notices)?;
+    let notices = notices.iter().map(|notice| without_number(notice)).collect();
     let engine = Engine::start(engine::Setup { ingest, zone: context.zone(), span, notices, clock });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| CliError::Screen(e.to_string()))?;
     let shown = runtime.block_on(ui::run(setup, engine));
@@ -55,18 +59,12 @@ fn clock() -> Millis {
 }
 
 fn ingest(context: &Context, notices: &mut Vec<String>) -> Result<Ingest, CliError> {
+    let _ = modes::tighten(&context.settings.data_dir); // `doctor` tells of it
     let opened = Store::open(&context.settings.data_dir)?;
     notices.extend(opened.notice);
-    Ok(Ingest::new(opened.store, Pricer::new(context.book()), context.catalog(), context.settings.threads.value))
-}
-
-fn span_of(range: Range) -> Span {
-    match range {
-        Range::Today => Span::Today,
-        Range::Days7 => Span::Days(7),
-        Range::Days30 => Span::Days(30),
-        Range::All => Span::All,
-    }
+    let (book, problems) = context.prices();
+    notices.extend(problems);
+    Ok(Ingest::new(opened.store, Pricer::new(book), context.catalog(), context.settings.threads.value))
 }
 
 fn screen(context: &Context, args: &TopArgs, span: Span, notices: &mut Vec<String>) -> Result<ui::Setup, CliError> {
@@ -75,10 +73,9 @@ fn screen(context: &Context, args: &TopArgs, span: Span, notices: &mut Vec<Strin
     let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
     let depth =
         if anstream::ColorChoice::global() == anstream::ColorChoice::Never { theme::Depth::None } else { theme::Depth::detect(&variable) };
-    let wanted = args.theme.as_deref().unwrap_or(&settings.theme.value);
-    let theme = match theme::load(wanted, themes_dir.as_deref()) {
+    let theme = match theme::load(&settings.theme, themes_dir.as_deref()) {
         Ok(theme) => theme,
-        Err(error) if args.theme.is_some() => {
+        Err(error) if matches!(settings.theme.origin, Origin::Flag(_)) => {
             return Err(CliError::usage(error.to_string(), "`T` in the screen shows one theme after the other"));
         }
         Err(error) => {
@@ -88,16 +85,10 @@ fn screen(context: &Context, args: &TopArgs, span: Span, notices: &mut Vec<Strin
     };
     let (keys, problems) = Keymap::new(&settings.keys.value);
     notices.extend(problems.iter().map(ToString::to_string));
-    let group = match &args.group {
-        Some(word) => word
-            .parse::<Group>()
-            .map_err(|_| CliError::usage(format!("cannot group by `{word}`"), format!("--group takes {}", Group::allowed())))?,
-        None => settings.group.value,
-    };
     let options = Options {
         columns: columns(settings),
         sort: args.sort.map_or_else(|| sort(&settings.sort), |order| (column(order.name()), order.is_reversed())),
-        group,
+        group: settings.group.value,
         filter: args.filter.join(" "),
         span,
         theme: theme.at(depth),

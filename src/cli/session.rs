@@ -16,7 +16,7 @@ use super::context::Context;
 use super::error::CliError;
 use super::listing;
 use super::out::{FAINT, Out, STRONG};
-use super::table::{Column, Table};
+use super::table::{Column, Table, count};
 use super::when::clock;
 
 /// Shown under `--help`.
@@ -52,7 +52,7 @@ pub fn run(context: &Context, args: &SessionArgs) -> Result<ExitCode, CliError> 
     limits(context, &detail, &mut out)?;
     if !detail.children.is_empty() {
         out.line("")?;
-        listing::write(context, &detail.children, &mut out)?;
+        listing::write_below(context, &detail.children, 1, &mut out)?;
     }
     for file in &detail.files {
         out.styled(FAINT, &format!("read from {}", crate::model::text::clean(&file.display().to_string())))?;
@@ -120,8 +120,14 @@ fn head(context: &Context, view: &SessionView, book: &str, out: &mut Out) -> io:
     line(
         "work",
         format!(
-            "{} tasks · {} steps (longest loop {}) · {} tool calls, {} failed · {} retries · {} compactions",
-            sums.prompts, sums.calls, view.longest_loop, sums.tools, sums.failures, sums.retries, sums.compactions
+            "{} · {} (longest loop {}) · {}, {} failed · {} · {}",
+            count(sums.prompts, "task", "tasks"),
+            count(sums.calls, "step", "steps"),
+            view.longest_loop,
+            count(sums.tools, "tool call", "tool calls"),
+            sums.failures,
+            count(sums.retries, "retry", "retries"),
+            count(sums.compactions, "compaction", "compactions"),
         ),
     )
 }
@@ -130,7 +136,7 @@ fn head(context: &Context, view: &SessionView, book: &str, out: &mut Out) -> io:
 fn basis(cost: &Cost, book: &str) -> String {
     let unpriced = match cost.unpriced_calls {
         0 => String::new(),
-        n => format!(", {n} calls without a price"),
+        n => format!(", {} without a price", count(n, "call", "calls")),
     };
     match cost.basis() {
         Basis::Priced => format!("(prices of {book}{unpriced})"),

@@ -3,9 +3,11 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use chrono_tz::Tz;
 use clap::Args;
 
 use crate::export::json;
+use crate::model::Window;
 use crate::query::Asking;
 
 use super::context::Context;
@@ -13,7 +15,9 @@ use super::error::CliError;
 use super::filters::FilterArgs;
 use super::listing::{self, Order};
 use super::out::{Out, STRONG};
+use super::table::count;
 use super::when::{self, WindowArgs};
+use super::words;
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
@@ -36,7 +40,7 @@ pub struct SessionsArgs {
     /// Sort by this
     ///
     /// A `-` before it reverses the order: `--sort -spend`.
-    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
+    #[arg(long, value_name = "COLUMN", value_parser = words::orders(), allow_hyphen_values = true)]
     pub sort: Option<Order>,
     /// Show no more than this many
     #[arg(long, value_name = "N")]
@@ -62,14 +66,11 @@ pub fn run(context: &Context, args: &SessionsArgs) -> Result<ExitCode, CliError>
     let mut out = Out::text();
     if views.is_empty() {
         let empty = fresh.is_empty()?;
-        out.line(&if empty { fresh.nothing_found() } else { nothing(&when::describe(window, zone), !filter.is_empty()) })?;
+        out.line(&if empty { fresh.nothing_found() } else { nothing(window, zone, !filter.is_empty()) })?;
     } else {
         let live = views.iter().filter(|v| v.state.is_live()).count();
-        let shown = match found {
-            1 => "1 session".to_owned(),
-            _ if found > views.len() => format!("{} of {found} sessions", views.len()),
-            _ => format!("{found} sessions"),
-        };
+        let all = count(found, "session", "sessions");
+        let shown = if found > views.len() { format!("{} of {all}", views.len()) } else { all };
         out.styled(STRONG, &format!("{shown} · {} · {live} live", when::describe(window, zone)))?;
         listing::write(context, &views, &mut out)?;
     }
@@ -77,9 +78,15 @@ pub fn run(context: &Context, args: &SessionsArgs) -> Result<ExitCode, CliError>
     Ok(ExitCode::SUCCESS)
 }
 
-/// What to say where the window or the filter leaves nothing.
+/// What to say where the window or the filter leaves nothing. Who looked at all time already is not sent there.
 #[must_use]
-pub fn nothing(window: &str, filtered: bool) -> String {
-    let hint = if filtered { "The filter may be too narrow; --all looks at all time." } else { "--all looks at all time." };
-    format!("Nothing in this window ({window}). {hint}")
+pub fn nothing(window: Window, zone: Tz, filtered: bool) -> String {
+    let span = when::describe(window, zone);
+    let hint = match (filtered, window == Window::ALL) {
+        (true, true) => " The filter may be too narrow.",
+        (true, false) => " The filter may be too narrow; --all looks at all time.",
+        (false, true) => "",
+        (false, false) => " --all looks at all time.",
+    };
+    format!("Nothing in this window ({span}).{hint}")
 }

@@ -3,6 +3,8 @@
 //! A table that is too wide first shortens its longest texts, then leaves out the columns that matter least. What goes
 //! into a pipe keeps everything.
 
+use std::borrow::Cow;
+use std::fmt::Display;
 use std::io::{self, IsTerminal as _};
 
 use comfy_table::{CellAlignment, Table as Comfy, presets};
@@ -19,9 +21,9 @@ const READABLE: usize = 16;
 const SHORTEST: usize = 8;
 
 /// One column.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Column {
-    title: &'static str,
+    title: Cow<'static, str>,
     right: bool,
     /// The lowest leaves last; 0 never leaves.
     expendable: u8,
@@ -30,19 +32,19 @@ pub struct Column {
 impl Column {
     /// A column of words, which may be shortened.
     #[must_use]
-    pub const fn text(title: &'static str) -> Column {
-        Column { title, right: false, expendable: 0 }
+    pub fn text(title: impl Into<Cow<'static, str>>) -> Column {
+        Column { title: title.into(), right: false, expendable: 0 }
     }
 
     /// A column of numbers, which may not.
     #[must_use]
-    pub const fn number(title: &'static str) -> Column {
-        Column { title, right: true, expendable: 0 }
+    pub fn number(title: impl Into<Cow<'static, str>>) -> Column {
+        Column { title: title.into(), right: true, expendable: 0 }
     }
 
     /// May be left out, the sooner the higher.
     #[must_use]
-    pub const fn expendable(self, rank: u8) -> Column {
+    pub fn expendable(self, rank: u8) -> Column {
         Column { expendable: rank, ..self }
     }
 }
@@ -101,7 +103,7 @@ impl Table {
         let kept = |cells: &[String]| -> Vec<String> {
             cells.iter().zip(&widths).filter_map(|(cell, width)| width.map(|w| fit(cell, w))).collect()
         };
-        let titles: Vec<String> = self.columns.iter().map(|c| c.title.to_owned()).collect();
+        let titles: Vec<String> = self.columns.iter().map(|c| c.title.clone().into_owned()).collect();
         table.set_header(kept(&titles));
         for row in self.rows.iter().chain(&self.total) {
             table.add_row(kept(row));
@@ -118,7 +120,7 @@ impl Table {
     fn widths(&self, room: usize) -> Vec<Option<usize>> {
         let natural = |(i, column): (usize, &Column)| {
             let cells = self.rows.iter().chain(&self.total).filter_map(|row| row.get(i));
-            Some(cells.map(|cell| columns(cell)).max().unwrap_or(0).max(columns(column.title)))
+            Some(cells.map(|cell| columns(cell)).max().unwrap_or(0).max(columns(&column.title)))
         };
         let mut widths: Vec<Option<usize>> = self.columns.iter().enumerate().map(natural).collect();
         self.shorten(&mut widths, room, READABLE);
@@ -138,7 +140,7 @@ impl Table {
         loop {
             let too_much = over(widths, room);
             let texts = self.columns.iter().zip(&mut *widths).filter(|(column, _)| !column.right);
-            let long = texts.filter_map(|(column, width)| width.as_mut().filter(|w| **w > least.max(columns(column.title))));
+            let long = texts.filter_map(|(column, width)| width.as_mut().filter(|w| **w > least.max(columns(&column.title))));
             match long.max_by_key(|width| **width) {
                 // A part at a time keeps several long columns alike.
                 Some(width) if too_much > 0 => *width -= too_much.min((*width - least) / 4 + 1),
@@ -151,6 +153,13 @@ impl Table {
 /// By how much a table is too wide.
 fn over(widths: &[Option<usize>], room: usize) -> usize {
     widths.iter().flatten().map(|width| width + GAP).sum::<usize>().saturating_sub(GAP).saturating_sub(room)
+}
+
+/// A number of things: `1 call`, `2 calls`.
+#[must_use]
+pub fn count<N: Copy + Display + PartialEq + From<u8>>(n: N, one: &str, many: &str) -> String {
+    let word = if n == N::from(1) { one } else { many };
+    format!("{n} {word}")
 }
 
 /// The terminal's width, or `COLUMNS` where that is set; `None` in a pipe.

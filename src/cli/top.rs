@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::config::Range;
+use crate::config::{Flags, Group, Range};
 use crate::engine::snapshot::{Burn, project};
 use crate::export::json::{self, MomentJson};
 use crate::model::time::HOUR;
@@ -14,10 +14,10 @@ use crate::query::{Asking, Filter};
 
 use super::context::Context;
 use super::error::CliError;
-use super::listing::{self, Order};
+use super::listing::{self, Order, columns};
 use super::out::{Out, STRONG};
 use super::sessions::nothing;
-use super::when;
+use super::{when, words};
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
@@ -41,17 +41,29 @@ pub struct TopArgs {
     #[arg(long)]
     pub demo: bool,
     /// The window to begin with
-    #[arg(long, value_parser = when::ranges())]
+    #[arg(long, value_parser = words::ranges())]
     pub range: Option<Range>,
+    /// Everything that is known, as `--range all`
+    #[arg(long, conflicts_with = "range")]
+    pub all: bool,
     /// The column to sort by
-    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
+    #[arg(long, value_name = "COLUMN", value_parser = words::orders(), allow_hyphen_values = true)]
     pub sort: Option<Order>,
     /// What to group sessions by
-    #[arg(long, value_name = "WHAT")]
-    pub group: Option<String>,
-    /// The theme
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "WHAT", value_parser = words::groups())]
+    pub group: Option<Group>,
+    /// The theme: a built-in one, or one of your own
+    #[arg(long, value_name = "NAME", value_parser = words::themes())]
     pub theme: Option<String>,
+}
+
+impl TopArgs {
+    /// Says what of it is a setting, so that it is checked and told like one.
+    pub fn give(&self, flags: &mut Flags) {
+        flags.theme.clone_from(&self.theme);
+        flags.group = self.group.map(|group| group.word().to_owned());
+        flags.range = if self.all { Some(Range::All) } else { self.range }.map(|range| range.word().to_owned());
+    }
 }
 
 /// Opens the screen, or prints one moment of it.
@@ -68,7 +80,7 @@ pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
 /// One moment of the screen.
 fn once(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     let zone = context.zone();
-    let window = when::window_of(args.range.unwrap_or(context.settings.range.value), context.now, zone);
+    let window = when::window_of(context.settings.range.value, context.now, zone);
     let mut fresh = context.open()?;
     let living = fresh.living();
     let mut views = fresh.sessions(&Asking { window, now: context.now, zone, living: &living, hour: None })?;
@@ -106,9 +118,9 @@ fn once(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     out.styled(STRONG, &format!("aifinops   {spent}{ahead}   ●{live} live"))?;
     if views.is_empty() {
         let empty = fresh.is_empty()?;
-        out.line(&if empty { fresh.nothing_found() } else { nothing(&when::describe(window, zone), !filter.is_empty()) })?;
+        out.line(&if empty { fresh.nothing_found() } else { nothing(window, zone, !filter.is_empty()) })?;
     } else {
-        listing::write(context, &views, &mut out)?;
+        columns::write(context, &views, &mut out)?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)

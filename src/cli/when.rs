@@ -3,7 +3,6 @@
 use chrono::{Datelike as _, Days, NaiveDate, NaiveDateTime, TimeZone as _, Weekday};
 use chrono_tz::Tz;
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::config::Range;
 use crate::engine::Span;
@@ -11,23 +10,23 @@ use crate::model::time::{HOUR, MINUTE, day_of, start_of};
 use crate::model::{Millis, Window};
 
 use super::error::CliError;
+use super::words;
 
 /// A range's window that ends with today.
 #[must_use]
 pub fn window_of(range: Range, now: Millis, zone: Tz) -> Window {
-    let span = match range {
+    span_of(range).window(now, zone)
+}
+
+/// A range as the engine knows it.
+#[must_use]
+pub const fn span_of(range: Range) -> Span {
+    match range {
         Range::Today => Span::Today,
         Range::Days7 => Span::Days(7),
         Range::Days30 => Span::Days(30),
         Range::All => Span::All,
-    };
-    span.window(now, zone)
-}
-
-/// Reads a range for clap, which lists the words in help and completions.
-#[must_use]
-pub fn ranges() -> impl TypedValueParser<Value = Range> {
-    PossibleValuesParser::new(Range::ALL.iter().map(|range| range.word())).try_map(|word| word.parse::<Range>())
+    }
 }
 
 /// The window as typed.
@@ -40,7 +39,7 @@ pub struct WindowArgs {
     #[arg(long, conflicts_with_all = ["range", "since", "until"])]
     pub all: bool,
     /// A window by name
-    #[arg(long, value_parser = ranges(), conflicts_with_all = ["since", "until"])]
+    #[arg(long, value_parser = words::ranges(), conflicts_with_all = ["since", "until"])]
     pub range: Option<Range>,
     /// From this moment or day on
     ///

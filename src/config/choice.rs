@@ -9,6 +9,24 @@ pub const COLUMNS: &[&str] = &[
     "tools", "age",
 ];
 
+/// The built-in themes, in the order in which the screen steps through them.
+pub const THEMES: &[&str] = &[
+    "dark",
+    "light",
+    "high-contrast",
+    "colour-blind",
+    "catppuccin-mocha",
+    "catppuccin-latte",
+    "gruvbox-dark",
+    "nord",
+    "solarized-dark",
+    "solarized-light",
+    "dracula",
+    "tokyo-night",
+    "terminal",
+    "mono",
+];
+
 /// A word that is none of those allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("is not one of the allowed values: {allowed}")]

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 
+use super::choice::THEMES;
+
 /// Looks up an environment variable; empty ones do not exist.
 pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -11,10 +13,12 @@ pub(super) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub(super) struct Context {
     /// The home directory that `~` means.
     pub home: PathBuf,
-    /// Where the store lies unless told otherwise.
+    /// Where the store lies: unless told otherwise, and once that is known, in fact.
     pub data_dir: PathBuf,
     /// Where the configuration lies unless told otherwise.
     pub config_file: PathBuf,
+    /// Where the themes of one's own lie: beside the configuration.
+    pub themes: PathBuf,
     /// The machine's time zone.
     pub zone: Tz,
     /// Whether the text at hand stands in the file: a relative path there would depend on the caller's directory.
@@ -29,7 +33,24 @@ impl Context {
         let home = home.unwrap_or_else(|| PathBuf::from("."));
         let data_dir = xdg(env, "XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share")).join("aifinops");
         let config_file = xdg(env, "XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config")).join("aifinops/config.toml");
-        (Context { home, data_dir, config_file, zone: zone(env), in_file: false }, known)
+        let themes = beside(&config_file);
+        (Context { home, data_dir, config_file, themes, zone: zone(env), in_file: false }, known)
+    }
+
+    /// Says where the configuration lies after all.
+    pub(super) fn settle(&mut self, config_file: &Path) {
+        self.themes = beside(config_file);
+    }
+
+    /// The names of all themes: the built-in ones, then the files beside the configuration.
+    pub(super) fn theme_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = THEMES.iter().map(|name| (*name).to_owned()).collect();
+        let entries = std::fs::read_dir(&self.themes).into_iter().flatten().flatten();
+        let own = entries.filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".toml").map(str::to_owned));
+        let mut own: Vec<String> = own.filter(|name| is_name(name) && !names.contains(name)).collect();
+        own.sort();
+        names.append(&mut own);
+        names
     }
 
     /// Moves everything under another home, so that whoever replaces the home never meets the real files.
@@ -46,6 +67,16 @@ impl Context {
             _ => path.display().to_string(),
         }
     }
+}
+
+/// Where themes lie for a configuration file.
+fn beside(config_file: &Path) -> PathBuf {
+    config_file.parent().unwrap_or(Path::new(".")).join("themes")
+}
+
+/// Whether a text can be a theme's name: it becomes part of a path, so it may not leave the directory.
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
 }
 
 /// A base directory; the specification says that relative ones do not count.

@@ -1,6 +1,7 @@
 //! The currency that amounts are shown in. Stored money stays in dollars.
 
 use crate::model::Money;
+use crate::model::money::{NANOS_PER_USD, grouped};
 
 /// Millionths of a unit in one unit.
 const MICROS: u64 = 1_000_000;
@@ -8,6 +9,9 @@ const MICROS: u64 = 1_000_000;
 const MOST: u64 = 1_000_000_000 * MICROS;
 /// Symbols in common use; other currencies are shown by their code.
 const SYMBOLS: &[(&str, &str)] = &[("USD", "$"), ("EUR", "€"), ("GBP", "£"), ("JPY", "¥"), ("INR", "₹"), ("KRW", "₩")];
+/// Currencies that have no decimals (ISO 4217).
+const WHOLE: &[&str] =
+    &["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"];
 
 /// A currency and its fixed exchange rate.
 ///
@@ -30,16 +34,35 @@ impl Default for Currency {
 }
 
 impl Currency {
-    /// As [`Money::display`], converted and with this currency's symbol.
+    /// As [`Money::display`], converted and with this currency's symbol. A currency without decimals is shown without,
+    /// but for amounts of less than one unit, which keep their decimals.
     #[must_use]
     pub fn show(&self, money: Money) -> String {
+        if let Some((sign, units)) = self.units(money)
+            && (units > 0 || money == Money::ZERO)
+        {
+            return format!("{sign}{}{}", self.symbol, grouped(units));
+        }
         self.convert(money).display().replacen('$', &self.symbol, 1)
     }
 
     /// As [`Money::cents`], converted.
     #[must_use]
     pub fn cents(&self, money: Money) -> String {
+        if let Some((sign, units)) = self.units(money) {
+            return format!("{sign}{}", grouped(units));
+        }
         self.convert(money).cents()
+    }
+
+    /// Sign and whole units of an amount, in a currency that has nothing smaller.
+    fn units(&self, money: Money) -> Option<(&'static str, u64)> {
+        if !WHOLE.contains(&self.code.as_str()) {
+            return None;
+        }
+        let nanos = self.convert(money).nanos();
+        let units = (nanos.unsigned_abs() + NANOS_PER_USD.unsigned_abs() / 2) / NANOS_PER_USD.unsigned_abs();
+        Some((if nanos < 0 && units > 0 { "-" } else { "" }, units))
     }
 
     /// The amount in this currency's billionths, rounded half away from zero.

@@ -10,7 +10,7 @@ use super::input::Shape;
 use super::layer::{check, outside, unknown};
 use super::lines::{cut, find, find_mut, uncomment};
 use super::node::{Node, Raw, dotted};
-use super::registry::Entry;
+use super::registry::{Entry, Settings};
 use super::write::{read, write};
 
 /// Why a value was not written. The file is untouched.
@@ -63,6 +63,15 @@ pub enum ConfigError {
 /// `key` is dotted (`theme`, `currency.code`, `prices."gpt-x".input`); `value` is laid out as in a variable. What
 /// would be a problem afterwards is refused, and the file stays as it was.
 pub fn set(file: &Path, key: &str, value: &str) -> Result<(), ConfigError> {
+    set_at(file, None, key, value)
+}
+
+/// As [`set`], in the file of these settings and with the price list in their data directory.
+pub fn set_in(settings: &Settings, key: &str, value: &str) -> Result<(), ConfigError> {
+    set_at(&settings.config_file, Some(&settings.data_dir), key, value)
+}
+
+fn set_at(file: &Path, data_dir: Option<&Path>, key: &str, value: &str) -> Result<(), ConfigError> {
     let path = split(key)?;
     let (entry, shape) = known(key, &path)?;
     let node = shape.parse(value).map_err(|reason| ConfigError::Value { key: key.to_owned(), reason, allowed: (entry.allowed)() })?;
@@ -74,11 +83,20 @@ pub fn set(file: &Path, key: &str, value: &str) -> Result<(), ConfigError> {
         put(&mut doc, key, &path, &node)?;
         doc.to_string()
     };
-    commit(file, &path, &before, &after)
+    commit(file, data_dir, &path, (&before, &after))
 }
 
 /// Removes a key from the file, so that its default holds again; nothing happens when it is not there.
 pub fn unset(file: &Path, key: &str) -> Result<(), ConfigError> {
+    unset_at(file, None, key)
+}
+
+/// As [`unset`], in the file of these settings and with the price list in their data directory.
+pub fn unset_in(settings: &Settings, key: &str) -> Result<(), ConfigError> {
+    unset_at(&settings.config_file, Some(&settings.data_dir), key)
+}
+
+fn unset_at(file: &Path, data_dir: Option<&Path>, key: &str) -> Result<(), ConfigError> {
     let path = split(key)?;
     let before = read(file)?.unwrap_or_default();
     let mut doc = edit(&before, file)?;
@@ -93,7 +111,7 @@ pub fn unset(file: &Path, key: &str) -> Result<(), ConfigError> {
         }
         doc.to_string()
     };
-    commit(file, &path, &before, &after)
+    commit(file, data_dir, &path, (&before, &after))
 }
 
 /// The parts of a dotted key. A model's name may have dots of its own without being quoted.
@@ -123,7 +141,7 @@ fn known(key: &str, path: &[String]) -> Result<(&'static Entry, Shape), ConfigEr
 }
 
 fn edit(text: &str, file: &Path) -> Result<DocumentMut, ConfigError> {
-    text.parse().map_err(|_| match check(text, file).into_iter().next() {
+    text.parse().map_err(|_| match check(text, file, None).into_iter().next() {
         Some(problem) => ConfigError::Broken(problem),
         None => ConfigError::Io { path: file.to_owned(), source: io::ErrorKind::InvalidData.into() },
     })
@@ -184,12 +202,12 @@ fn open(doc: &mut DocumentMut, parents: &[String]) {
 }
 
 /// Writes the text unless the key is or comes to be a problem.
-fn commit(file: &Path, path: &[String], before: &str, after: &str) -> Result<(), ConfigError> {
+fn commit(file: &Path, data_dir: Option<&Path>, path: &[String], (before, after): (&str, &str)) -> Result<(), ConfigError> {
     let key = dotted(path.iter().map(String::as_str));
-    let old = check(before, file);
+    let old = check(before, file, data_dir);
     let about = |problem: &Problem| problem.key == key || problem.key.starts_with(&format!("{key}."));
     let new = |problem: &Problem| !old.iter().any(|other| other.key == problem.key && other.message == problem.message);
-    match check(after, file).into_iter().find(|problem| about(problem) || new(problem)) {
+    match check(after, file, data_dir).into_iter().find(|problem| about(problem) || new(problem)) {
         Some(problem) => Err(ConfigError::Refused(problem)),
         None => write(file, after),
     }

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use super::context::{Context, Env};
 use super::input::Shape;
-use super::node::{Node, Raw, dotted, parse_file};
+use super::node::{Node, Raw, dotted};
 use super::read::{Fault, Faults, did_you_mean, nearest};
 use super::registry::{Entry, Flags, REGISTRY, Settings};
+use super::salvage::{Broken, salvage};
 use super::{Loaded, Origin, Problem};
 
 /// Reads all settings. Never fails: what cannot be used is told, and the next lower place holds.
@@ -28,21 +29,30 @@ pub fn load(flags: &Flags, env: Env<'_>) -> Loaded {
         }
     }
     let file = layers.settings.config_file.clone();
+    layers.cx.settle(&file.value);
     let named = matches!(file.origin, Origin::Flag(_));
     let nodes = layers.read(&file.value, named);
     for entry in rest {
         layers.lay_default(entry);
         layers.lay_file(entry, &nodes, &file.value);
         layers.lay_own(entry, flags, &env);
+        if entry.name == "data_dir" {
+            // Prices of one's own are measured by the list that lies there.
+            layers.cx.data_dir.clone_from(&layers.settings.data_dir.value);
+        }
     }
     layers.strangers(&nodes, &file.value);
     Loaded { settings: layers.settings, problems: layers.problems }
 }
 
-/// The problems that a text would be as the configuration file.
-pub(super) fn check(text: &str, file: &Path) -> Vec<Problem> {
+/// The problems that a text would be as the configuration file. `data_dir` is where a fetched price list lies.
+pub(super) fn check(text: &str, file: &Path, data_dir: Option<&Path>) -> Vec<Problem> {
     let mut layers = Layers::new(&|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
     layers.problems.clear();
+    layers.cx.settle(file);
+    if let Some(dir) = data_dir {
+        dir.clone_into(&mut layers.cx.data_dir);
+    }
     let nodes = layers.parse(text, file);
     for entry in Entry::of_file() {
         layers.lay_file(entry, &nodes, file);
@@ -124,11 +134,16 @@ impl Layers {
 
     fn fault(&mut self, entry: &Entry, fault: &Fault, origin: &Origin, file: Option<&Path>) {
         let key = if fault.below.is_empty() { entry.name.to_owned() } else { format!("{}.{}", entry.name, fault.below) };
-        let message = format!("{}; allowed: {}", fault.reason, (entry.allowed)());
+        let message = format!("{}; allowed: {}", fault.reason, self.allowed(entry));
         match file {
             Some(file) => self.in_file(file, fault.line, key, message),
             None => self.problems.push(Problem { file: None, line: None, key, message, place: origin.to_string() }),
         }
+    }
+
+    /// The allowed values, the user's own themes among them.
+    fn allowed(&self, entry: &Entry) -> String {
+        if entry.name == "theme" { self.cx.theme_names().join(", ") } else { (entry.allowed)() }
     }
 
     fn in_file(&mut self, file: &Path, line: Option<usize>, key: String, message: String) {
@@ -155,10 +170,13 @@ impl Layers {
     }
 
     fn parse(&mut self, text: &str, file: &Path) -> Vec<(String, Node)> {
-        parse_file(text).unwrap_or_else(|error| {
-            self.in_file(file, error.line, String::new(), error.reason);
-            Vec::new()
-        })
+        let (nodes, broken) = salvage(text);
+        for Broken { line, key, reason, .. } in broken {
+            let entry = key.first().and_then(|name| Entry::find(name)).filter(|entry| entry.in_file);
+            let allowed = entry.map(|entry| format!("; allowed: {}", self.allowed(entry))).unwrap_or_default();
+            self.in_file(file, line, dotted(key.iter().map(String::as_str)), format!("{reason}{allowed}"));
+        }
+        nodes
     }
 
     /// Tells the keys of the file that mean nothing there.

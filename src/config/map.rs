@@ -134,18 +134,18 @@ pub(super) fn roots(node: &Node, cx: &Context, faults: &mut Faults) -> Option<BT
 }
 
 /// The user's prices. A model with one bad number has none of them: half a price list would be a wrong price.
-pub(super) fn prices(node: &Node, _: &Context, faults: &mut Faults) -> Option<Vec<Override>> {
+pub(super) fn prices(node: &Node, cx: &Context, faults: &mut Faults) -> Option<Vec<Override>> {
     let mut out = Vec::new();
     for (model, part) in note(as_map(node, "models and their prices"), node, faults)? {
         match as_map(part, "prices") {
-            Ok(fields) => out.extend(price(model, part, fields, faults)),
+            Ok(fields) => out.extend(price(model, part, fields, cx, faults)),
             Err(reason) => faults.below(&[model], part, reason),
         }
     }
     Some(out)
 }
 
-fn price(model: &str, node: &Node, fields: &[(String, Node)], faults: &mut Faults) -> Option<Override> {
+fn price(model: &str, node: &Node, fields: &[(String, Node)], cx: &Context, faults: &mut Faults) -> Option<Override> {
     let mut price = Override { model: model.to_owned(), ..Override::default() };
     let mut whole = true;
     for (name, field) in fields {
@@ -173,12 +173,26 @@ fn price(model: &str, node: &Node, fields: &[(String, Node)], faults: &mut Fault
     if !whole || price == (Override { model: model.to_owned(), ..Override::default() }) {
         return None;
     }
-    // Whether the model is listed at all depends on the price book in force, which is not known here.
-    if let Err(error @ BookError::TooHigh { .. }) = Book::embedded().with_overrides(vec![price.clone()]) {
-        faults.below(&[model], node, error.to_string());
+    let whole = price.input.is_some() && price.output.is_some();
+    let refused = book(cx, whole).with_overrides(vec![price.clone()]).err();
+    if let Some(error) = refused {
+        let example = match error {
+            BookError::NeedsBoth { .. } => {
+                format!("; `aifinops config set {} input:USD,output:USD` sets both", super::node::dotted(["prices", model]))
+            }
+            _ => String::new(),
+        };
+        faults.below(&[model], node, format!("{error}{example}"));
         return None;
     }
     Some(price)
+}
+
+/// The list that an incomplete price has to stand in: the fetched one where there is a sound one, else the built-in one.
+fn book(cx: &Context, whole: bool) -> Book {
+    let fetched = || Book::parse(&std::fs::read_to_string(cx.data_dir.join(Book::FILE)).ok()?).ok();
+    // One that is whole needs no list, and no file to be read.
+    (if whole { None } else { fetched() }).unwrap_or_else(Book::embedded)
 }
 
 fn window(text: &str) -> Result<u64, String> {

@@ -121,7 +121,7 @@ pub(super) fn parse_file(text: &str) -> Result<Vec<(String, Node)>, NotToml> {
         Err(error) => {
             let line = error.span().map(|span| line_of(text, span.start));
             let why = clean(error.message().trim()).replace('\u{fffd}', "; ");
-            Err(NotToml { line, reason: format!("is not TOML: {why}; no value of the file is used until it is mended") })
+            Err(NotToml { line, reason: format!("is not TOML: {why}") })
         }
     }
 }

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use chrono_tz::{TZ_VARIANTS, Tz};
 
-use super::choice::COLUMNS;
-use super::context::Context;
+use super::choice::{COLUMNS, THEMES};
+use super::context::{Context, is_name};
 use super::node::{Node, Raw, dotted, quoted};
 
 /// A part that could not be used.
@@ -117,10 +117,18 @@ pub(super) fn zone(node: &Node, cx: &Context, faults: &mut Faults) -> Option<Tz>
     note(as_text(node).and_then(find), node, faults)
 }
 
-/// A name of letters, digits, `-` and `_`: it becomes a file name, so nothing else is let through.
-pub(super) fn name(node: &Node, _: &Context, faults: &mut Faults) -> Option<String> {
-    let plain = |text: &str| !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-    let read = |text: &str| if plain(text) { Ok(text.to_owned()) } else { Err(format!("{} is not such a name", quoted(text))) };
+/// A theme's name. What the theme's own file says is for the screen to judge.
+pub(super) fn theme(node: &Node, cx: &Context, faults: &mut Faults) -> Option<String> {
+    let read = |text: &str| {
+        if !is_name(text) {
+            return Err(format!("{} is not a name of letters, digits, `-` and `_`", quoted(text)));
+        }
+        if THEMES.contains(&text) || cx.themes.join(format!("{text}.toml")).exists() {
+            return Ok(text.to_owned());
+        }
+        let names = cx.theme_names();
+        Err(format!("no theme is named {}{}", quoted(text), did_you_mean(nearest(text, names.iter().map(String::as_str)))))
+    };
     note(as_text(node).and_then(read), node, faults)
 }
 

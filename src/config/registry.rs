@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use chrono_tz::Tz;
 
-use super::choice::{COLUMNS, Group, Range};
+use super::choice::{COLUMNS, Group, Range, THEMES};
 use super::context::Context;
 use super::currency::Currency;
 use super::input::Shape;
@@ -172,9 +172,10 @@ registry! {
 
     /// The colours: the name of a built-in theme, or of a file in `themes/` beside this one.
     theme: String = "dark", Text, "AIFINOPS_THEME", "--theme" Option<String>, file: true,
-    read::name, || "a name of letters, digits, `-` and `_`".to_owned();
+    read::theme, || format!("{}, or the name of a file in `themes/`", THEMES.join(", "));
 
-    /// The days that screens and reports start with.
+    /// The days that the screen, `top --once` and `sessions` show unless told otherwise. Reports have windows of their
+    /// own: 30 days, 12 weeks, or everything.
     range: Range = "today", Text, "AIFINOPS_RANGE", "--range" Option<String>, file: true,
     read::choice, Range::allowed;
 

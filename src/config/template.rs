@@ -36,7 +36,7 @@ fn section(out: &mut String, entry: &Entry) -> std::fmt::Result {
     for line in entry.doc {
         writeln!(out, "# {}", line.trim_start())?;
     }
-    writeln!(out, "# Allowed: {}", (entry.allowed)())?;
+    wrapped(out, &format!("Allowed: {}", (entry.allowed)()))?;
     writeln!(out, "# Variable: {}. Flag: {}", entry.shape.variable_names(entry.env), entry.flag)?;
     if !entry.in_file {
         return Ok(());
@@ -46,6 +46,23 @@ fn section(out: &mut String, entry: &Entry) -> std::fmt::Result {
         Ok(node) => writeln!(out, "#{} = {}", entry.name, node.to_value()),
         Err(_) => table(out, entry, &[]),
     }
+}
+
+/// A comment on as many lines as it takes.
+fn wrapped(out: &mut String, text: &str) -> std::fmt::Result {
+    const WIDTH: usize = 116;
+    let mut line = String::new();
+    for word in text.split(' ') {
+        if !line.is_empty() && line.chars().count() + word.chars().count() >= WIDTH {
+            writeln!(out, "# {line}")?;
+            line = String::from(" ");
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    writeln!(out, "# {line}")
 }
 
 fn table(out: &mut String, entry: &Entry, parts: &[(String, Node)]) -> std::fmt::Result {

@@ -260,7 +260,9 @@ impl Writing<'_> {
             let sink = |reading| {
                 // Another thread may have read what comes before this in the same file.
                 let mut gathered = gathered.borrow_mut();
-                receive.try_iter().for_each(|earlier| gathered.add(earlier));
+                for earlier in receive.try_iter() {
+                    gathered.add(earlier);
+                }
                 gathered.add(reading);
                 true
             };

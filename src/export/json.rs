@@ -18,7 +18,7 @@ use crate::store::read::{LimitRow, ToolRow};
 
 mod parts;
 
-pub use parts::{CostJson, RateJson, TokensJson, Usd, WindowJson, cost, rate, tokens, window};
+pub use parts::{CostJson, MoneyJson, RateJson, TokensJson, Usd, WindowJson, cost, money, rate, tokens, window};
 
 /// Writes one document and ends the line.
 pub fn write(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
@@ -33,7 +33,7 @@ pub struct SessionJson {
     pub id: String,
     pub agent: String,
     pub parent: Option<String>,
-    pub project: String,
+    pub project: Option<String>,
     pub branch: Option<String>,
     pub models: Vec<String>,
     pub state: &'static str,
@@ -80,7 +80,7 @@ pub fn session(view: &SessionView) -> SessionJson {
         id: clean(&view.uid),
         agent: clean(&view.agent),
         parent: text(view.parent.as_deref()),
-        project: clean(&view.project),
+        project: text(Some(&*view.project).filter(|name| !name.is_empty())),
         branch: text(view.branch.as_deref()),
         models: view.models.iter().map(|m| clean(m)).collect(),
         state: view.state.word(),
@@ -216,7 +216,7 @@ pub struct RowJson<'a> {
     pub period: Option<(&'static str, &'a str)>,
     pub agent: Option<&'a str>,
     pub model: Option<&'a str>,
-    /// Only reports by project have it.
+    /// Only reports by project have it; empty where the log has no directory.
     pub project: Option<&'a str>,
     pub sums: &'a Sums,
 }
@@ -229,7 +229,7 @@ impl Serialize for RowJson<'_> {
         map.serialize_entry("agent", &text(self.agent))?;
         map.serialize_entry("model", &text(self.model))?;
         if let Some(project) = self.project {
-            map.serialize_entry("project", &clean(project))?;
+            map.serialize_entry("project", &text(Some(project).filter(|name| !name.is_empty())))?;
         }
         map.serialize_entry("calls", &self.sums.calls)?;
         map.serialize_entry("tokens", &tokens(&self.sums.tokens()))?;

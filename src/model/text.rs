@@ -2,6 +2,17 @@
 
 use unicode_width::UnicodeWidthChar as _;
 
+/// What the system says of a failure, without its number: `Permission denied (os error 13)`.
+#[must_use]
+pub fn without_number(text: &str) -> String {
+    let mut out = text.to_owned();
+    while let Some(from) = out.find(" (os error ") {
+        let Some(to) = out.get(from..).and_then(|rest| rest.find(')')) else { break };
+        out.replace_range(from..=from + to, "");
+    }
+    out
+}
+
 /// Whether a character could move the cursor, change colours or reorder text in a terminal.
 ///
 /// C0, DEL and C1 controls, line and paragraph separators, and the Unicode bidirectional controls.

@@ -9,12 +9,12 @@ use crate::model::{Key, Rate};
 
 use super::line::{self, MAGIC};
 use super::lookup;
-use super::rate::{Card, MAX_RATE, Rates};
+use super::rate::{Card, MAX_RATE, Rates, Variant, doubled};
 
 /// The book that the program carries.
 const EMBEDDED: &str = include_str!("book.tsv");
 /// Counted up whenever the same book comes to give other prices: a change of the rules of look-up or of cost.
-const RULES: u64 = 1;
+const RULES: u64 = 2;
 /// What `[1m]` behind a model's name asks for.
 const LONG_WINDOW: u64 = 1_000_000;
 
@@ -93,7 +93,7 @@ impl Override {
     /// The model's rates with this override in force.
     fn apply(&self, listed: Option<Rates>) -> Option<Rates> {
         let mut rates = match listed {
-            Some(rates) => rates,
+            Some(rates) => self.freeze(rates),
             None => Rates { anthropic: self.model.to_ascii_lowercase().contains("claude"), ..Rates::new(self.input?, self.output?) },
         };
         rates.input = self.input.unwrap_or(rates.input);
@@ -109,9 +109,21 @@ impl Override {
             card.output = card.output.filter(|_| given.output.is_none());
             card.cache_read = card.cache_read.filter(|_| given.cache_read.is_none());
             card.cache_write_5m = card.cache_write_5m.filter(|_| given.cache_write_5m.is_none());
-            card.cache_write_1h = card.cache_write_1h.filter(|_| given.cache_write_1h.is_none());
+            // Said on every card: where none says it, Anthropic's rule would derive it from the card's own input.
+            card.cache_write_1h = given.cache_write_1h.or(card.cache_write_1h);
         }
         Some(rates)
+    }
+
+    /// An hour's cache write that the list derives from an input rate stays what it is there when that rate is replaced.
+    fn freeze(&self, mut rates: Rates) -> Rates {
+        if rates.anthropic && self.input.is_some() {
+            rates.cache_write_1h = rates.cache_write_1h.or_else(|| Some(doubled(rates.input)));
+            for Variant { card, .. } in &mut rates.variants {
+                card.cache_write_1h = card.cache_write_1h.or_else(|| card.input.map(doubled));
+            }
+        }
+        rates
     }
 
     fn too_high(&self) -> bool {
@@ -154,6 +166,9 @@ struct Given {
 }
 
 impl Book {
+    /// The name of a fetched book's file in the data directory.
+    pub const FILE: &str = "prices.tsv";
+
     /// The book that the program carries, ready at once.
     #[must_use]
     pub fn embedded() -> Book {

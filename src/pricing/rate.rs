@@ -188,6 +188,6 @@ const fn rounded(value: i128, divisor: i128) -> i128 {
 }
 
 /// Twice a rate.
-const fn doubled(rate: Rate) -> Rate {
+pub(super) const fn doubled(rate: Rate) -> Rate {
     Rate::from_nanos_per_million(rate.nanos_per_million().saturating_mul(2))
 }

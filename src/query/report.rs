@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::{Datelike as _, NaiveDate};
 use chrono_tz::Tz;
 
-use crate::model::Millis;
 use crate::model::time::{day_of, week_of};
+use crate::model::{Cost, Millis};
 use crate::store::Sums;
 use crate::store::read::SlotRow;
 
@@ -137,9 +137,9 @@ pub fn add_up<'a>(
         row.sums.add(&slot.sums, 1);
         total.add(&slot.sums, 1);
     }
-    // Prompts and tool calls have no model: by model they only reach the total.
-    let mut rows: Vec<(Row, Option<NaiveDate>)> =
-        rows.into_values().filter(|(row, _)| if by.model { row.sums.calls != 0 } else { !row.sums.is_zero() }).collect();
+    // A row stands for calls or a cost; what else happened, prompts and tool calls without a model, only reaches the total.
+    let spent = |sums: &Sums| sums.calls != 0 || sums.cost() != Cost::default();
+    let mut rows: Vec<(Row, Option<NaiveDate>)> = rows.into_values().filter(|(row, _)| spent(&row.sums)).collect();
     let names = |row: &Row| (row.agent.clone(), row.project.clone(), row.model.clone());
     rows.sort_by(|(a, a_first), (b, b_first)| {
         let dearer = || b.sums.nanos.cmp(&a.sums.nanos).then_with(|| b.sums.calls.cmp(&a.sums.calls));

@@ -1,6 +1,7 @@
 //! Which log files there are.
 
 use std::collections::{HashMap, HashSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -52,7 +53,15 @@ pub struct RootReport {
     /// Log files below it.
     pub files: usize,
     /// What could not be looked into, and why.
-    pub problems: Vec<String>,
+    pub problems: Vec<(PathBuf, String)>,
+}
+
+impl RootReport {
+    fn problem(&mut self, path: &Path, why: impl std::fmt::Display) {
+        if self.problems.len() < MOST_PROBLEMS {
+            self.problems.push((path.to_path_buf(), why.to_string()));
+        }
+    }
 }
 
 /// The roots to look in, and the files found there so far.
@@ -93,6 +102,11 @@ impl Catalog {
         let mut seen = Seen::default();
         for (agent, root) in self.roots.clone() {
             let mut report = RootReport { agent, path: root.clone(), exists: root.is_dir(), files: 0, problems: Vec::new() };
+            match std::fs::metadata(&root) {
+                Ok(meta) if !meta.is_dir() => report.problem(&root, "is no directory"),
+                Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => report.problem(&root, error),
+                _ => {}
+            }
             if let (true, Some(source)) = (report.exists, sources::by_agent(agent)) {
                 Catalog::walk_root(source, &root, &mut seen, &mut files, &mut report);
             }
@@ -112,20 +126,23 @@ impl Catalog {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
-                    if report.problems.len() < MOST_PROBLEMS {
-                        report.problems.push(error.to_string());
-                    }
+                    let why = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+                    report.problem(error.path().unwrap_or(root), why);
                     continue;
                 }
             };
             let kind = entry.file_type();
             if kind.is_symlink() && entry.depth() > 0 {
                 Catalog::follow(source, entry.path(), seen, files, report);
-            } else if kind.is_file()
-                && source.accepts(entry.path())
-                && let Ok(meta) = entry.metadata()
-            {
-                find(source, entry.into_path(), &meta, files, report);
+            } else if !kind.is_dir() && source.accepts(entry.path()) {
+                match entry.metadata() {
+                    Ok(meta) if meta.is_file() => find(source, entry.into_path(), &meta, files, report),
+                    Ok(_) => report.problem(entry.path(), "is a pipe, a socket or a device, and left alone"),
+                    Err(error) => {
+                        let why = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+                        report.problem(entry.path(), why);
+                    }
+                }
             }
         }
     }
@@ -135,8 +152,8 @@ impl Catalog {
         let (real, meta) = match (link.canonicalize(), std::fs::metadata(link)) {
             (Ok(real), Ok(meta)) => (real, meta),
             (Err(error), _) | (_, Err(error)) => {
-                if source.accepts(link) && report.problems.len() < MOST_PROBLEMS {
-                    report.problems.push(format!("{}: {error}", link.display()));
+                if source.accepts(link) {
+                    report.problem(link, error);
                 }
                 return;
             }

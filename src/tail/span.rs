@@ -177,7 +177,7 @@ mod tests {
         let size = text.len() as u64;
         let complete = memchr::memrchr(b'\n', text).unwrap() + 1;
         for step in 1..=size {
-            let mut all = Vec::new();
+            let mut all: Vec<u8> = Vec::new();
             let mut at = 0;
             while at < size {
                 let mut buf = Buffer::default();

@@ -8,9 +8,11 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 mod contract;
+mod doctor;
 mod errors;
 mod hour;
 mod settings;
+mod top;
 mod windows;
 
 /// A home with handwritten logs, and a price list of one model so that every figure can be computed by hand:

@@ -224,6 +224,9 @@ fn dollars_are_shown_unchanged_and_other_currencies_by_integer_arithmetic() {
     assert_eq!(euros.show(money("100")), "€92.00");
     assert_eq!(euros.show(money("-0.0042")), "-€0.0039");
     assert_eq!(euros.cents(money("1234567.89")), "1,135,802.46");
+    let yen = Machine::new().env("AIFINOPS_CURRENCY", "JPY:150").settings().currency.value;
+    assert_eq!((yen.show(money("12.345")), yen.cents(money("12.345"))), ("¥1,852".to_owned(), "1,852".to_owned()));
+    assert_eq!((yen.show(money("-2")), yen.show(money("0")), yen.show(money("0.0001"))), ("-¥300".into(), "¥0".into(), "¥0.02".into()));
     let francs = Machine::with_file("currency = { code = 'CHF', rate = 0.8 }").settings().currency.value;
     assert_eq!(francs.show(money("-10")), "-CHF 8.00");
 }

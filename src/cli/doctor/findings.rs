@@ -1,11 +1,13 @@
 //! What `doctor` finds, as its JSON says it.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use crate::cli::context::{Context, Fresh, PRICES};
 use crate::cli::error::CliError;
 use crate::config;
-use crate::model::text::clean;
+use crate::model::text::{clean, without_number};
 use crate::sources;
 use crate::store::Store;
 use crate::store::rebuild::RebuildReport;
@@ -106,6 +108,26 @@ pub struct StoreState {
     pub writer: bool,
     /// What `SQLite`'s own check found; `null` where all is sound.
     pub damage: Option<String>,
+    /// Whether it could not even be opened.
+    #[serde(skip)]
+    pub unusable: bool,
+}
+
+impl StoreState {
+    /// A store that could not be opened, and why.
+    #[must_use]
+    pub fn unusable(data_dir: &Path, why: &str) -> StoreState {
+        let path = data_dir.join(crate::store::open::FILE);
+        StoreState {
+            size: std::fs::metadata(&path).map_or(0, |meta| meta.len()),
+            path: shown(&path),
+            sqlite: Store::sqlite_version(),
+            sessions: 0,
+            writer: false,
+            damage: Some(clean(&without_number(why))),
+            unusable: true,
+        }
+    }
 }
 
 /// A setting and where it came from.
@@ -165,7 +187,11 @@ impl Findings {
             version: env!("CARGO_PKG_VERSION"),
             roots: roots(fresh),
             files: files(store)?,
-            failed: fresh.report.failed.iter().map(|(path, error)| Failed { path: shown(path), error: clean(error) }).collect(),
+            failed: fresh
+                .unread()
+                .chain(&fresh.report.failed)
+                .map(|(path, error)| Failed { path: shown(path), error: clean(&words(path, error)) })
+                .collect(),
             unpriced: store
                 .unpriced()?
                 .into_iter()
@@ -186,9 +212,10 @@ impl Findings {
                 sessions: store.session_places()?.len(),
                 writer: store.is_writer(),
                 damage: store.integrity().map(|word| clean(&word)),
+                unusable: false,
             },
             settings: settings(context),
-            problems: context.problems.iter().map(|p| clean(&p.to_string())).collect(),
+            problems: context.problems.iter().map(ToString::to_string).chain(fresh.problems.clone()).map(|p| clean(&p)).collect(),
             inotify: inotify(),
             rebuild: rebuilt.map(|r| Rebuild {
                 calls: r.calls,
@@ -201,7 +228,18 @@ impl Findings {
     }
 }
 
-fn shown(path: &std::path::Path) -> String {
+/// Why a log could not be read, for people.
+fn words(path: &Path, error: &str) -> String {
+    // What the system says of a file is clear; what a decoder says of its frames is not.
+    let decoding = path.extension().is_some_and(|e| e == "zst") && !error.contains("(os error");
+    match decoding {
+        true if error.contains("UnexpectedEof") || error.contains("fill whole buffer") => "the compressed log is cut off".to_owned(),
+        true => "the compressed log is damaged".to_owned(),
+        false => without_number(error),
+    }
+}
+
+fn shown(path: &Path) -> String {
     clean(&path.display().to_string())
 }
 
@@ -211,7 +249,7 @@ fn roots(fresh: &Fresh) -> Vec<Root> {
         path: shown(&r.path),
         exists: r.exists,
         files: r.files,
-        problems: r.problems.iter().map(|p| clean(p)).collect(),
+        problems: r.problems.iter().map(|(path, why)| clean(&format!("{}: {}", path.display(), words(path, why)))).collect(),
     };
     fresh.report.roots.iter().map(root).collect()
 }
@@ -227,7 +265,8 @@ fn files(store: &Store) -> Result<Vec<LogFile>, CliError> {
         first_malformed: f.first_malformed.as_deref().map(clean),
         parser_version: f.stat.version,
         generation: f.generation,
-        exists: f.path.exists(),
+        // Of what may not be looked at nobody knows that it is gone.
+        exists: f.path.try_exists().unwrap_or(true),
     };
     Ok(store.files()?.into_iter().map(file).collect())
 }

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::cli::out::{Out, STRONG};
-use crate::cli::table::{Column, Table};
+use crate::cli::table::{Column, Table, count};
 
 use super::findings::{Findings, LogFile, Row};
 
@@ -23,7 +23,9 @@ fn bytes(n: u64) -> String {
 pub fn print(found: &Findings, all_files: bool, out: &mut Out) -> io::Result<()> {
     out.styled(STRONG, &format!("aifinops {}", found.version))?;
     roots(found, out)?;
-    files(found, all_files, out)?;
+    if !found.store.unusable {
+        files(found, all_files, out)?;
+    }
     prices(found, out)?;
     store(found, out)?;
     out.line("")?;
@@ -57,10 +59,7 @@ fn roots(found: &Findings, out: &mut Out) -> io::Result<()> {
     }
     out.line("")?;
     table.write(out)?;
-    for problem in found.roots.iter().flat_map(|root| &root.problems) {
-        out.line(&format!("! {problem}"))?;
-    }
-    Ok(())
+    found.roots.iter().flat_map(|root| &root.problems).try_for_each(|problem| out.line(&format!("! {problem}")))
 }
 
 fn files(found: &Findings, all: bool, out: &mut Out) -> io::Result<()> {
@@ -71,11 +70,15 @@ fn files(found: &Findings, all: bool, out: &mut Out) -> io::Result<()> {
     out.styled(
         STRONG,
         &format!(
-            "{} log files, {lines} lines, {malformed} of them unreadable; {gone} files are gone, their figures kept",
-            found.files.len()
+            "{}, {}, {malformed} of them unreadable; {} gone, {} figures kept",
+            count(found.files.len(), "log file", "log files"),
+            count(lines, "line", "lines"),
+            count(gone, "file is", "files are"),
+            if gone == 1 { "its" } else { "their" }
         ),
     )?;
-    for failed in &found.failed {
+    let told = |path: &str| found.roots.iter().flat_map(|root| &root.problems).any(|problem| problem.starts_with(&format!("{path}: ")));
+    for failed in found.failed.iter().filter(|failed| !told(&failed.path)) {
         out.line(&format!("! {}: {}", failed.path, failed.error))?;
     }
     let mut table = Table::new(vec![
@@ -106,14 +109,23 @@ fn prices(found: &Findings, out: &mut Out) -> io::Result<()> {
     out.line("")?;
     out.styled(
         STRONG,
-        &format!("Prices of {}: {} models, {} of your own ({})", prices.date, prices.models, prices.overrides, prices.source),
+        &format!(
+            "Prices of {}: {}, {} of your own ({})",
+            prices.date,
+            count(prices.models, "model", "models"),
+            prices.overrides,
+            prices.source
+        ),
     )?;
+    if found.store.unusable {
+        return Ok(());
+    }
     if found.unpriced.is_empty() {
         return out.line("✓ every model in the logs has a price");
     }
     for model in &found.unpriced {
         let what = if model.listed { "a surcharge of its own (fast mode, searches)" } else { "it" };
-        out.line(&format!("! {}: {} calls without a price: the list has none for {what}", model.model, model.calls))?;
+        out.line(&format!("! {}: {} without a price: the list has none for {what}", model.model, count(model.calls, "call", "calls")))?;
     }
     Ok(())
 }
@@ -121,19 +133,27 @@ fn prices(found: &Findings, out: &mut Out) -> io::Result<()> {
 fn store(found: &Findings, out: &mut Out) -> io::Result<()> {
     let store = &found.store;
     out.line("")?;
-    out.styled(STRONG, &format!("Store {}: {}, {} sessions, SQLite {}", store.path, bytes(store.size), store.sessions, store.sqlite))?;
+    out.styled(
+        STRONG,
+        &format!("Store {}: {}, {}, SQLite {}", store.path, bytes(store.size), count(store.sessions, "session", "sessions"), store.sqlite),
+    )?;
     match &store.damage {
         None => out.line("✓ sound")?,
+        Some(word) if store.unusable => out.line(&format!("! {word}"))?,
         Some(word) => out.line(&format!("! damaged: {word}"))?,
     }
-    if !store.writer {
+    if !store.writer && !store.unusable {
         out.line("· another aifinops reads the logs; this one follows")?;
     }
     if let Some(rebuilt) = &found.rebuild {
         let sign = if rebuilt.is_right() { "✓" } else { "!" };
         out.line(&format!(
-            "{sign} recomputed from {} calls and {} events: {} sums by time, {} by task and {} by tool differed",
-            rebuilt.calls, rebuilt.facts, rebuilt.wrong_slots, rebuilt.wrong_tasks, rebuilt.wrong_tools
+            "{sign} recomputed from {} and {}: {} by time, {} by task and {} by tool differed",
+            count(rebuilt.calls, "call", "calls"),
+            count(rebuilt.facts, "event", "events"),
+            count(rebuilt.wrong_slots, "sum", "sums"),
+            rebuilt.wrong_tasks,
+            rebuilt.wrong_tools
         ))?;
     }
     Ok(())

@@ -98,7 +98,7 @@ pub fn run(context: &Context, args: &SetArgs) -> Result<ExitCode, CliError> {
     context.book().with_overrides(vec![prices.clone()])?;
     let file = context.config_file();
     let name = serde_json::to_string(&prices.model).unwrap_or_default(); // a basic string of TOML, too
-    config::set(&file, &format!("prices.{name}"), &text(&prices))?;
+    config::set_in(&context.settings, &format!("prices.{name}"), &text(&prices))?;
     let (model, config_file) = (clean(&prices.model), clean(&file.display().to_string()));
     if context.json {
         Out::json(&Answer { model, config_file })?;

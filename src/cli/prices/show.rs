@@ -11,11 +11,11 @@ use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::out::{FAINT, Out, STRONG};
 use crate::cli::table::{Column, Table};
-use crate::export::json::{self, RateJson, Usd};
+use crate::export::json::{self, MoneyJson, RateJson};
 use crate::model::text::clean;
 use crate::model::tokens::compact;
 use crate::model::{Rate, Tier, Window};
-use crate::pricing::{Book, Card, Rates, lookup};
+use crate::pricing::{Book, Card, Rates, Variant, lookup};
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
@@ -55,7 +55,7 @@ struct ModelJson {
     overridden: bool,
     per_million_tokens: Option<CardJson>,
     variants: Vec<VariantJson>,
-    web_search: Option<Usd>,
+    web_search: Option<MoneyJson>,
     fast_permille: Option<u32>,
     us_permille: Option<u32>,
     context_window: Option<u64>,
@@ -95,10 +95,10 @@ fn one(context: &Context, book: &Book, model: &str) -> Result<ExitCode, CliError
     }
     out.styled(FAINT, &clean(&from))?;
     let mut table = table("PROMPT, TIER");
-    table.row(row("any".to_owned(), &filled(&rates)));
+    table.row(row("any".to_owned(), &billed(&rates, 0, Tier::Standard)));
     for variant in &rates.variants {
         let above = if variant.above == 0 { "any".to_owned() } else { format!("over {}", compact(variant.above)) };
-        table.row(row(format!("{above}, {}", tier(variant.tier)), &variant.card));
+        table.row(row(format!("{above}, {}", tier(variant.tier)), &billed(&rates, variant.above, variant.tier)));
     }
     table.write(&mut out)?;
     extras(&rates, &mut out)?;
@@ -119,9 +119,14 @@ fn extras(rates: &Rates, out: &mut Out) -> io::Result<()> {
 
 /// All models that the logs name.
 fn all(context: &Context, book: &Book) -> Result<ExitCode, CliError> {
-    let store = context.store()?;
-    let ids: Vec<i64> = store.session_places()?.into_keys().collect();
-    let models: BTreeSet<String> = store.models_of(&ids, Window::ALL)?.into_values().flatten().map(|m| m.to_string()).collect();
+    // Prices are known without a store; only which models the logs name is not.
+    let models = match models(context) {
+        Err(CliError::Store(error)) if !error.is_damage() => {
+            context.note(&format!("{error}; `aifinops prices show MODEL` shows any model"));
+            BTreeSet::new()
+        }
+        models => models?,
+    };
     if context.json {
         let models = models.iter().map(|model| model_json(book, model)).collect();
         Out::json(&Answer { date: book.date().to_owned(), source: book.source().to_owned(), models })?;
@@ -135,7 +140,7 @@ fn all(context: &Context, book: &Book) -> Result<ExitCode, CliError> {
         let mut table = table("MODEL");
         for model in &models {
             match book.find(model) {
-                Some(rates) => table.row(row(model.clone(), &filled(&rates))),
+                Some(rates) => table.row(row(model.clone(), &billed(&rates, 0, Tier::Standard))),
                 None => table.row(vec![model.clone(), "?".into(), "?".into(), "?".into(), "?".into(), "?".into()]),
             }
         }
@@ -144,6 +149,13 @@ fn all(context: &Context, book: &Book) -> Result<ExitCode, CliError> {
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The models that the logs name, as far as they have been read.
+fn models(context: &Context) -> Result<BTreeSet<String>, CliError> {
+    let store = context.store()?;
+    let ids: Vec<i64> = store.session_places()?.into_keys().collect();
+    Ok(store.models_of(&ids, Window::ALL)?.into_values().flatten().map(|m| m.to_string()).collect())
 }
 
 fn table(first: &'static str) -> Table {
@@ -157,9 +169,9 @@ fn row(first: String, card: &Card) -> Vec<String> {
     std::iter::once(first).chain(rates.map(|rate| rate.map_or_else(|| "·".to_owned(), Rate::per_million))).collect()
 }
 
-/// What an ordinary call is billed at, gaps filled by the rules.
-fn filled(rates: &Rates) -> Card {
-    let all = rates.effective(0, Tier::Standard);
+/// What a call with a prompt above so many tokens is billed at in that tier, gaps filled by the rules.
+fn billed(rates: &Rates, above: u64, tier: Tier) -> Card {
+    let all = rates.effective(above.saturating_add(1), tier);
     Card {
         input: Some(all.input),
         output: Some(all.output),
@@ -180,17 +192,19 @@ const fn tier(tier: Tier) -> &'static str {
 
 fn model_json(book: &Book, model: &str) -> ModelJson {
     let rates = book.find(model);
-    let variants = rates.iter().flat_map(|r| &r.variants);
+    let variant = |rates: &Rates, v: &Variant| VariantJson {
+        above_tokens: v.above,
+        tier: tier(v.tier),
+        per_million_tokens: card_json(&billed(rates, v.above, v.tier)),
+    };
     ModelJson {
         model: clean(model),
         listed_as: listed_as(book, model),
         known: rates.is_some(),
         overridden: overridden(book, model),
-        per_million_tokens: rates.as_ref().map(|r| card_json(&filled(r))),
-        variants: variants
-            .map(|v| VariantJson { above_tokens: v.above, tier: tier(v.tier), per_million_tokens: card_json(&v.card) })
-            .collect(),
-        web_search: rates.as_ref().and_then(|r| r.search_fee).map(Usd),
+        per_million_tokens: rates.as_ref().map(|r| card_json(&billed(r, 0, Tier::Standard))),
+        variants: rates.iter().flat_map(|r| r.variants.iter().map(|v| variant(r, v))).collect(),
+        web_search: rates.as_ref().and_then(|r| r.search_fee).map(json::money),
         fast_permille: rates.as_ref().and_then(|r| r.fast_permille),
         us_permille: rates.as_ref().and_then(|r| r.us_permille),
         context_window: rates.as_ref().and_then(|r| r.context_window),

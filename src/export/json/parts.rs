@@ -66,6 +66,20 @@ pub fn tokens(tokens: &Tokens) -> TokensJson {
     }
 }
 
+/// An amount without further ado, twice as all money.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are the contract's")]
+pub struct MoneyJson {
+    pub usd: Usd,
+    pub nano_usd: i64,
+}
+
+/// An amount as the contract writes it.
+#[must_use]
+pub const fn money(money: Money) -> MoneyJson {
+    MoneyJson { usd: Usd(money), nano_usd: money.nanos() }
+}
+
 /// A price per million tokens, twice as all money.
 #[derive(Debug, Clone, Serialize)]
 #[expect(missing_docs, reason = "the fields are the contract's")]

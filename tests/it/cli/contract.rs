@@ -155,3 +155,61 @@ fn people_get_tables() {
         assert!(widest.unwrap() <= 60, "{}", run.out);
     }
 }
+
+#[test]
+fn what_has_no_directory_has_no_project() {
+    let machine = Machine::new();
+    let id = "cccc4444-0000-4000-8000-000000000005";
+    let log = [
+        super::prompt(id, "p5", "2026-11-02T08:00:00.000Z", ""),
+        super::answer(id, "m5", "2026-11-02T08:00:05.000Z", "", "house", r#"{"type":"text","text":"hi"}"#),
+    ];
+    machine.write(&format!("home/.claude/projects/-/{id}.jsonl"), &log.join("\n"));
+    assert_eq!(session(&machine.json(&["sessions", "--all"]), id)["project"], Value::Null);
+    let rows = machine.json(&["report", "projects", "--all"])["rows"].clone();
+    assert!(rows.as_array().unwrap().iter().any(|row| row["project"] == Value::Null), "{rows}");
+}
+
+#[test]
+fn rows_stand_for_calls_or_a_cost() {
+    let machine = Machine::new();
+    let id = "cccc4444-0000-4000-8000-000000000005";
+    let prompt = super::prompt(id, "p5", "2026-10-20T08:00:00.000Z", "/code/quiet");
+    machine.write(&format!("home/.claude/projects/-/{id}.jsonl"), &prompt);
+    for args in [&["report", "daily", "--by", "day"][..], &["report", "projects"], &["report", "weekly", "--by", "project"]] {
+        let rows = machine.json(&[args, &["--all"]].concat())["rows"].clone();
+        assert!(rows.as_array().unwrap().iter().all(|row| row["calls"] != json!(0)), "{args:?}: {rows}");
+    }
+}
+
+#[test]
+fn prices_appear_twice_and_as_they_are_billed() {
+    let machine = Machine::new();
+    let shown = |model: &str| machine.json(&["prices", "show", model])["models"][0].clone();
+    let listed = shown("claude-opus-4-6");
+    assert_eq!(listed["web_search"], json!({"usd": 0.01, "nano_usd": 10_000_000}));
+    let batch =
+        |model: &Value| model["variants"].as_array().unwrap().iter().find(|v| v["tier"] == "batch").unwrap()["per_million_tokens"].clone();
+    assert_eq!(batch(&listed)["cache_write_1h"]["usd"], json!(5), "twice the input of a batch");
+    assert_eq!(machine.run(&["prices", "set", "claude-opus-4-6", "--input", "4"]).code, 0);
+    let own = shown("claude-opus-4-6");
+    assert_eq!((&batch(&own)["input"]["usd"], &own["per_million_tokens"]["input"]["usd"]), (&json!(4), &json!(4)));
+    for rate in ["output", "cache_read", "cache_write_5m", "cache_write_1h"] {
+        assert_eq!(batch(&own)[rate], batch(&listed)[rate], "{rate} of a batch");
+        assert_eq!(own["per_million_tokens"][rate], listed["per_million_tokens"][rate], "{rate}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_edit_answers_with_what_is_wrong_now() {
+    let machine = Machine::new();
+    let edit = || super::Run::of(machine.command(&["config", "edit", "--json"]).env("EDITOR", "echo").output().unwrap());
+    let run = edit();
+    let path = machine.path("config.toml").display().to_string();
+    assert_eq!(serde_json::from_str::<Value>(&run.out).unwrap(), json!({"path": path, "exists": true, "problems": []}));
+    machine.write("config.toml", "range = today");
+    let run = edit();
+    let answer: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!((run.code, answer["problems"].as_array().unwrap().len()), (1, 1), "{answer}");
+}

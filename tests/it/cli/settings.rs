@@ -12,6 +12,8 @@ fn prices_of_a_model() {
     let shown = machine.json(&["prices", "show", "us.anthropic.claude-opus-4-6-v1:0"]);
     assert!(shown["models"][0]["listed_as"].is_string());
     assert_eq!(shown["models"][0]["per_million_tokens"]["input"], json!({"usd": 5.5, "nano_usd": 5_500_000_000_u64}));
+    let other = machine.json(&["prices", "show", "anthropic/claude-opus-4.6"]);
+    assert_eq!(other["models"][0]["listed_as"], "claude-opus-4-6", "as the README says");
     let own = machine.json(&["prices", "show", "house"]);
     assert_eq!(own["models"][0]["overridden"], json!(true));
     assert_eq!(own["models"][0]["per_million_tokens"]["cache_read"]["usd"], json!(0.3));
@@ -101,7 +103,7 @@ fn doctor_tells_everything() {
     assert!(found["settings"].as_array().unwrap().iter().any(|s| s["key"] == "timezone" && s["origin"] == "AIFINOPS_TIMEZONE"));
     assert!(found["parsers"].as_array().unwrap().iter().any(|p| p["agent"] == "codex"));
     let text = machine.run(&["doctor"]).out;
-    assert!(text.contains("1 of them unreadable") && text.contains("! nobody-knows-this: 1 calls without a price"), "{text}");
+    assert!(text.contains("1 of them unreadable") && text.contains("! nobody-knows-this: 1 call without a price"), "{text}");
 }
 
 #[test]

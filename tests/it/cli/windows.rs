@@ -36,7 +36,8 @@ fn filters_and_limits() {
     assert_eq!(ids(&machine, &["--all", "--model", "house", "project:web"]), [CODEX]);
     assert_eq!(ids(&machine, &["--all", "--limit", "1"]), [FIRST]);
     assert!(ids(&machine, &["--all", "--live"]).is_empty());
-    let run = machine.run(&["sessions", "--all", "--agent", "nobody"]);
+    assert_eq!(machine.run(&["sessions", "--all", "--agent", "nobody"]).code, 2, "there is no such agent");
+    let run = machine.run(&["sessions", "--all", "agent:nobody"]);
     assert!(run.code == 0 && run.out.starts_with("Nothing in this window"), "{}", run.out);
     let report = machine.json(&["report", "agents", "--all", "--project", "web"]);
     assert_eq!((report["rows"].as_array().unwrap().len(), &report["total"]["calls"]), (1, &serde_json::json!(1)));
@@ -51,4 +52,30 @@ fn another_root_replaces_the_usual_ones() {
     let roots: Vec<_> = doctor["roots"].as_array().unwrap().iter().filter(|r| r["agent"] == "codex").collect();
     assert_eq!(roots.len(), 1);
     assert_eq!(roots[0]["files"], 1);
+}
+
+#[test]
+fn weeks_are_whole() {
+    use chrono::{DateTime, Datelike as _, Days, Utc, Weekday};
+    let window = Machine::empty().json(&["report", "weekly"])["window"].clone();
+    let at = |name: &str| window[name].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
+    assert_eq!(at("from").weekday(), Weekday::Mon);
+    let monday = (at("to") - chrono::Duration::milliseconds(1)).date_naive().week(Weekday::Mon).first_day();
+    assert_eq!(at("from").date_naive() + Days::new(77), monday, "twelve of them, this one included");
+}
+
+#[test]
+fn a_moved_home_never_meets_the_desktops_real_logs() {
+    let machine = Machine::empty();
+    let real = machine.path("real/claude/projects/-x");
+    std::fs::create_dir_all(&real).unwrap();
+    std::fs::write(real.join(format!("{FIRST}.jsonl")), super::prompt(FIRST, "p", "2026-11-05T10:00:00Z", "/x")).unwrap();
+    let roots = |config: &std::path::Path| {
+        let output = machine.command(&["doctor", "--json"]).env("XDG_CONFIG_HOME", config).output().unwrap();
+        let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        found["roots"].as_array().unwrap().iter().map(|root| root["path"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(roots(&machine.path("real")).iter().all(|root| root.starts_with(machine.path("home").to_str().unwrap())));
+    let inside = machine.path("home/config");
+    assert!(roots(&inside).contains(&inside.join("claude/projects").display().to_string()), "inside the home it counts");
 }

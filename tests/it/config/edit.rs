@@ -127,11 +127,13 @@ fn what_would_be_a_problem_is_refused_and_the_file_is_untouched() {
     assert!(refused("", "currency.code", "EUR").to_string().contains("`aifinops config set currency EUR:RATE` sets both"));
     assert!(refused("", "thme", "nord").to_string().contains("did you mean `theme`?"));
     assert!(refused("", "home", "/x").to_string().contains("AIFINOPS_HOME"));
+    assert!(refused("", "theme", "nordd").to_string().contains("did you mean `nord`?; allowed: dark, light, "));
+    assert!(refused("", "prices.new-model.input", "3").to_string().contains("give it at least an input and an output price"));
     assert!(refused("", "theme.dark", "1").to_string().starts_with("theme.dark: unknown key"));
     assert!(refused("", "prices.m", "3").to_string().contains("should look like `input:3,output:15`"));
     assert!(refused("currency = 'EUR'", "currency.rate", "2").to_string().contains("config unset currency"));
     let broken = refused("theme = \n", "theme", "nord");
-    assert!(broken.to_string().contains(":1: is not TOML") && broken.to_string().ends_with("mend the file first"), "{broken}");
+    assert!(broken.to_string().contains(":1: theme: is not TOML") && broken.to_string().ends_with("mend the file first"), "{broken}");
 }
 
 #[test]

@@ -78,6 +78,23 @@ mod overrides {
     }
 
     #[test]
+    fn leave_what_the_list_derives_from_the_input_as_it_was() {
+        let plain = Book::embedded();
+        let hour = |book: &Book, model: &str, prompt, tier| book.find(model).unwrap().effective(prompt, tier).cache_write_1h;
+        for (model, prompt, tier) in [
+            ("claude-opus-4-6", 1, Tier::Batch),
+            ("claude-opus-4-6", 1, Tier::Standard),
+            ("claude-sonnet-4-20250514", 1, Tier::Standard),
+            ("claude-sonnet-4-20250514", 200_001, Tier::Standard),
+        ] {
+            let book = with(Override { model: model.into(), input: Some(per_million("2")), ..Override::default() });
+            assert_eq!(hour(&book, model, prompt, tier), hour(&plain, model, prompt, tier), "{model}, {prompt}, {tier:?}");
+        }
+        let own = Override { model: "claude-opus-4-6".into(), cache_write_1h: Some(per_million("7")), ..Override::default() };
+        assert_eq!(hour(&with(own), "claude-opus-4-6", 1, Tier::Batch), per_million("7"));
+    }
+
+    #[test]
     fn hold_for_every_spelling_of_the_model() {
         let book = with(Override { model: "Anthropic/Claude-Opus-4.6".into(), output: Some(per_million("20")), ..Override::default() });
         for name in [

@@ -123,7 +123,8 @@ fn pipes_directories_and_dangling_links_are_left_alone() {
     });
     let (prompts, failed, piped, roots) = receive.recv_timeout(Duration::from_secs(20)).unwrap();
     assert_eq!((prompts, failed.len(), piped), (1, 0, 0), "{failed:?}");
-    let problems: Vec<String> = roots.into_iter().flat_map(|r| r.problems).collect();
+    let problems: Vec<String> =
+        roots.into_iter().flat_map(|r| r.problems).map(|(path, why)| format!("{}: {why}", path.display())).collect();
     assert!(problems.iter().any(|p| p.contains("dangling.jsonl")), "what cannot be looked into is told: {problems:?}");
     assert!(problems.iter().all(|p| !p.contains('\n')));
 }

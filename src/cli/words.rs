@@ -1,0 +1,72 @@
+//! Values that are one of a few words: help lists them, shells offer them, and a slip gets a suggestion.
+
+use std::ffi::OsStr;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Command};
+
+use crate::config::{Group, Range, THEMES};
+use crate::sources;
+
+use super::listing::Order;
+
+/// Reads a value for clap. What is offered need not be all that is taken.
+#[derive(Debug, Clone)]
+pub struct Words<T> {
+    offered: fn() -> Vec<&'static str>,
+    read: fn(&str) -> Option<T>,
+}
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Words<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        if let Some(found) = value.to_str().and_then(self.read) {
+            return Ok(found);
+        }
+        // Refused in clap's own words, with the one that was probably meant.
+        let word = PossibleValuesParser::new((self.offered)()).parse_ref(command, arg, value)?;
+        (self.read)(&word).ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidValue).with_cmd(command))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new((self.offered)().into_iter().map(PossibleValue::new)))
+    }
+}
+
+/// Ranges.
+#[must_use]
+pub fn ranges() -> Words<Range> {
+    Words { offered: || Range::ALL.iter().map(|range| range.word()).collect(), read: |word| word.parse().ok() }
+}
+
+/// What sessions are grouped by.
+#[must_use]
+pub fn groups() -> Words<Group> {
+    Words { offered: || Group::ALL.iter().map(|group| group.word()).collect(), read: |word| word.parse().ok() }
+}
+
+/// Orders, each also with a `-` before it.
+#[must_use]
+pub fn orders() -> Words<Order> {
+    Words { offered: Order::names, read: |word| word.parse().ok() }
+}
+
+/// Themes. Which of his own the user has, the settings know.
+#[must_use]
+pub fn themes() -> Words<String> {
+    Words { offered: || THEMES.to_vec(), read: |word| Some(word.to_owned()) }
+}
+
+/// Agents; a part of a name is enough, as in the filter line.
+#[must_use]
+pub fn agents() -> Words<String> {
+    fn names() -> Vec<&'static str> {
+        sources::ALL.iter().map(|source| source.agent()).collect()
+    }
+    let read = |word: &str| {
+        let part = word.to_lowercase();
+        names().iter().any(|name| name.contains(&part)).then(|| word.to_owned())
+    };
+    Words { offered: names, read }
+}
