@@ -62,6 +62,8 @@ pub struct ScanReport {
     pub sessions: BTreeSet<i64>,
     /// Files that could not be read, and why.
     pub failed: Vec<(PathBuf, String)>,
+    /// Lines that could not be read.
+    pub unreadable: u64,
 }
 
 /// Brings logs into a store.
@@ -285,6 +287,7 @@ impl Writing<'_> {
         self.store.write(&pieces, self.memory, self.prices)?;
         self.unkept += rows;
         for piece in &pieces {
+            self.report.unreadable += piece.batch.malformed;
             let finished = piece.file.stat.size > 0 || piece.file.stat.ino != 0;
             if finished {
                 self.state.files_done += 1;

@@ -237,6 +237,7 @@ impl Worker {
                 if report.files_read > 0 && self.view.draft.roots.iter().all(|r| r.files == 0) {
                     self.rescan_at = Instant::now();
                 }
+                self.view.unreadable += report.unreadable;
                 self.view.refresh(&mut self.ingest, &report.sessions);
             }
             Err(error) => self.fail(&error),
@@ -307,6 +308,7 @@ impl Worker {
                 if report.files_read > 50 {
                     self.ingest.store.checkpoint();
                 }
+                self.view.unreadable += report.unreadable;
                 self.view.draft.roots = report.roots;
                 self.view.refresh(&mut self.ingest, &report.sessions);
             }

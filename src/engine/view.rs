@@ -38,6 +38,8 @@ pub(super) struct View {
     pub(super) notices: Vec<String>,
     /// What reading from the store has failed with.
     pub(super) trouble: Option<StoreError>,
+    /// Lines met by this process that could not be read.
+    pub(super) unreadable: u64,
     /// When the last hour was last looked at.
     looked_back_at: Millis,
 }
@@ -58,6 +60,7 @@ impl View {
             draft: Snapshot { progress: Some(Progress::default()), ..Snapshot::default() },
             notices,
             trouble: None,
+            unreadable: 0,
             looked_back_at: 0,
         }
     }
@@ -230,6 +233,11 @@ impl View {
         let mut notices: Vec<String> = failing.to_vec();
         notices.extend(self.notices.iter().cloned());
         notices.extend(self.draft.notices.iter().cloned());
+        notices.extend(match self.unreadable {
+            0 => None,
+            1 => Some("one line of the logs could not be read: aifinops doctor".to_owned()),
+            lines => Some(format!("{lines} lines of the logs could not be read: aifinops doctor")),
+        });
         if !store.is_writer() {
             notices.push("another aifinops reads the logs; this one follows it".to_owned());
         }

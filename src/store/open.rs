@@ -95,7 +95,10 @@ impl Store {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        store.migrate()?;
+        if store.migrate()? == 1 {
+            // A failure whose call no log shows counted for the tool calls of 0.1.0.
+            store.rebuild()?;
+        }
         // Neither reading nor locking tells whether the database can be written: a write that changes nothing does.
         let fail = |doing| move |source| StoreError::Sqlite { doing, path: path.to_path_buf(), source };
         store.lock = take_lock(&dir.join("writer.lock"))?;
@@ -220,12 +223,13 @@ impl Store {
         Ok(())
     }
 
-    fn migrate(&mut self) -> Result<(), StoreError> {
+    /// Applies the steps that are missing. Gives the version that was found.
+    fn migrate(&mut self) -> Result<i64, StoreError> {
         let fail = self.fail("bringing its schema up to date");
         let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
         let found: i64 = self.conn.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(&fail)?;
         if found == known {
-            return Ok(());
+            return Ok(found);
         }
         let tx = self.conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(&fail)?;
         // Another process may have done it while this one waited.
@@ -235,7 +239,8 @@ impl Store {
         }
         tx.pragma_update(None, "application_id", APPLICATION).map_err(&fail)?;
         tx.pragma_update(None, "user_version", known).map_err(&fail)?;
-        tx.commit().map_err(&fail)
+        tx.commit().map_err(&fail)?;
+        Ok(found)
     }
 
     /// Writes the log back into the database and gives up its space. Not needed for safety; done when there is time.

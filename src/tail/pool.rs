@@ -273,8 +273,10 @@ impl<'a> Pool<'a> {
         if span.to > span.from {
             row.offset = span.to;
         }
-        row.lines += batch.lines + span.oversized;
-        row.malformed += batch.malformed + span.oversized;
+        batch.lines += span.oversized;
+        batch.malformed += span.oversized;
+        row.lines += batch.lines;
+        row.malformed += batch.malformed;
         if span.oversized > 0 {
             row.first_malformed.get_or_insert_with(|| format!("a line of over {} MiB was passed over", MAX_LINE >> 20));
         }

@@ -7,6 +7,7 @@
 
 mod access;
 mod damage;
+mod upgrade;
 
 use std::process::Command;
 
