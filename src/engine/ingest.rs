@@ -13,7 +13,7 @@ use crate::store::{Memory, Piece, Store, StoreError, WriteReport};
 use crate::tail::{Buffer, Catalog, Found, Job, Pool, Reading, RootReport};
 
 /// Rows gathered before they are written: the writer works while the readers read.
-const ROWS_A_WRITE: usize = 8_000;
+const ROWS_A_WRITE: usize = 16_000;
 /// Rows written before they are kept. Keys are hashes, so every transaction touches most pages of the file.
 const ROWS_A_TRANSACTION: usize = 250_000;
 /// How long things wait to be written, so that a screen has something to show.
@@ -25,7 +25,7 @@ const MANY: usize = 64;
 /// From how many bytes on reading gets more memory for the database's pages.
 const MUCH: u64 = 20 << 20;
 /// Pieces that may wait between the readers and the writer.
-const QUEUE: usize = 128;
+const QUEUE: usize = 256;
 
 /// How far a scan is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Running totals to single calls.
 //!
 //! Codex tells the thread's totals and the last call's own use, again at every refresh. A call is what raises the totals.
-//! When any of them falls, a new count has begun and the last call's own use is what was spent; unless it is an old
-//! picture of the same count, which Codex sometimes writes late.
+//! When any of them falls, or they are the last call's alone, a new count has begun and the last call's own use is what was spent; unless they fall a
+//! little only and tell an old picture of the same count, which Codex sometimes writes late.
 
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +53,9 @@ impl Counters {
             // After a revert the first totals already hold history, so the last call's own count.
             return if is_old || inherited { None } else { some(last.unwrap_or(totals), false) };
         };
-        if let Some(used) = minus(&totals, &before) {
+        // Totals that are the last call alone hold nothing of before, however high they are.
+        let is_anew = before.total > 0 && totals != before && last == Some(totals);
+        if let Some(used) = minus(&totals, &before).filter(|_| !is_anew) {
             let high = self.fell_from.take();
             if used != Usage::default() {
                 self.base = Some(before);
@@ -70,7 +72,8 @@ impl Counters {
         }
         // A picture taken while the last call was answered goes on from the same base.
         let base = last.and_then(|last| minus(&totals, &last)).filter(|base| base.total > 0);
-        if is_old || base.is_some() && base == self.base {
+        let is_slight = totals.total.saturating_mul(2) > before.total;
+        if is_slight && !is_anew && (is_old || base.is_some() && base == self.base) {
             self.totals = Some(before);
             return None;
         }
