@@ -116,33 +116,57 @@ pub struct Asking<'a> {
 /// The sessions with any activity in the window.
 pub fn sessions(store: &Store, prices: &mut Pricer, asking: &Asking<'_>) -> Result<Vec<SessionView>, StoreError> {
     let rows = store.sessions(asking.window)?;
-    complete(store, prices, asking, rows)
+    let sums_in = |window: Window| -> Result<Option<HashMap<i64, Sums>>, StoreError> {
+        if window == asking.window {
+            return Ok(None);
+        }
+        Ok(Some(store.sessions(window)?.into_iter().map(|r| (r.id, r.sums)).collect()))
+    };
+    let more = More {
+        today: sums_in(Window::today(asking.now, asking.zone))?,
+        lifetime: sums_in(Window::ALL)?,
+        models: store.models(asking.window)?,
+    };
+    complete(store, prices, asking, rows, more)
 }
 
 /// Some sessions by id.
 pub fn sessions_by_id(store: &Store, prices: &mut Pricer, asking: &Asking<'_>, ids: &[i64]) -> Result<Vec<SessionView>, StoreError> {
-    let rows = store.sessions_by_id(ids, asking.window)?;
-    complete(store, prices, asking, rows)
+    let (mut today_sums, mut lifetime_sums, mut models) = (HashMap::new(), HashMap::new(), HashMap::new());
+    let mut rows = Vec::with_capacity(ids.len());
+    for found in store.sessions_by_id(ids, [asking.window, Window::today(asking.now, asking.zone), Window::ALL])? {
+        let [_, today, lifetime] = found.sums;
+        today_sums.insert(found.row.id, today);
+        lifetime_sums.insert(found.row.id, lifetime);
+        models.insert(found.row.id, found.models);
+        rows.push(found.row);
+    }
+    let more = More { today: Some(today_sums), lifetime: Some(lifetime_sums), models };
+    complete(store, prices, asking, rows, more)
 }
 
-/// How many sessions are completed one by one; more are completed by scanning.
-const FEW: usize = 400;
+/// What the rows do not hold, by session. Where a window is the one asked about, its sums are those of the rows.
+#[derive(Debug)]
+struct More {
+    today: Option<HashMap<i64, Sums>>,
+    lifetime: Option<HashMap<i64, Sums>>,
+    models: HashMap<i64, Vec<Arc<str>>>,
+}
 
-fn complete(store: &Store, prices: &mut Pricer, asking: &Asking<'_>, rows: Vec<SessionRow>) -> Result<Vec<SessionView>, StoreError> {
+fn complete(
+    store: &Store,
+    prices: &mut Pricer,
+    asking: &Asking<'_>,
+    rows: Vec<SessionRow>,
+    more: More,
+) -> Result<Vec<SessionView>, StoreError> {
     let ids: Vec<i64> = rows.iter().map(|r| r.id).collect();
-    let today = Window::today(asking.now, asking.zone);
-    let sums_in = |window: Window| -> Result<HashMap<i64, Sums>, StoreError> {
-        let rows = if ids.len() <= FEW { store.sessions_by_id(&ids, window)? } else { store.sessions(window)? };
-        Ok(rows.into_iter().map(|r| (r.id, r.sums)).collect())
-    };
-    let lifetime = if asking.window == Window::ALL { HashMap::new() } else { sums_in(Window::ALL)? };
-    let today = if asking.window == today { HashMap::new() } else { sums_in(today)? };
+    let More { today, lifetime, mut models } = more;
     let hour = match asking.hour {
         Some(known) => Cow::Borrowed(known),
         None => Cow::Owned(store.recent_cost(asking.now - HOUR)?),
     };
     let loops = store.loops(&ids, asking.window)?;
-    let models = store.models_of(&ids, asking.window)?;
     let view = |row: SessionRow| {
         let window = row.window.or_else(|| context_window(prices, &row));
         let live = asking.living.get(&(row.agent.clone(), row.uid.clone()));
@@ -155,10 +179,10 @@ fn complete(store: &Store, prices: &mut Pricer, asking: &Asking<'_>, rows: Vec<S
             context_window: window,
             loop_steps,
             longest_loop,
-            today: today.get(&row.id).unwrap_or(&row.sums).cost(),
-            lifetime: lifetime.get(&row.id).unwrap_or(&row.sums).cost(),
+            today: within(today.as_ref(), &row),
+            lifetime: within(lifetime.as_ref(), &row),
             last_hour: hour.get(&row.id).copied().unwrap_or_default(),
-            models: models.get(&row.id).cloned().unwrap_or_default(),
+            models: models.remove(&row.id).unwrap_or_default(),
             agent: row.agent,
             uid: row.uid,
             parent: row.parent,
@@ -175,6 +199,11 @@ fn complete(store: &Store, prices: &mut Pricer, asking: &Asking<'_>, rows: Vec<S
         }
     };
     Ok(rows.into_iter().map(view).collect())
+}
+
+/// What a session cost in a window.
+fn within(sums: Option<&HashMap<i64, Sums>>, row: &SessionRow) -> Cost {
+    sums.map_or(row.sums, |sums| sums.get(&row.id).copied().unwrap_or_default()).cost()
 }
 
 /// The last part of a directory, whichever system wrote it.

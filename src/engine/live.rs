@@ -64,7 +64,7 @@ pub struct Setup {
 /// Wakes that may wait; a full queue means that the engine will look at everything anyway.
 const QUEUE: usize = 64;
 /// The pause between two rounds of news: what the screen shows is at most this old.
-const PACE: Duration = Duration::from_millis(160);
+const PACE: Duration = Duration::from_millis(190);
 /// How long the first word of a change waits for the rest of it.
 const SETTLE: Duration = Duration::from_millis(15);
 /// How often the clock's own changes (states, the last hour) are looked at.

@@ -18,7 +18,7 @@ use super::snapshot::{Burn, Snapshot, Span, project};
 /// More changed sessions than this are read anew all together.
 const MANY: usize = 300;
 /// The last hour is not looked at more often than this, whatever the news.
-const LOOK_BACK_PACE: Millis = 400;
+const LOOK_BACK_PACE: Millis = 1000;
 /// And without any news not more often than this: it only moves on.
 const LOOK_BACK_REST: Millis = 10_000;
 

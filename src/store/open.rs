@@ -208,6 +208,8 @@ impl Store {
         let fail = self.fail("setting it up");
         // The last process to close would otherwise write the whole log back and wait for the disk.
         self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(&fail)?;
+        // Plans that depend on the values bound to a statement would be made anew with every value.
+        self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(&fail)?;
         // A store that another process fills for the first time has no log yet, and will have one.
         match self.conn.pragma_update(None, "journal_mode", "WAL").map_err(&fail) {
             Err(error) if error.is_busy() && self.has_schema() => {}

@@ -35,6 +35,17 @@ pub struct SessionRow {
     pub sums: Sums,
 }
 
+/// A session that was asked for by its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// The session, with its sums inside the first window.
+    pub row: SessionRow,
+    /// Its sums inside each window.
+    pub sums: [Sums; 3],
+    /// The models asked inside the first window.
+    pub models: Vec<Arc<str>>,
+}
+
 /// What one session spent with one model on one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotRow {
@@ -120,7 +131,7 @@ const SESSION_WIDTH: usize = 15;
 /// Above this many sessions one scan is cheaper than looking each up.
 const MANY: usize = 400;
 
-fn slots(window: Window) -> (i64, i64) {
+fn slots_range(window: Window) -> (i64, i64) {
     (window.from.div_euclid(SLOT), window.to.saturating_add(SLOT - 1).div_euclid(SLOT))
 }
 
@@ -129,6 +140,11 @@ fn text(r: &rusqlite::Row<'_>, i: usize) -> rusqlite::Result<Option<Arc<str>>> {
 }
 
 fn session(r: &rusqlite::Row<'_>) -> rusqlite::Result<SessionRow> {
+    Ok(SessionRow { sums: Sums::from_row(r, SESSION_WIDTH)?, ..head(r)? })
+}
+
+/// A session without its sums.
+fn head(r: &rusqlite::Row<'_>) -> rusqlite::Result<SessionRow> {
     Ok(SessionRow {
         id: r.get(0)?,
         agent: text(r, 1)?.unwrap_or_default(),
@@ -145,7 +161,7 @@ fn session(r: &rusqlite::Row<'_>) -> rusqlite::Result<SessionRow> {
         context: r.get::<_, Option<i64>>(12)?.map(i64::cast_unsigned),
         window: r.get::<_, Option<i64>>(13)?.map(i64::cast_unsigned),
         turn: Turn::from_sql(r.get(14)?),
-        sums: Sums::from_row(r, SESSION_WIDTH)?,
+        sums: Sums::default(),
     })
 }
 
@@ -165,7 +181,7 @@ impl Store {
 
     /// The sessions with any activity in the window, and their sums inside it.
     pub fn sessions(&self, window: Window) -> Result<Vec<SessionRow>, StoreError> {
-        let (from, to) = slots(window);
+        let (from, to) = slots_range(window);
         let sums = sums::sum_columns("r");
         let sql = format!(
             "SELECT {SESSION}, {sums} FROM rollup r JOIN session s ON s.id = r.session LEFT JOIN name n ON n.id = s.model
@@ -184,51 +200,52 @@ impl Store {
         Ok(rows)
     }
 
-    /// Some sessions by id, with their sums inside the window.
-    pub fn sessions_by_id(&self, ids: &[i64], window: Window) -> Result<Vec<SessionRow>, StoreError> {
-        let (from, to) = slots(window);
-        let sums = sums::sum_columns("r");
-        let sql = format!(
-            "SELECT {SESSION}, {sums} FROM session s LEFT JOIN rollup r ON r.session = s.id AND r.slot >= ?2 AND r.slot < ?3
-             LEFT JOIN name n ON n.id = s.model WHERE s.id = ?1 GROUP BY s.id"
-        );
+    /// Some sessions by id, each looked at once.
+    pub fn sessions_by_id(&self, ids: &[i64], windows: [Window; 3]) -> Result<Vec<Looked>, StoreError> {
+        let heads = format!("SELECT {SESSION} FROM session s LEFT JOIN name n ON n.id = s.model WHERE s.id = ?1");
+        let slots = format!("SELECT r.slot, r.model, {} FROM rollup r WHERE r.session = ?1", sums::columns("r"));
+        let windows = windows.map(slots_range);
+        let names = self.names()?;
         let mut found = Vec::with_capacity(ids.len());
         for id in ids {
-            found.extend(self.rows("looking up a session", &sql, params![id, from, to], session)?);
+            let Some(mut row) = self.rows("looking up a session", &heads, [id], head)?.pop() else { continue };
+            let mut sums = [Sums::default(); 3];
+            let mut models = Vec::new();
+            self.rows("summing up a session", &slots, [id], |r| {
+                let (slot, model, part) = (r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, Sums::from_row(r, 2)?);
+                for ((from, to), sums) in windows.iter().zip(&mut sums) {
+                    if (*from..*to).contains(&slot) {
+                        sums.add(&part, 1);
+                    }
+                }
+                let asked = windows.first().is_some_and(|(from, to)| (*from..*to).contains(&slot)) && part.calls > 0;
+                models.extend(names.get(&model).filter(|_| asked).cloned());
+                Ok(())
+            })?;
+            models.sort_unstable();
+            models.dedup();
+            [row.sums, _, _] = sums;
+            found.push(Looked { row, sums, models });
         }
         Ok(found)
     }
 
     /// The sums of a window, over everything.
     pub fn total(&self, window: Window) -> Result<Sums, StoreError> {
-        let (from, to) = slots(window);
+        let (from, to) = slots_range(window);
         let sql = format!("SELECT {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2", sums::sum_columns("r"));
         Ok(self.rows("summing", &sql, params![from, to], |r| Sums::from_row(r, 0))?.into_iter().next().unwrap_or_default())
     }
 
     /// Every slot of the window with a model call, by session and model, oldest first.
     pub fn slots(&self, window: Window) -> Result<Vec<SlotRow>, StoreError> {
-        let (from, to) = slots(window);
+        let (from, to) = slots_range(window);
         let names = self.names()?;
         let sql = format!(
             "SELECT r.slot, r.session, r.model, {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2 AND r.calls <> 0 ORDER BY r.slot",
             sums::columns("r")
         );
         self.rows("listing slots", &sql, params![from, to], |r| {
-            Ok(SlotRow {
-                at: r.get::<_, i64>(0)? * SLOT,
-                session: r.get(1)?,
-                model: names.get(&r.get::<_, i64>(2)?).cloned(),
-                sums: Sums::from_row(r, 3)?,
-            })
-        })
-    }
-
-    /// The slots of one session, by model.
-    pub fn slots_of(&self, id: i64) -> Result<Vec<SlotRow>, StoreError> {
-        let names = self.names()?;
-        let sql = format!("SELECT r.slot, r.session, r.model, {} FROM rollup r WHERE r.session = ?1 ORDER BY r.slot", sums::columns("r"));
-        self.rows("listing a session's slots", &sql, [id], |r| {
             Ok(SlotRow {
                 at: r.get::<_, i64>(0)? * SLOT,
                 session: r.get(1)?,
@@ -277,21 +294,11 @@ impl Store {
     }
 
     /// The models that sessions asked in the window, by session.
-    pub fn models_of(&self, ids: &[i64], window: Window) -> Result<HashMap<i64, Vec<Arc<str>>>, StoreError> {
-        let (from, to) = slots(window);
+    pub fn models(&self, window: Window) -> Result<HashMap<i64, Vec<Arc<str>>>, StoreError> {
+        let (from, to) = slots_range(window);
         let names = self.names()?;
-        let read = |r: &rusqlite::Row<'_>| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?));
-        let rows = if ids.len() > MANY {
-            let sql = "SELECT DISTINCT session, model FROM rollup WHERE slot >= ?1 AND slot < ?2 AND calls > 0";
-            self.rows("listing models", sql, params![from, to], read)?
-        } else {
-            let sql = "SELECT DISTINCT session, model FROM rollup WHERE session = ?3 AND slot >= ?1 AND slot < ?2 AND calls > 0";
-            let mut rows = Vec::new();
-            for id in ids {
-                rows.extend(self.rows("listing models", sql, params![from, to, id], read)?);
-            }
-            rows
-        };
+        let sql = "SELECT DISTINCT session, model FROM rollup WHERE slot >= ?1 AND slot < ?2 AND calls > 0";
+        let rows = self.rows("listing models", sql, params![from, to], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?)))?;
         let mut found: HashMap<i64, Vec<Arc<str>>> = HashMap::new();
         for (session, model) in rows {
             if let Some(name) = names.get(&model) {

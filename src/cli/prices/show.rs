@@ -154,8 +154,7 @@ fn all(context: &Context, book: &Book) -> Result<ExitCode, CliError> {
 /// The models that the logs name, as far as they have been read.
 fn models(context: &Context) -> Result<BTreeSet<String>, CliError> {
     let store = context.store()?;
-    let ids: Vec<i64> = store.session_places()?.into_keys().collect();
-    Ok(store.models_of(&ids, Window::ALL)?.into_values().flatten().map(|m| m.to_string()).collect())
+    Ok(store.models(Window::ALL)?.into_values().flatten().map(|m| m.to_string()).collect())
 }
 
 fn table(first: &'static str) -> Table {

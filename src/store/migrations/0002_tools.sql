@@ -12,7 +12,3 @@ INSERT INTO tool
 SELECT session, coalesce(name, 0), sum(flags & 1), sum((flags >> 1) & 1) FROM fact WHERE kind = 1 GROUP BY 1, 2;
 
 DROP INDEX fact_session;
-
--- SQLite compiles a statement anew for each value bound to it where the value may decide whether a partial index fits.
-DROP INDEX session_parent;
-CREATE INDEX session_parent ON session (parent_uid);
