@@ -322,6 +322,11 @@ impl Worker {
         if self.ingest.store.is_writer() {
             return;
         }
+        // The one that wrote may have ended; or this one was stopped, and goes on.
+        if self.ingest.store.become_writer() {
+            self.rescan_at = Instant::now();
+            return;
+        }
         let version = self.ingest.store.data_version();
         if version != self.data_version {
             self.data_version = version;

@@ -42,6 +42,8 @@ pub(super) struct View {
     pub(super) unreadable: u64,
     /// When the last hour was last looked at.
     looked_back_at: Millis,
+    /// Whether there was news since.
+    hour_is_old: bool,
 }
 
 impl View {
@@ -62,6 +64,7 @@ impl View {
             trouble: None,
             unreadable: 0,
             looked_back_at: 0,
+            hour_is_old: false,
         }
     }
 
@@ -171,18 +174,24 @@ impl View {
 
     /// What the last hour cost, after news: soon enough for an eye, and not so often that it costs much.
     fn look_back_soon(&mut self, store: &Store) {
-        if (self.clock)() - self.looked_back_at >= LOOK_BACK_PACE {
+        if self.since_look_back() >= LOOK_BACK_PACE {
             self.look_back(store);
             self.take_hours();
         } else {
-            self.looked_back_at = self.looked_back_at.min((self.clock)() - LOOK_BACK_REST); // the next tick looks
+            self.hour_is_old = true; // the next tick looks
         }
+    }
+
+    /// How long ago the last hour was looked at; long ago, where the clock was set back.
+    fn since_look_back(&self) -> Millis {
+        let since = (self.clock)() - self.looked_back_at;
+        if since < 0 { Millis::MAX } else { since }
     }
 
     /// What the last hour cost, all together and session by session.
     fn look_back(&mut self, store: &Store) {
         let now = (self.clock)();
-        self.looked_back_at = now;
+        (self.looked_back_at, self.hour_is_old) = (now, false);
         if let Some(spend) = self.unless_failed(store.recent_spend(now - HOUR)) {
             self.draft.burn = Burn::of(&spend, now);
             self.hour.clear();
@@ -199,7 +208,7 @@ impl View {
             self.reload(&ingest.store, &mut ingest.prices);
         }
         self.living = living(ingest);
-        if now - self.looked_back_at >= LOOK_BACK_REST {
+        if self.hour_is_old || self.since_look_back() >= LOOK_BACK_REST {
             self.look_back(&ingest.store);
             self.take_hours();
         }
