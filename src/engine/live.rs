@@ -220,10 +220,7 @@ impl Worker {
             return ControlFlow::Continue(());
         }
         if !self.ingest.store.is_writer() {
-            // Whoever has read the logs so far may be gone: then this one does, beginning with everything.
-            if self.ingest.store.become_writer() {
-                self.rescan_at = Instant::now();
-            }
+            self.take_over();
             return ControlFlow::Continue(());
         }
         // A new directory may have been filled before it was watched.
@@ -265,7 +262,7 @@ impl Worker {
     }
 
     fn rescan(&mut self, inbox: &mpsc::Receiver<Wake>) -> ControlFlow<()> {
-        if !self.ingest.store.is_writer() && !self.ingest.store.become_writer() {
+        if !self.ingest.store.is_writer() && !self.take_over() {
             let (_, roots) = self.ingest.catalog.walk();
             self.view.draft.roots = roots;
             self.view.draft.progress = None;
@@ -317,14 +314,23 @@ impl Worker {
         stop
     }
 
+    /// Reads the logs in the place of whoever has done so until now, if that one has ended (or this one was stopped, and
+    /// goes on): beginning with what it wrote, and then with everything that is new.
+    fn take_over(&mut self) -> bool {
+        if !self.ingest.store.become_writer() {
+            return false;
+        }
+        self.rescan_at = Instant::now();
+        self.refresh_all();
+        true
+    }
+
     /// Another process writes: look what it wrote.
     fn follow(&mut self) {
         if self.ingest.store.is_writer() {
             return;
         }
-        // The one that wrote may have ended; or this one was stopped, and goes on.
-        if self.ingest.store.become_writer() {
-            self.rescan_at = Instant::now();
+        if self.take_over() {
             return;
         }
         let version = self.ingest.store.data_version();
