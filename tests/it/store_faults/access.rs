@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use std::time::{Duration, Instant};
+
+use aifinops::engine::{Engine, Setup, Span};
 use aifinops::store::Store;
 use rusqlite::Connection;
 
@@ -130,4 +133,50 @@ fn a_disk_that_fills_up_costs_nothing_once_there_is_room() {
             assert_eq!(ingest.store.integrity(), None);
         }
     }
+}
+
+#[test]
+fn a_stopped_screen_lets_others_write_and_shows_what_they_wrote() {
+    let home = Home::new();
+    append(&home.claude(&uuid(1, 0)), answer(&uuid(1, 0), 1, 1, 5, None) + "\n");
+    let ingest = home.reader(Store::open(&home.data()).unwrap().store);
+    let setup = Setup { ingest, zone: chrono_tz::UTC, span: Span::All, notices: Vec::new(), clock: || 1_800_000_000_000 };
+    let engine = Engine::start(setup);
+    let shows = |sessions: usize| {
+        let begun = Instant::now();
+        while engine.snapshots.borrow().sessions.len() != sessions {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{sessions} sessions were never shown");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    shows(1);
+    // As the screen does before it is stopped. This one is not, so it soon wants to go on: whoever is slower tries again.
+    let other = (0..50)
+        .map(|_| {
+            engine.rest();
+            Store::open(&home.data()).unwrap().store
+        })
+        .find(Store::is_writer)
+        .expect("the lock is free");
+    append(&home.claude(&uuid(1, 1)), answer(&uuid(1, 1), 2, 2, 5, None) + "\n");
+    let mut other = home.reader(other);
+    scan(&mut other);
+    drop(other);
+    shows(2);
+}
+
+#[test]
+fn a_store_that_may_only_be_read_is_worked_on_in_memory() {
+    let (home, truth) = history();
+    scan(&mut home.resume());
+    // A directory where the lock should be: as good as a lock that may not be opened, whoever runs the test.
+    fs::remove_file(home.data().join("writer.lock")).unwrap();
+    fs::create_dir(home.data().join("writer.lock")).unwrap();
+    let opened = Store::open(&home.data()).unwrap();
+    assert!(is_clear(opened.notice.as_deref().unwrap()), "{:?}", opened.notice);
+    let mut ingest = home.reader(opened.store);
+    assert_eq!(total(&ingest), truth, "what is stored is known");
+    assert!(ingest.store.is_writer());
+    scan(&mut ingest);
+    assert_eq!(total(&ingest), truth);
 }
