@@ -68,13 +68,12 @@ pub async fn run(setup: Setup, engine: Engine) -> std::io::Result<()> {
     // What the store knows is there in a moment, and worth more than an empty picture.
     let mut draw_at = Some(Instant::now() + FIRST_PATIENCE);
     let mut last_draw = Instant::now();
-    let mut has_drawn = false;
+    let mut has_news = false;
     loop {
         if draw_at.is_some_and(|at| at <= Instant::now()) {
             draw(&mut screen, &mut app, &shown, (setup.clock)())?;
             last_draw = Instant::now();
             draw_at = None;
-            has_drawn = true;
         }
         if app.selected != wanted {
             wanted = app.selected;
@@ -104,7 +103,9 @@ pub async fn run(setup: Setup, engine: Engine) -> std::io::Result<()> {
                 if app.paused.is_none() {
                     app.take(&shown);
                     let paced = (last_draw + NEWS_PACE).max(Instant::now());
-                    draw_at = Some(if has_drawn { draw_at.unwrap_or(paced) } else { Instant::now() });
+                    // The first news are what everybody waits for.
+                    draw_at = Some(if has_news { draw_at.unwrap_or(paced) } else { Instant::now() });
+                    has_news = true;
                 } else if app.complete(&shown) {
                     draw_at = Some(Instant::now());
                 }
