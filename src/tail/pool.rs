@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::model::{AgentId, Batch, Key};
 use crate::sources::{self, Fold, Skim, Source};
@@ -69,18 +69,40 @@ pub struct Pool<'a> {
 /// A file that several workers read.
 struct Large {
     file: File,
+    path: PathBuf,
     source: &'static dyn Source,
     start: u64,
     size: u64,
     parts: usize,
     order: Mutex<Order>,
+    /// Held by the one thread that hands out what is next. Nobody waits for it: a sink may wait for whoever would.
+    state: Mutex<FileState>,
 }
 
 /// Parts that are done out of turn wait for those before them.
 struct Order {
     next: usize,
     waiting: BTreeMap<usize, (Skim, span::Span)>,
-    state: FileState,
+}
+
+impl Large {
+    fn order(&self) -> MutexGuard<'_, Order> {
+        self.order.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The part whose turn it is, if it is done, and whether it is the last.
+    fn next(&self) -> Option<(Skim, span::Span, bool)> {
+        let mut order = self.order();
+        let next = order.next;
+        let (skim, span) = order.waiting.remove(&next)?;
+        order.next += 1;
+        Some((skim, span, order.next == self.parts))
+    }
+
+    fn has_next(&self) -> bool {
+        let order = self.order();
+        order.waiting.contains_key(&order.next)
+    }
 }
 
 struct FileState {
@@ -196,8 +218,9 @@ impl<'a> Pool<'a> {
         if size - start >= 4 * CHUNK {
             know_head(&mut state.row, &file, size, &[])?;
             let parts = usize::try_from((size - start).div_ceil(CHUNK)).unwrap_or(usize::MAX);
-            let order = Mutex::new(Order { next: 0, waiting: BTreeMap::new(), state });
-            return Ok(Some(Large { file, source, start, size, parts, order }));
+            let order = Mutex::new(Order { next: 0, waiting: BTreeMap::new() });
+            let path = state.row.path.clone();
+            return Ok(Some(Large { file, path, source, start, size, parts, order, state: Mutex::new(state) }));
         }
         let mut at = start;
         loop {
@@ -219,35 +242,37 @@ impl<'a> Pool<'a> {
     fn part(&self, large: &Large, index: usize, buf: &mut Buffer, sink: &Sink<'_>) {
         let from = large.start + index as u64 * CHUNK;
         let to = (from + CHUNK).min(large.size);
-        let path = || large.order.lock().unwrap_or_else(PoisonError::into_inner).state.row.path.clone();
-        let read = span::read(&large.file, from, to, large.size, index == 0, buf);
-        match read {
+        match span::read(&large.file, from, to, large.size, index == 0, buf) {
             Ok(span) => {
                 let skim = large.source.skim(buf.bytes());
-                let mut order = large.order.lock().unwrap_or_else(PoisonError::into_inner);
-                order.waiting.insert(index, (skim, span));
-                while let Some((skim, span)) = {
-                    let next = order.next;
-                    order.waiting.remove(&next)
-                } {
-                    order.next += 1;
-                    let last = order.next == large.parts;
-                    let fed = self.feed(&mut order.state, &large.file, skim, (span, &[]), last, sink);
-                    if let Err(error) = fed {
-                        let path = order.state.row.path.clone();
-                        self.emit(Reading::Failed { path, error }, sink);
-                        order.next = large.parts + 1; // what follows stays unread with it
-                    }
-                }
+                large.order().waiting.insert(index, (skim, span));
+                self.hand_out(large, sink);
             }
             Err(error) => {
                 // The parts behind it stay unread with it: the offset must not pass a gap.
-                self.emit(Reading::Failed { path: path(), error }, sink);
+                self.emit(Reading::Failed { path: large.path.clone(), error }, sink);
             }
         }
         let done = index + 1 == large.parts;
         if done {
             self.close_one();
+        }
+    }
+
+    /// Hands out the parts whose turn it is, unless another thread is doing so: then that one finds them.
+    fn hand_out(&self, large: &Large, sink: &Sink<'_>) {
+        while large.has_next() {
+            let mut state = match large.state.try_lock() {
+                Ok(state) => state,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            while let Some((skim, span, last)) = large.next() {
+                if let Err(error) = self.feed(&mut state, &large.file, skim, (span, &[]), last, sink) {
+                    self.emit(Reading::Failed { path: large.path.clone(), error }, sink);
+                    large.order().next = large.parts + 1; // what follows stays unread with it
+                }
+            }
         }
     }
 

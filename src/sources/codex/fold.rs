@@ -11,7 +11,7 @@ use crate::sources::{Fold, Skim};
 
 use super::AGENT;
 use super::counters::Counters;
-use super::history::{History, Known, begins_with_history, possible_history};
+use super::history::{History, Known, begins_with_history, first_counter, possible_history};
 use super::line::{Body, Count, Meta, Record, Usage};
 
 /// Pending tools beyond these are forgotten, oldest first.
@@ -460,7 +460,7 @@ impl Fold for CodexFold {
             return history.wants_parent().then(|| history.of.clone());
         }
         let records = records.peek::<Lines<Record>>()?.records.as_slice();
-        if self.memory.counters.are_none() && self.known.is_none() {
+        if self.memory.counters.are_none() && self.known.is_none() && first_counter(records).is_some() {
             // Nothing copied, perhaps: then the other file tells whether the first counter is a new one.
             let (forked, parent) = match (&self.memory.thread, records) {
                 (None, [Record { body: Body::Meta(meta), .. }, ..]) if meta.own_from.is_none() => {

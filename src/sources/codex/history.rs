@@ -136,13 +136,17 @@ pub(super) fn possible_history(meta: &Meta, at: Option<Millis>) -> Option<Histor
     Some(History::new(of, meta.at.or(at), meta.own_from))
 }
 
+/// The first counter of these records: its totals and the last call's own.
+pub(super) fn first_counter(records: &[Record]) -> Option<(Usage, Option<Usage>)> {
+    records.iter().find_map(|record| match &record.body {
+        Body::Count(count) => Some((count.totals?, count.last)),
+        _ => None,
+    })
+}
+
 /// Whether the first counter holds more than its last call.
 pub(super) fn begins_with_history(records: &[Record]) -> bool {
-    let first = records.iter().find_map(|record| match &record.body {
-        Body::Count(count) => count.totals.zip(count.last),
-        _ => None,
-    });
-    first.is_some_and(|(totals, last)| last.total < totals.total)
+    first_counter(records).is_some_and(|(totals, last)| last.is_some_and(|last| last.total < totals.total))
 }
 
 /// The time in a UUID version 7: its first 48 bits are milliseconds.
