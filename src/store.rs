@@ -26,7 +26,7 @@ pub use files::{FileRow, FileStat};
 pub use memory::Memory;
 pub use open::{Opened, Store};
 pub use sums::Sums;
-pub use write::{Piece, WriteReport};
+pub use write::Piece;
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]

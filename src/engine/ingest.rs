@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::pricing::Pricer;
 use crate::store::files::path_key;
-use crate::store::{Memory, Piece, Store, StoreError, WriteReport};
+use crate::store::{Memory, Piece, Store, StoreError};
 use crate::tail::{Buffer, Catalog, Found, Job, Pool, Reading, RootReport};
 
 /// Rows gathered before they are written: the writer works while the readers read.
@@ -299,8 +299,8 @@ impl Writing<'_> {
             Watcher::Bar(bar) => bar(*self.state),
             Watcher::Screen(screen) => {
                 let settled = self.store.settle(self.memory)?;
-                let flow = screen(self.store, self.prices, *self.state, &settled.sessions);
-                self.report.sessions.extend(settled.sessions);
+                let flow = screen(self.store, self.prices, *self.state, &settled);
+                self.report.sessions.extend(settled);
                 flow
             }
         };
@@ -314,8 +314,7 @@ impl Writing<'_> {
 
     /// Keeps what was written.
     fn keep(&mut self) -> Result<(), StoreError> {
-        let WriteReport { sessions, .. } = self.store.commit(self.memory)?;
-        self.report.sessions.extend(sessions);
+        self.report.sessions.extend(self.store.commit(self.memory)?);
         Ok(())
     }
 }

@@ -73,8 +73,6 @@ pub(super) struct Pending {
     pub moved: BTreeSet<i64>,
     /// Sessions whose figures or state changed.
     pub touched: BTreeSet<i64>,
-    /// Calls that were new.
-    pub new_calls: u64,
 }
 
 /// A session other than the owner's in whose log a call or fact also stands.

@@ -8,6 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
+use super::rebuild::rebuild;
 
 /// The schema's steps, applied in order and never edited.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_tools.sql")];
@@ -95,10 +96,7 @@ impl Store {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        if store.migrate()? == 1 {
-            // A failure whose call no log shows counted for the tool calls of 0.1.0.
-            store.rebuild()?;
-        }
+        store.migrate()?;
         // Neither reading nor locking tells whether the database can be written: a write that changes nothing does.
         let fail = |doing| move |source| StoreError::Sqlite { doing, path: path.to_path_buf(), source };
         store.lock = take_lock(&dir.join("writer.lock"))?;
@@ -225,13 +223,13 @@ impl Store {
         Ok(())
     }
 
-    /// Applies the steps that are missing. Gives the version that was found.
-    fn migrate(&mut self) -> Result<i64, StoreError> {
+    /// Applies the steps that are missing, as a whole.
+    fn migrate(&mut self) -> Result<(), StoreError> {
         let fail = self.fail("bringing its schema up to date");
         let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
         let found: i64 = self.conn.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(&fail)?;
         if found == known {
-            return Ok(found);
+            return Ok(());
         }
         let tx = self.conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(&fail)?;
         // Another process may have done it while this one waited.
@@ -239,10 +237,13 @@ impl Store {
         for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
             tx.execute_batch(step).map_err(&fail)?;
         }
+        if found == 1 {
+            // A failure whose call no log shows counted for the tool calls of 0.1.0.
+            rebuild(&tx).map_err(&fail)?;
+        }
         tx.pragma_update(None, "application_id", APPLICATION).map_err(&fail)?;
         tx.pragma_update(None, "user_version", known).map_err(&fail)?;
-        tx.commit().map_err(&fail)?;
-        Ok(found)
+        tx.commit().map_err(&fail)
     }
 
     /// Writes the log back into the database and gives up its space. Not needed for safety; done when there is time.

@@ -104,7 +104,8 @@ fn reprice(tx: &Connection, prices: &mut Pricer) -> rusqlite::Result<u64> {
     Ok(changes.len() as u64)
 }
 
-fn rebuild(tx: &Connection) -> rusqlite::Result<RebuildReport> {
+/// [`Store::rebuild`] inside a transaction.
+pub(super) fn rebuild(tx: &Connection) -> rusqlite::Result<RebuildReport> {
     let mut report = RebuildReport::default();
     let mut deltas = Deltas::default();
     {

@@ -30,15 +30,6 @@ pub struct Piece {
     pub batch: Batch,
 }
 
-/// What a write has touched.
-#[derive(Debug, Default)]
-pub struct WriteReport {
-    /// Sessions whose figures or state changed.
-    pub sessions: BTreeSet<i64>,
-    /// Calls that were new.
-    pub new_calls: u64,
-}
-
 /// Whether an update is newer than what the session's row says; never for one without a time.
 const NEWER: &str = "excluded.last_at >= coalesce(last_at, excluded.last_at)";
 
@@ -53,8 +44,8 @@ impl Store {
         Ok(())
     }
 
-    /// Settles, and keeps everything written since [`Store::begin`].
-    pub fn commit(&self, memory: &mut Memory) -> Result<WriteReport, StoreError> {
+    /// Settles, and keeps everything written since [`Store::begin`]. Gives the sessions whose figures or state changed.
+    pub fn commit(&self, memory: &mut Memory) -> Result<BTreeSet<i64>, StoreError> {
         let report = self.settle(memory)?;
         let result = self.conn.execute_batch("COMMIT").map_err(self.fail("keeping what was read"));
         if result.is_err() {
@@ -79,8 +70,8 @@ impl Store {
     }
 
     /// Decides who owns what was written and stands in several sessions' logs. Until then it counts for the first that was
-    /// met.
-    pub fn settle(&self, memory: &mut Memory) -> Result<WriteReport, StoreError> {
+    /// met. Gives the sessions whose figures or state changed.
+    pub fn settle(&self, memory: &mut Memory) -> Result<BTreeSet<i64>, StoreError> {
         let settled = settle(&self.conn, memory);
         settled.map_err(self.fail("telling copies from originals")).inspect_err(|_| self.rollback(memory))
     }
@@ -272,7 +263,6 @@ impl Writer<'_> {
                 row.money = price(self.prices, names.texts.get(&row.model).map(AsRef::as_ref), row);
                 pending.deltas.call(row, 1);
             }
-            pending.new_calls += fresh.len() as u64;
             fresh.sort_unstable_by_key(|(key, _)| key.to_sql());
             insert_new(self.tx, "call", fresh.iter().map(|(key, row)| call_numbers(*key, row)))?;
             rows = known;
@@ -300,7 +290,6 @@ impl Writer<'_> {
             }
         }
         if is_fresh {
-            self.memory.pending.new_calls += 1;
             self.memory.pending.deltas.call(&row, 1);
             return Ok(());
         }
@@ -366,7 +355,7 @@ impl Writer<'_> {
     }
 }
 
-fn settle(tx: &Connection, memory: &mut Memory) -> rusqlite::Result<WriteReport> {
+fn settle(tx: &Connection, memory: &mut Memory) -> rusqlite::Result<BTreeSet<i64>> {
     let mut pending = std::mem::take(&mut memory.pending);
     let mut disputed = std::mem::take(&mut pending.disputed);
     disputed.extend(family::undecided(tx, &pending.touched, &disputed)?);
@@ -375,7 +364,7 @@ fn settle(tx: &Connection, memory: &mut Memory) -> rusqlite::Result<WriteReport>
         pending.touched.extend(family::settle(tx, &disputed, &mut pending.deltas)?);
         pending.deltas.flush(tx)?;
     }
-    Ok(WriteReport { sessions: pending.touched, new_calls: pending.new_calls })
+    Ok(pending.touched)
 }
 
 /// The money of a call: what its agent reports, else what the book says.
