@@ -11,6 +11,8 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::config::Flags;
 
+pub mod ahead;
+pub mod cap;
 pub mod completions;
 pub mod config;
 pub mod context;
@@ -23,6 +25,7 @@ pub mod modes;
 pub mod out;
 pub mod prices;
 pub mod report;
+pub mod rules;
 pub mod screen;
 pub mod session;
 pub mod sessions;
@@ -104,6 +107,18 @@ pub struct GlobalArgs {
     /// A price of your own in dollars per million tokens, such as my-model=input:3,output:15
     #[arg(long = "price", global = true, value_name = "MODEL=RATES")]
     pub prices: Vec<String>,
+    /// The first day of a week, for weekly caps
+    #[arg(long, global = true, value_name = "DAY", hide_short_help = true)]
+    pub week_start: Option<String>,
+    /// What guards do when they cannot tell what was spent
+    #[arg(long, global = true, value_name = "open|closed", value_parser = ["open", "closed"], hide_short_help = true)]
+    pub on_failure: Option<String>,
+    /// What calls without a known price count for against a cap, such as input:15,output:75
+    #[arg(long, global = true, value_name = "RATES", hide_short_help = true)]
+    pub assumed_price: Option<String>,
+    /// A cap for this run, such as day=limit:20; may be given more than once
+    #[arg(long = "cap", global = true, value_name = "NAME=CAP", hide_short_help = true)]
+    pub caps: Vec<String>,
     /// The configuration file [env: `AIFINOPS_CONFIG`]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -129,6 +144,10 @@ impl GlobalArgs {
         flags.keys.clone_from(&self.keys);
         flags.prices.clone_from(&self.prices);
         flags.roots.clone_from(&self.roots);
+        flags.week_start.clone_from(&self.week_start);
+        flags.on_failure.clone_from(&self.on_failure);
+        flags.assumed_price.clone_from(&self.assumed_price);
+        flags.caps.clone_from(&self.caps);
         flags
     }
 }
@@ -148,6 +167,9 @@ pub enum Command {
     /// Sum up by day, week, month, model, project or agent
     #[command(after_help = report::EXAMPLES)]
     Report(report::ReportArgs),
+    /// Set, show, raise and clear caps on what may be spent
+    #[command(after_help = cap::EXAMPLES)]
+    Cap(cap::CapArgs),
     /// Show, set and update prices of models
     #[command(after_help = prices::EXAMPLES)]
     Prices(prices::PricesArgs),
@@ -196,6 +218,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Sessions(args)) => sessions::run(&context()?, args),
         Some(Command::Session(args)) => session::run(&context()?, args),
         Some(Command::Report(args)) => report::run(&context()?, args),
+        Some(Command::Cap(args)) => cap::run(&context()?, args),
         Some(Command::Prices(args)) => prices::run(&context()?, args),
         Some(Command::Doctor(args)) => doctor::run(&context()?, args),
         Some(Command::Config(args)) => config::run(&context()?, args),

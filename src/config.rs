@@ -7,6 +7,7 @@
 //! Every key is one entry of the registry: its name, variable, flag, meaning, default and reader. The commented
 //! default file, [`describe`], [`load`], [`set`] and the [`Flags`] all follow from that entry.
 
+mod caps;
 mod choice;
 mod context;
 mod currency;
@@ -17,6 +18,7 @@ mod layer;
 mod lines;
 mod map;
 mod node;
+pub mod policy;
 mod read;
 mod registry;
 mod salvage;
@@ -28,9 +30,9 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
 
-pub use choice::{COLUMNS, Group, NotAllowed, Range, THEMES};
+pub use choice::{COLUMNS, Group, NotAllowed, Range, THEMES, WeekStart};
 pub use currency::Currency;
-pub use edit::{ConfigError, set, set_in, unset, unset_in};
+pub use edit::{ConfigError, set, set_in, key, set_table, unset, unset_in, unset_path};
 pub use layer::load;
 pub use registry::{Flags, Settings};
 pub use template::{default_text, describe};

@@ -14,6 +14,7 @@
 //! | 5 | [`ui`] | the screen; one file per panel |
 //! | 5 | [`export`] | answers as bytes; one file per format |
 //! | 4 | [`engine`] | the thread that reads, writes and publishes the picture of the present |
+//! | 1 | [`budgets`] | caps, what was spent, and the verdict; pure |
 //! | 3 | [`query`] | questions to the store in the words of the house |
 //! | 3 | [`tail`] | which files there are, what is new in them |
 //! | 3 | [`demo`] | a made-up workday, written as the agents would |
@@ -32,6 +33,7 @@
 //! changes and the file's new offset are one transaction ([`store`]), and reading something again changes nothing.
 //! **It is instant**: every screen is drawn from sums that are kept, never from a scan ([`query`]).
 
+pub mod budgets;
 pub mod cli;
 pub mod config;
 pub mod demo;

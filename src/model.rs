@@ -4,11 +4,13 @@
 //! * **session**: one conversation; a subagent's or a fork's session has a parent.
 //! * **task**: from one human prompt to the end of the agent's answer.
 //! * **step**: one model call in a task. **loop length**: the steps of a task.
+//! * **cap**: the most that may be spent in a span of time, and what happens then.
 //! * **tool call**: ok or failed. **retry**: a model call that failed and was tried again.
 //!
 //! Everything above this floor speaks in these types only.
 
 pub mod call;
+pub mod cap;
 pub mod cost;
 pub mod key;
 pub mod money;
@@ -17,6 +19,7 @@ pub mod text;
 pub mod time;
 pub mod tokens;
 
+pub use cap::{Amount, Cap};
 pub use call::{Batch, Call, Fact, FactKind, RateLimit, Speed, Tier};
 pub use cost::{Basis, Cost};
 pub use key::{IdMap, Key, KeyMap, KeySet};

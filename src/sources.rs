@@ -92,6 +92,11 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// The logs of a session's subagents, which lie beside its own.
+    fn parts(&self, _log: &Path) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     /// Which sessions of this agent have a living process.
     fn alive(&self, _roots: &[PathBuf]) -> Vec<Liveness> {
         Vec::new()

@@ -43,6 +43,22 @@ pub enum CliError {
         /// How many there are.
         count: usize,
     },
+    /// No cap has this name.
+    #[error("there is no cap called `{name}`")]
+    NoCap {
+        /// What was asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// The machine's policy sets this cap.
+    #[error("`{cap}` is a {words} set by this machine's policy")]
+    Managed {
+        /// Its name.
+        cap: String,
+        /// What it is.
+        words: String,
+    },
     /// No price list knows this model.
     #[error("the price of `{0}` is unknown")]
     UnknownModel(String),
@@ -112,6 +128,8 @@ impl CliError {
             CliError::Usage { .. } => "usage",
             CliError::NoSession(_) => "not_found",
             CliError::Ambiguous { .. } => "ambiguous",
+            CliError::NoCap { .. } => "no_cap",
+            CliError::Managed { .. } => "managed",
             CliError::UnknownModel(_) => "unknown_model",
             CliError::Store(_) => "store",
             CliError::Book(_) => "prices",
@@ -132,6 +150,9 @@ impl CliError {
             CliError::Usage { hint, .. } => hint.clone(),
             CliError::NoSession(_) => "list all ids with `aifinops sessions --all`".to_owned(),
             CliError::Ambiguous { .. } => "give more of the id".to_owned(),
+            CliError::NoCap { known, .. } if known.is_empty() => "`aifinops cap set 20` makes a daily cap of $20".to_owned(),
+            CliError::NoCap { known, .. } => format!("there are: {known}"),
+            CliError::Managed { .. } => "only the machine's administrator can raise or clear it, in the policy file".to_owned(),
             CliError::UnknownModel(model) => {
                 format!(
                     "set it with `aifinops prices set {model} --input USD --output USD` (per million tokens), or try `aifinops prices update`"
@@ -164,7 +185,7 @@ impl CliError {
     pub const fn exit(&self) -> u8 {
         match self {
             CliError::Usage { .. } | CliError::Ambiguous { .. } => USAGE,
-            CliError::NoSession(_) | CliError::UnknownModel(_) => NOT_FOUND,
+            CliError::NoSession(_) | CliError::NoCap { .. } | CliError::UnknownModel(_) => NOT_FOUND,
             _ => FAILURE,
         }
     }

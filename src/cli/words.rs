@@ -6,6 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Arg, Command};
 
 use crate::config::{Group, Range, THEMES};
+use crate::model::cap::{Action, Span};
 use crate::sources;
 
 use super::listing::Order;
@@ -69,4 +70,32 @@ pub fn agents() -> Words<String> {
         names().iter().any(|name| name.contains(&part)).then(|| word.to_owned())
     };
     Words { offered: names, read }
+}
+
+/// One agent by its whole name; a part of it is enough where it is no other's.
+#[must_use]
+pub fn agent() -> Words<String> {
+    fn names() -> Vec<&'static str> {
+        sources::ALL.iter().map(|source| source.agent()).collect()
+    }
+    let read = |word: &str| {
+        let part = word.to_lowercase();
+        let names = names();
+        let mut like = names.iter().filter(|name| **name == part || (!part.is_empty() && name.contains(&part)));
+        let exact = names.iter().find(|name| **name == part);
+        exact.or_else(|| like.next().filter(|_| like.next().is_none())).map(|name| (*name).to_owned())
+    };
+    Words { offered: names, read }
+}
+
+/// Spans of caps.
+#[must_use]
+pub fn spans() -> Words<Span> {
+    Words { offered: || Span::ALL.iter().map(|span| span.word()).collect(), read: Span::from_word }
+}
+
+/// What caps do.
+#[must_use]
+pub fn actions() -> Words<Action> {
+    Words { offered: || Action::ALL.iter().map(|action| action.word()).collect(), read: Action::from_word }
 }

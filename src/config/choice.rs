@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::Weekday;
+
 /// The columns of the session table, in the order in which the documentation lists them.
 pub const COLUMNS: &[&str] = &[
     "state", "agent", "project", "branch", "model", "loop", "ctx", "cache", "tokens", "rate", "today", "session", "steps", "tasks",
@@ -109,5 +111,34 @@ choice! {
         Project "project" #[doc = "By the directory that a session works in."],
         Agent "agent" #[doc = "By the agent's product."],
         Model "model" #[doc = "By the model that answers."],
+    }
+}
+
+choice! {
+    /// The first day of a week.
+    WeekStart {
+        Monday "monday" #[doc = "As ISO 8601 has it."],
+        Tuesday "tuesday" #[doc = "Tuesday."],
+        Wednesday "wednesday" #[doc = "Wednesday."],
+        Thursday "thursday" #[doc = "Thursday."],
+        Friday "friday" #[doc = "Friday."],
+        Saturday "saturday" #[doc = "Saturday."],
+        Sunday "sunday" #[doc = "Sunday."],
+    }
+}
+
+impl WeekStart {
+    /// The day itself.
+    #[must_use]
+    pub const fn weekday(self) -> Weekday {
+        match self {
+            WeekStart::Monday => Weekday::Mon,
+            WeekStart::Tuesday => Weekday::Tue,
+            WeekStart::Wednesday => Weekday::Wed,
+            WeekStart::Thursday => Weekday::Thu,
+            WeekStart::Friday => Weekday::Fri,
+            WeekStart::Saturday => Weekday::Sat,
+            WeekStart::Sunday => Weekday::Sun,
+        }
     }
 }

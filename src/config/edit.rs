@@ -71,19 +71,35 @@ pub fn set_in(settings: &Settings, key: &str, value: &str) -> Result<(), ConfigE
     set_at(&settings.config_file, Some(&settings.data_dir), key, value)
 }
 
+/// Sets a whole table in the file of these settings: its parts as texts, a list as TOML writes it. What was there before
+/// at other keys of the table leaves it.
+pub fn set_table(settings: &Settings, path: &[&str], parts: &[(&str, String)]) -> Result<(), ConfigError> {
+    let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
+    let node = |text: &str| match text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(list) => Raw::List(list.split(',').filter(|item| !item.trim().is_empty()).map(|item| Raw::Bare(item.trim().to_owned()).into()).collect()).into(),
+        None => Node::text(text),
+    };
+    let parts = parts.iter().map(|(name, text)| ((*name).to_owned(), node(text))).collect();
+    set_node(&settings.config_file, Some(&settings.data_dir), &key(&path), &path, &Node::map(parts))
+}
+
 fn set_at(file: &Path, data_dir: Option<&Path>, key: &str, value: &str) -> Result<(), ConfigError> {
     let path = split(key)?;
     let (entry, shape) = known(key, &path)?;
     let node = shape.parse(value).map_err(|reason| ConfigError::Value { key: key.to_owned(), reason, allowed: (entry.allowed)() })?;
+    set_node(file, data_dir, key, &path, &node)
+}
+
+fn set_node(file: &Path, data_dir: Option<&Path>, key: &str, path: &[String], node: &Node) -> Result<(), ConfigError> {
     let before = read(file)?.unwrap_or_default();
     let mut doc = edit(&before, file)?;
-    let after = if let Some(text) = uncomment(&before, &doc, &path, &node) {
+    let after = if let Some(text) = uncomment(&before, &doc, path, node) {
         text
     } else {
-        put(&mut doc, key, &path, &node)?;
+        put(&mut doc, key, path, node)?;
         doc.to_string()
     };
-    commit(file, data_dir, &path, (&before, &after))
+    commit(file, data_dir, path, (&before, &after))
 }
 
 /// Removes a key from the file, so that its default holds again; nothing happens when it is not there.
@@ -96,14 +112,29 @@ pub fn unset_in(settings: &Settings, key: &str) -> Result<(), ConfigError> {
     unset_at(&settings.config_file, Some(&settings.data_dir), key)
 }
 
+/// As [`unset_in`], by the parts of the key.
+pub fn unset_path(settings: &Settings, path: &[&str]) -> Result<(), ConfigError> {
+    let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
+    unset_node(&settings.config_file, Some(&settings.data_dir), &key(&path), &path)
+}
+
+/// A dotted key from its parts, quoted where they need it.
+#[must_use]
+pub fn key<T: AsRef<str>>(path: &[T]) -> String {
+    dotted(path.iter().map(AsRef::as_ref))
+}
+
 fn unset_at(file: &Path, data_dir: Option<&Path>, key: &str) -> Result<(), ConfigError> {
-    let path = split(key)?;
+    unset_node(file, data_dir, key, &split(key)?)
+}
+
+fn unset_node(file: &Path, data_dir: Option<&Path>, key: &str, path: &[String]) -> Result<(), ConfigError> {
     let before = read(file)?.unwrap_or_default();
     let mut doc = edit(&before, file)?;
-    let (Some((last, parents)), true) = (path.split_last(), find(doc.as_table(), &path).is_some()) else {
-        return known(key, &path).map(|_| ());
+    let (Some((last, parents)), true) = (path.split_last(), find(doc.as_table(), path).is_some()) else {
+        return known(key, path).map(|_| ());
     };
-    let after = if let Some(text) = cut(&before, &path) {
+    let after = if let Some(text) = cut(&before, path) {
         text
     } else {
         if let Some(table) = find_mut(doc.as_table_mut(), parents) {
@@ -111,7 +142,7 @@ fn unset_at(file: &Path, data_dir: Option<&Path>, key: &str) -> Result<(), Confi
         }
         doc.to_string()
     };
-    commit(file, data_dir, &path, (&before, &after))
+    commit(file, data_dir, path, (&before, &after))
 }
 
 /// The parts of a dotted key. A model's name may have dots of its own without being quoted.

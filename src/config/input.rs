@@ -24,6 +24,12 @@ pub(super) enum Shape {
     Prices,
     /// `input:3,output:15`.
     Card,
+    /// `day=limit:20;other=…`.
+    Caps,
+    /// `limit:20,per:day`.
+    Cap,
+    /// `input:15,output:75`.
+    Assumed,
 }
 
 impl Shape {
@@ -37,7 +43,9 @@ impl Shape {
             (Shape::Currency, "code" | "rate" | "symbol")
             | (Shape::Card, "input" | "output" | "cache_read" | "cache_write_5m" | "cache_write_1h") => Shape::Text,
             (Shape::Card, "context_window") => Shape::Bare,
-            (Shape::Keys, _) => Shape::List,
+            (Shape::Cap, "limit" | "per" | "agent" | "project" | "model" | "action") | (Shape::Assumed, "input" | "output") => Shape::Text,
+            (Shape::Cap, "notify") | (Shape::Keys, _) => Shape::List,
+            (Shape::Caps, _) => Shape::Cap,
             (Shape::Roots, _) => Shape::Paths,
             (Shape::Prices, _) => Shape::Card,
             _ => return None,
@@ -47,7 +55,10 @@ impl Shape {
 
     /// Whether it is a table in the file.
     pub(super) fn is_table(self) -> bool {
-        matches!(self, Shape::Currency | Shape::Keys | Shape::Roots | Shape::Prices | Shape::Card)
+        match self {
+            Shape::Text | Shape::Bare | Shape::List | Shape::Paths => false,
+            Shape::Currency | Shape::Keys | Shape::Roots | Shape::Prices | Shape::Card | Shape::Caps | Shape::Cap | Shape::Assumed => true,
+        }
     }
 
     /// Takes a text apart; the error says how it should look.
@@ -71,7 +82,9 @@ impl Shape {
                 None => return Err("should look like `agent=/path`".to_owned()),
             },
             Shape::Prices => pairs(text, ';', '=', Shape::Card, "model=input:3,output:15")?,
-            Shape::Card => pairs(text, ',', ':', Shape::Text, "input:3,output:15")?,
+            Shape::Card | Shape::Assumed => pairs(text, ',', ':', Shape::Text, "input:3,output:15")?,
+            Shape::Caps => pairs(text, ';', '=', Shape::Cap, "day=limit:20,action:block")?,
+            Shape::Cap => pairs(text, ',', ':', Shape::Text, "limit:20,per:day")?,
         })
     }
 

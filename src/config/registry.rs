@@ -5,14 +5,17 @@ use std::path::PathBuf;
 
 use chrono_tz::Tz;
 
-use super::choice::{COLUMNS, Group, Range, THEMES};
+use super::choice::{COLUMNS, Group, Range, THEMES, WeekStart};
 use super::context::Context;
 use super::currency::Currency;
 use super::input::Shape;
 use super::node::{Node, dotted};
 use super::read::{self, Faults};
 use super::value::Value;
-use super::{Origin, Setting, map};
+use super::{Origin, Setting, caps, map};
+use crate::budgets::Assumed;
+use crate::model::Cap;
+use crate::model::cap::OnFailure;
 use crate::pricing::Override;
 use crate::sources::ALL;
 
@@ -204,10 +207,30 @@ registry! {
     threads: usize = "0", Bare, "AIFINOPS_THREADS", "--threads" Option<String>, file: true,
     read::threads, || "0 to 1024".to_owned();
 
+    /// The day that a week begins on, for weekly caps.
+    week_start: WeekStart = "monday", Text, "AIFINOPS_WEEK_START", "--week-start" Option<String>, file: true,
+    read::choice, WeekStart::allowed;
+
+    /// What guards do when they cannot tell what was spent: `open` lets the agent go on, `closed` blocks it.
+    on_failure: OnFailure = "open", Text, "AIFINOPS_ON_FAILURE", "--on-failure" Option<String>, file: true,
+    read::choice, || "open, closed".to_owned();
+
     /// The currency that amounts are shown in, at a fixed rate of your own; the store keeps dollars.
     /// On one line: `EUR:0.92` or `EUR:0.92:€`.
     currency: Currency = "USD:1:$", Currency, "AIFINOPS_CURRENCY", "--currency" Option<String>, file: true,
     map::currency, || "code = three letters; rate = units per dollar, at most six decimals; symbol = what stands before amounts".to_owned();
+
+    /// What calls count for against a cap while their model has no known price, in dollars per million tokens.
+    /// On one line: `input:15,output:75`.
+    assumed_price: Assumed = "input:15,output:75", Assumed, "AIFINOPS_ASSUMED_PRICE", "--assumed-price" Option<String>, file: true,
+    caps::assumed, || "input, output = dollars per million tokens".to_owned();
+
+    /// How much may be spent, and what happens then. The name is yours; `aifinops cap set 20` writes `day`.
+    /// Example: `day = { limit = "$20", per = "day", notify = [50, 80, 100], action = "block" }`
+    /// Example: `loops = { limit = "60 steps", per = "task", agent = "codex", action = "stop" }`
+    /// On one line: `day=limit:20,per:day;loops=limit:60 steps,per:task`.
+    caps: Vec<Cap> = "", Caps, "AIFINOPS_CAPS", "--cap" Vec<String>, file: true,
+    caps::caps, caps::allowed;
 
     /// Keys of the screen's actions, one or several each; `?` on the screen lists the actions.
     /// Example: `quit = ["q", "ctrl-c"]`

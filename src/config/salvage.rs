@@ -54,13 +54,17 @@ pub(super) fn salvage(text: &str) -> (Vec<(String, Node)>, Vec<Broken>) {
     (Vec::new(), vec![Broken { line: Some(line), key: Vec::new(), table: Vec::new(), reason }])
 }
 
-/// Takes out the prices of models of which a rate was left out: the others alone would be a wrong price.
+/// Tables whose entries mean what they mean only as a whole.
+const WHOLE: [&str; 2] = ["prices", "caps"];
+
+/// Takes out prices and caps of which a part was left out: the others alone would be a wrong price, or stop what was not
+/// meant.
 fn halved(nodes: &mut [(String, Node)], broken: &[Broken]) {
     let halves = |model: &str| {
-        let at = |key: &[String]| key.first().is_some_and(|table| table == "prices") && key.get(1).is_some_and(|of| of == model);
+        let at = |key: &[String]| key.first().is_some_and(|table| WHOLE.contains(&table.as_str())) && key.get(1).is_some_and(|of| of == model);
         broken.iter().any(|part| at(&part.key) || at(&part.table))
     };
-    for (_, node) in nodes.iter_mut().filter(|(name, _)| name == "prices") {
+    for (_, node) in nodes.iter_mut().filter(|(name, _)| WHOLE.contains(&name.as_str())) {
         if let Raw::Map(models) = &mut node.raw {
             models.retain(|(model, _)| !halves(model));
         }

@@ -5,8 +5,12 @@ use std::path::PathBuf;
 
 use chrono_tz::Tz;
 
-use super::choice::{Group, Range};
+use super::caps;
+use super::choice::{Group, Range, WeekStart};
 use super::currency::Currency;
+use crate::budgets::Assumed;
+use crate::model::Cap;
+use crate::model::cap::OnFailure;
 use crate::pricing::Override;
 
 /// A setting's value.
@@ -36,7 +40,7 @@ macro_rules! displayed {
     };
 }
 
-displayed!(String, bool, usize, Tz, Range, Group);
+displayed!(String, bool, usize, Tz, Range, Group, WeekStart, OnFailure);
 
 impl Value for PathBuf {
     fn show(&self) -> String {
@@ -107,6 +111,30 @@ impl Value for Vec<Override> {
 
     fn show(&self) -> String {
         joined(self.parts())
+    }
+}
+
+impl Value for Vec<Cap> {
+    /// A cap is replaced as a whole: parts of two places would make one that nobody set.
+    fn layer(&mut self, upper: Self) -> Option<Vec<String>> {
+        let names = upper.iter().map(|cap| cap.name.clone()).collect();
+        self.retain(|cap| upper.iter().all(|other| other.name != cap.name));
+        self.extend(upper);
+        Some(names)
+    }
+
+    fn parts(&self) -> Option<Vec<(String, String)>> {
+        Some(self.iter().map(|cap| (cap.name.clone(), caps::card(cap))).collect())
+    }
+
+    fn show(&self) -> String {
+        joined(self.parts())
+    }
+}
+
+impl Value for Assumed {
+    fn show(&self) -> String {
+        format!("input:{},output:{}", self.input.per_million(), self.output.per_million())
     }
 }
 

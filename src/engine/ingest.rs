@@ -66,6 +66,15 @@ pub struct ScanReport {
     pub unreadable: u64,
 }
 
+/// What becomes of what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// It is kept.
+    Keep,
+    /// It is left to whoever asked, who undoes it: another process is the one that writes.
+    Leave,
+}
+
 /// Brings logs into a store.
 #[derive(Debug)]
 pub struct Ingest {
@@ -94,7 +103,7 @@ impl Ingest {
         let is_news = |f: &Found| known.get(&path_key(&f.path)) != Some(&f.stat);
         self.catalog.index(&found); // forks that come later look for their parents
         let changed: Vec<Found> = found.into_iter().filter(is_news).collect();
-        let mut report = self.read(changed, &|f| known.contains_key(&path_key(&f.path)), watcher)?;
+        let mut report = self.read(changed, &|f| known.contains_key(&path_key(&f.path)), watcher, Ending::Keep)?;
         report.roots = roots;
         Ok(report)
     }
@@ -107,7 +116,35 @@ impl Ingest {
     /// Reads what has changed among these paths.
     pub fn look(&mut self, paths: &BTreeSet<PathBuf>) -> Result<ScanReport, StoreError> {
         let found = paths.iter().filter_map(|path| self.catalog.look(path)).collect();
-        self.read(found, &|_| true, &mut Watcher::Bar(&mut |_| ControlFlow::Continue(())))
+        self.read(found, &|_| true, &mut Watcher::Bar(&mut |_| ControlFlow::Continue(())), Ending::Keep)
+    }
+
+    /// Answers a question with the new lines of these files counted.
+    ///
+    /// Where another process writes, it will read these lines itself, but nobody knows how soon: so they are counted here
+    /// as well, and forgotten with the answer.
+    pub fn ask<T>(
+        &mut self,
+        paths: &BTreeSet<PathBuf>,
+        question: impl FnOnce(&Store) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let found: Vec<Found> = paths.iter().filter_map(|path| self.catalog.look(path)).collect();
+        let ending = if self.store.is_writer() { Ending::Keep } else { Ending::Leave };
+        let nobody = &mut Watcher::Bar(&mut |_| ControlFlow::Continue(()));
+        let read = self.read(found, &|_| true, nobody, ending);
+        let answer = read.and_then(|_| question(&self.store));
+        self.store.rollback(&mut self.memory);
+        answer
+    }
+
+    /// How many bytes of these files have not been read yet.
+    pub fn unread(&mut self, paths: &BTreeSet<PathBuf>) -> Result<u64, StoreError> {
+        let mut bytes = 0;
+        for found in paths.iter().filter_map(|path| self.catalog.look(path)).collect::<Vec<_>>() {
+            let read = self.store.file(&found.path)?.map_or(0, |known| known.offset);
+            bytes += found.stat.size.saturating_sub(read);
+        }
+        Ok(bytes)
     }
 
     fn job(&self, found: Found, may_be_known: bool) -> Result<Job, StoreError> {
@@ -120,6 +157,7 @@ impl Ingest {
         found: Vec<Found>,
         may_be_known: &dyn Fn(&Found) -> bool,
         watcher: &mut Watcher<'_>,
+        ending: Ending,
     ) -> Result<ScanReport, StoreError> {
         let mut report = ScanReport::default();
         let mut state = Progress { files: found.len(), bytes: found.iter().map(|f| f.stat.size).sum(), ..Progress::default() };
@@ -150,6 +188,7 @@ impl Ingest {
             unkept: 0,
             state: &mut state,
             report: &mut report,
+            ending,
         };
         let result = writing.run(&pool, threads, watcher);
         self.memory.forget_keys();
@@ -217,6 +256,7 @@ struct Writing<'a> {
     unkept: usize,
     state: &'a mut Progress,
     report: &'a mut ScanReport,
+    ending: Ending,
 }
 
 impl Writing<'_> {
@@ -235,7 +275,10 @@ impl Writing<'_> {
             pool.stop();
             outcome
         })?;
-        self.keep()
+        match self.ending {
+            Ending::Keep => self.keep(),
+            Ending::Leave => self.store.settle(self.memory).map(|_| ()),
+        }
     }
 
     /// Writes what the others read, and reads itself in between, until everything is written or the watcher has enough.

@@ -1,6 +1,6 @@
 //! Instants, days and windows. Stored times are UTC milliseconds; days belong to the viewer's zone.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, SecondsFormat, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, SecondsFormat, TimeZone, Utc, Weekday};
 use chrono_tz::Tz;
 
 /// Milliseconds since the Unix epoch, UTC.
@@ -46,6 +46,24 @@ impl Window {
         let first = today.checked_sub_days(Days::new(days.saturating_sub(1))).unwrap_or(today);
         Window { from: start_of(first, zone), to: start_of(next(today), zone) }
     }
+}
+
+/// The viewer's week that `now` falls in, beginning on this weekday.
+#[must_use]
+pub fn week(now: Millis, zone: Tz, start: Weekday) -> Window {
+    let today = day_of(now, zone);
+    let since = today.weekday().days_since(start);
+    let first = today.checked_sub_days(Days::new(u64::from(since))).unwrap_or(today);
+    let after = first.checked_add_days(Days::new(7)).unwrap_or(first);
+    Window { from: start_of(first, zone), to: start_of(after, zone) }
+}
+
+/// The viewer's calendar month that `now` falls in.
+#[must_use]
+pub fn month(now: Millis, zone: Tz) -> Window {
+    let first = day_of(now, zone).with_day(1).unwrap_or_default();
+    let after = first.checked_add_months(Months::new(1)).unwrap_or(first);
+    Window { from: start_of(first, zone), to: start_of(after, zone) }
 }
 
 fn next(day: NaiveDate) -> NaiveDate {

@@ -16,6 +16,7 @@
 //! (code.claude.com/docs); the rest was measured on transcripts of 1.0 to 2.1.278.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::{Fold, Liveness, Places, Skim, Source};
 use crate::model::AgentId;
@@ -26,6 +27,9 @@ mod registry;
 
 /// The name used everywhere.
 pub const AGENT: AgentId = "claude-code";
+
+/// Subagents that have written nothing for so long are over.
+const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The source.
 pub struct ClaudeCode;
@@ -75,6 +79,15 @@ impl Source for ClaudeCode {
     fn companion(&self, log: &Path) -> Option<PathBuf> {
         let stem = log.file_stem()?.to_str()?;
         stem.starts_with("agent-").then(|| log.with_file_name(format!("{stem}.meta.json")))
+    }
+
+    fn parts(&self, log: &Path) -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(log.with_extension("").join("subagents")) else { return Vec::new() };
+        let is_recent = |path: &PathBuf| {
+            let written = path.metadata().and_then(|meta| meta.modified()).ok();
+            written.and_then(|at| at.elapsed().ok()).is_none_or(|ago| ago < RECENT)
+        };
+        entries.flatten().map(|entry| entry.path()).filter(|path| self.accepts(path) && is_recent(path)).collect()
     }
 
     fn alive(&self, roots: &[PathBuf]) -> Vec<Liveness> {

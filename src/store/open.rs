@@ -349,7 +349,7 @@ pub fn private_dir(dir: &Path) -> Result<(), StoreError> {
 }
 
 /// Makes a file that only its owner may read, before `SQLite` would make it with the umask's rights.
-fn private_file(path: &Path) -> Result<(), StoreError> {
+pub(super) fn private_file(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
@@ -392,7 +392,7 @@ fn mark(path: &Path) -> PathBuf {
 }
 
 /// Renames the damaged database and its log to names that are free.
-fn set_aside(path: &Path) -> PathBuf {
+pub(super) fn set_aside(path: &Path) -> PathBuf {
     let name = |n: u32, suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".damaged-{n}{suffix}"));

@@ -131,11 +131,11 @@ const SESSION_WIDTH: usize = 15;
 /// Above this many sessions one scan is cheaper than looking each up.
 const MANY: usize = 400;
 
-fn slots_range(window: Window) -> (i64, i64) {
+pub(super) fn slots_range(window: Window) -> (i64, i64) {
     (window.from.div_euclid(SLOT), window.to.saturating_add(SLOT - 1).div_euclid(SLOT))
 }
 
-fn text(r: &rusqlite::Row<'_>, i: usize) -> rusqlite::Result<Option<Arc<str>>> {
+pub(super) fn text(r: &rusqlite::Row<'_>, i: usize) -> rusqlite::Result<Option<Arc<str>>> {
     Ok(r.get_ref(i)?.as_str_or_null()?.map(Arc::from))
 }
 
@@ -166,7 +166,7 @@ fn head(r: &rusqlite::Row<'_>) -> rusqlite::Result<SessionRow> {
 }
 
 impl Store {
-    fn rows<T>(
+    pub(super) fn rows<T>(
         &self,
         doing: &'static str,
         sql: &str,

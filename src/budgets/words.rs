@@ -1,0 +1,79 @@
+//! What people read when a cap stops their agent: the same everywhere, and short.
+
+use chrono_tz::Tz;
+
+use super::Standing;
+use crate::model::cap::{Action, Span};
+use crate::model::{Millis, time};
+
+/// When a cap begins anew: `resets at midnight (Thu 26 Nov 00:00)`.
+#[must_use]
+pub fn resets(standing: &Standing, zone: Tz) -> String {
+    match standing.cap.span {
+        Span::Session => "holds for this session".to_owned(),
+        Span::Task => "holds for this task".to_owned(),
+        span => {
+            let at = time::utc(standing.window.to).with_timezone(&zone);
+            let midnight = if span == Span::Day && at.format("%H:%M").to_string() == "00:00" { " at midnight" } else { "" };
+            format!("resets{midnight} ({})", at.format("%a %-d %b %H:%M"))
+        }
+    }
+}
+
+/// Why the agent was stopped, and how it goes on.
+///
+/// `$20.31 of $20.00 spent: the daily cap is reached. It resets at midnight (Thu 26 Nov 00:00). To go on now: aifinops cap raise 10`
+#[must_use]
+pub fn halt_text(standing: &Standing, zone: Tz) -> String {
+    let lower = if standing.spend.lower_bound && standing.spend.assumed.nanos() == 0 { "≥" } else { "" };
+    let assumed = if standing.spend.unpriced_calls > 0 && standing.cap.limit.unit == crate::model::cap::Unit::Money {
+        format!(", {} of it assumed for {} without a known price", standing.spend.assumed, calls(standing.spend.unpriced_calls))
+    } else {
+        String::new()
+    };
+    let how = match (standing.cap.managed, standing.cap.action) {
+        (true, _) => "It is set by this machine's policy: ask your administrator.".to_owned(),
+        (false, Action::Warn | Action::Block | Action::Stop) => {
+            format!("To go on now: aifinops cap raise {}", raise_hint(standing))
+        }
+    };
+    let (spent, allowed, name) = (standing.spent(), standing.allowed(), cap_name(standing));
+    format!("aifinops: {lower}{spent} of {allowed} spent{assumed}: the {name} is reached and {}. {how}", resets(standing, zone))
+}
+
+fn cap_name(standing: &Standing) -> String {
+    let cap = &standing.cap;
+    let scope = if cap.scope.is_everything() { String::new() } else { format!(" ({})", cap.scope) };
+    match cap.span {
+        Span::Session => format!("cap per session{scope}"),
+        Span::Task => format!("cap per task{scope}"),
+        span => format!("{} cap{scope}", span.adjective()),
+    }
+}
+
+/// An amount that makes room again: half of the limit, in the cap's unit, and the cap's name where it is not the plain one.
+fn raise_hint(standing: &Standing) -> String {
+    use crate::model::cap::Unit;
+    use crate::model::money::NANOS_PER_USD;
+
+    let (limit, over) = (standing.cap.limit.count, standing.spent().count.saturating_sub(standing.allowed().count).max(0));
+    let by = (limit / 2).max(1).saturating_add(over);
+    let amount = match standing.cap.limit.unit {
+        Unit::Money => match by / NANOS_PER_USD {
+            0 => "1".to_owned(),
+            dollars => (dollars + i64::from(over > 0)).to_string(),
+        },
+        unit => format!("\"{by} {}\"", unit.word()),
+    };
+    if standing.cap.name == standing.cap.span.word() { amount } else { format!("{amount} {}", standing.cap.name) }
+}
+
+fn calls(n: u64) -> String {
+    if n == 1 { "1 call".to_owned() } else { format!("{n} calls") }
+}
+
+/// The time that is left of a span, for gauges: `4h 12m`.
+#[must_use]
+pub fn time_left(standing: &Standing, now: Millis) -> Option<String> {
+    standing.cap.span.is_calendar().then(|| time::span(standing.window.to - now))
+}

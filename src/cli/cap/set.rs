@@ -1,0 +1,170 @@
+//! `cap set`: writes a cap into the configuration file, whose comments stay.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::show::{self, CapJson};
+use crate::budgets;
+use crate::cli::context::Context;
+use crate::cli::error::CliError;
+use crate::cli::out::Out;
+use crate::cli::{rules, words};
+use crate::config;
+use crate::config::Origin;
+use crate::model::cap::{Action, Amount, Cap, Scope, Span};
+use crate::model::text::clean;
+use crate::store::ledger::Kind;
+
+/// Shown under `--help`.
+pub const EXAMPLES: &str = "\
+EXAMPLES:
+  aifinops cap set 20                            $20 a day, over all agents together
+  aifinops cap set 100 --per week                and $100 a week
+  aifinops cap set 8 --per session --action stop
+  aifinops cap set '60 steps' --per task --agent claude-code
+  aifinops cap set 2 --model opus --notify 80,100
+  aifinops cap set 30 --project '*/clients/*' --name clients";
+
+/// The arguments.
+#[derive(Debug, Clone, Args)]
+pub struct SetArgs {
+    /// How much: dollars (`20`, `7.50`), tokens (`5M tokens`) or steps (`60 steps`)
+    #[arg(value_name = "AMOUNT", allow_hyphen_values = true)]
+    pub amount: String,
+    /// In which span of time
+    #[arg(long, value_parser = words::spans(), default_value = "day", value_name = "SPAN")]
+    pub per: Span,
+    /// Only what this agent spends
+    #[arg(long, value_parser = words::agent())]
+    pub agent: Option<String>,
+    /// Only in projects whose name matches this pattern; with a slash in it, whose path does
+    #[arg(long, value_name = "PATTERN")]
+    pub project: Option<String>,
+    /// Only with models whose name contains this, or matches this pattern
+    #[arg(long, value_name = "PATTERN")]
+    pub model: Option<String>,
+    /// What happens at the limit
+    #[arg(long, value_parser = words::actions(), default_value = "block")]
+    pub action: Action,
+    /// At which percentages you are told; `none` for no word at all
+    #[arg(long, value_name = "PERCENT,…", value_delimiter = ',', default_values = ["50", "80", "100"])]
+    pub notify: Vec<String>,
+    /// What to call it; made from the rest unless you say so
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+impl SetArgs {
+    fn cap(&self) -> Result<Cap, CliError> {
+        let limit = Amount::parse(&self.amount).map_err(|error| {
+            CliError::usage(format!("`{}` {error}", clean(&self.amount)), "such as `aifinops cap set 20` or `aifinops cap set '60 steps' --per task`")
+        })?;
+        let scope = Scope { agent: self.agent.clone(), project: self.project.clone(), model: self.model.clone() };
+        let notify = if self.notify == ["none"] { Vec::new() } else { self.notify.iter().map(|text| percent(text)).collect::<Result<_, _>>()? };
+        let name = self.name.clone().unwrap_or_else(|| name_of(limit, self.per, &scope));
+        if name.starts_with(config::policy::PREFIX) {
+            return Err(CliError::usage(format!("`{}` is a name of the machine's policy", clean(&name)), "choose another with --name"));
+        }
+        let mut cap = Cap { scope, notify, action: self.action, ..Cap::new(&name, limit, self.per) };
+        cap.notify.sort_unstable();
+        cap.notify.dedup();
+        Ok(cap)
+    }
+}
+
+fn percent(text: &str) -> Result<u16, CliError> {
+    let number = text.trim().trim_end_matches('%').parse().ok().filter(|n| (1..=1000).contains(n));
+    number.ok_or_else(|| CliError::usage(format!("`{}` is no percentage", clean(text)), "such as `--notify 50,80,100`, from 1 to 1000"))
+}
+
+/// `day`, `week-codex`, `task-steps`, `day-web`: the span, what it is counted in unless that is money, and the scope.
+fn name_of(limit: Amount, span: Span, scope: &Scope) -> String {
+    let mut name = span.word().to_owned();
+    if limit.unit != crate::model::cap::Unit::Money {
+        name.push('-');
+        name.push_str(limit.unit.word());
+    }
+    for part in [&scope.agent, &scope.project, &scope.model].into_iter().flatten() {
+        let plain: String = part.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
+        let plain = plain.split('-').filter(|p| !p.is_empty()).collect::<Vec<_>>().join("-");
+        if !plain.is_empty() {
+            name.push('-');
+            name.extend(plain.chars().take(16));
+        }
+    }
+    name.chars().take(40).collect()
+}
+
+/// The cap as the configuration's table takes it.
+fn fields(cap: &Cap) -> Vec<(&'static str, String)> {
+    let mut fields = vec![("limit", cap.limit.text()), ("per", cap.span.to_string())];
+    let scope = [("agent", &cap.scope.agent), ("project", &cap.scope.project), ("model", &cap.scope.model)];
+    fields.extend(scope.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
+    if cap.notify != Cap::NOTIFY {
+        fields.push(("notify", format!("[{}]", cap.notify.iter().map(u16::to_string).collect::<Vec<_>>().join(", "))));
+    }
+    if cap.action != Action::default() {
+        fields.push(("action", cap.action.to_string()));
+    }
+    fields
+}
+
+/// Writes a cap into the configuration file and into the ledger. Gives what the person should know besides.
+pub fn write(context: &Context, cap: &Cap) -> Result<Vec<String>, CliError> {
+    config::set_table(&context.settings, &["caps", &cap.name], &fields(cap))?;
+    let mut notes = Vec::new();
+    let ledger = show::ledger(context)?;
+    ledger.record(&show::decision(context, cap, Kind::Set, cap.limit.count))?;
+    // Who sets a cap means it: what was granted on top of the old one is over.
+    if ledger.end_raises(&cap.name, context.now)? > 0 {
+        notes.push("the raises of the cap that it replaces have ended".to_owned());
+    }
+    if let Some(origin) = overriding(context, cap) {
+        notes.push(format!("{origin} sets a cap of the same name, which goes before the file"));
+    }
+    let mut all: Vec<Cap> = context.settings.caps.iter().filter(|other| other.name != cap.name).cloned().collect();
+    all.push(cap.clone());
+    all.extend(rules::policy().caps);
+    for (inner, outer) in budgets::shadowed(&all) {
+        if inner.name == cap.name || outer.name == cap.name {
+            notes.push(format!("`{}` ({}) can never be reached: `{}` ({}) binds before it", inner.name, inner.words(), outer.name, outer.words()));
+        }
+    }
+    Ok(notes)
+}
+
+/// The variable or flag that goes before what was written.
+fn overriding(context: &Context, cap: &Cap) -> Option<Origin> {
+    let key = config::key(&["caps", &cap.name]);
+    let row = config::describe(&context.settings).into_iter().find(|(name, _, _)| *name == key)?;
+    Some(row.2).filter(|origin| matches!(origin, Origin::Env(_) | Origin::Flag(_)))
+}
+
+#[derive(Serialize)]
+struct Answer {
+    cap: CapJson,
+    config_file: String,
+    notes: Vec<String>,
+}
+
+/// Sets the cap.
+pub fn run(context: &Context, args: &SetArgs) -> Result<ExitCode, CliError> {
+    let cap = args.cap()?;
+    let mut notes = write(context, &cap)?;
+    notes.extend(show::teeth(context, &cap));
+    let config_file = clean(&context.config_file().display().to_string());
+    if context.json {
+        Out::json(&Answer { cap: show::cap_json(&cap), config_file, notes })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut out = Out::text();
+    out.line(&format!("Set: {}, called `{}`, in {config_file}.", clean(&cap.words()), clean(&cap.name)))?;
+    for note in &notes {
+        out.line(&format!("  {}", clean(note)))?;
+    }
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}

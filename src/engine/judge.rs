@@ -1,0 +1,190 @@
+//! The judgement that a hook inside an agent asks for, in milliseconds: may it go on?
+//!
+//! It brings in the tail of the one conversation that the hook was handed, asks the sums, and answers. It never walks a
+//! root, so the size of the history does not matter. It works whether or not another `aifinops` runs: see
+//! [`Ingest::ask`].
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::Weekday;
+use chrono_tz::Tz;
+
+use super::ingest::Ingest;
+use crate::budgets::{self, Assumed, Standing};
+use crate::model::Millis;
+use crate::model::cap::{Cap, Span};
+use crate::query::caps::{self, Asking, Focus};
+use crate::sources;
+use crate::store::ledger::{Decision, Kind};
+use crate::store::{Ledger, StoreError};
+
+/// More new bytes than this are not read while an agent waits: the sums as they are decide, and somebody else reads.
+const MOST_TAIL: u64 = 8 << 20;
+
+/// The rules in force: settings and policy together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// The caps.
+    pub caps: Vec<Cap>,
+    /// The price of calls without one.
+    pub assumed: Assumed,
+    /// The day that weeks begin on.
+    pub week_start: Weekday,
+    /// The zone whose midnight starts a day.
+    pub zone: Tz,
+}
+
+/// When a hook asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Before a prompt reaches the model.
+    Prompt,
+    /// Between two steps of a running task.
+    Step,
+}
+
+/// Whose agent asks, and where its log lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The agent's name.
+    pub agent: &'static str,
+    /// The agent's id of the session.
+    pub session: Option<String>,
+    /// Its log.
+    pub transcript: Option<PathBuf>,
+    /// Its directory.
+    pub cwd: Option<PathBuf>,
+    /// When it asks.
+    pub moment: Moment,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Judgement {
+    /// Why the agent must not go on; nothing where it may.
+    pub halt: Option<Standing>,
+    /// Levels that have just been reached for the first time in their window: somebody has to tell.
+    pub reached: Vec<Standing>,
+    /// Whether so much has not been read yet that somebody should read it.
+    pub behind: bool,
+}
+
+/// How long a write to the ledger waits for another process.
+const PATIENCE: Duration = Duration::from_millis(30);
+
+/// Judges.
+pub fn judge(ingest: &mut Ingest, dir: &Path, rules: &Rules, question: &Question, now: Millis, who: &str) -> Result<Judgement, StoreError> {
+    let paths = logs(question);
+    let behind = ingest.unread(&paths)? > MOST_TAIL;
+    let read = if behind { BTreeSet::new() } else { paths };
+    let mut standings = ingest.ask(&read, |store| {
+        let asking = Asking { caps: &rules.caps, raises: &[], assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
+        let found = match (&question.session, &question.transcript) {
+            (Some(uid), _) => store.session_of(question.agent, uid)?,
+            (None, Some(log)) => store.session_of_file(log)?,
+            (None, None) => None,
+        };
+        let focus = found.map_or_else(|| stranger(question), Focus::from);
+        caps::standings(store, &asking, Some(&focus))
+    })?;
+    // A new prompt begins a task of its own, whatever the last one cost.
+    if question.moment == Moment::Prompt {
+        standings.retain(|s| s.cap.span != Span::Task);
+    }
+    let mut judgement = Judgement { behind, ..Judgement::default() };
+    // Only what is near its limit needs the ledger.
+    if standings.iter().any(|s| s.level().is_some() || s.is_reached()) {
+        let (ledger, _) = Ledger::open(dir, PATIENCE)?;
+        settle(&ledger, &mut standings, question, now, who, &mut judgement)?;
+    }
+    Ok(judgement)
+}
+
+/// Counts raises in, finds what halts and what has just been reached, and writes it down.
+fn settle(
+    ledger: &Ledger,
+    standings: &mut [Standing],
+    question: &Question,
+    now: Millis,
+    who: &str,
+    judgement: &mut Judgement,
+) -> Result<(), StoreError> {
+    let raises = caps::raises(ledger, now)?;
+    for standing in standings.iter_mut() {
+        standing.raised = budgets::raised(&standing.cap, &raises, now);
+    }
+    judgement.halt = budgets::verdict(standings).cloned();
+    judgement.reached = reached(ledger, standings, question.session.as_deref(), now)?;
+    let decision = |standing: &Standing, kind: Kind| Decision {
+        at: now,
+        kind,
+        cap: standing.cap.name.clone(),
+        agent: Some(question.agent.to_owned()),
+        session: question.session.clone(),
+        unit: standing.cap.limit.unit.word().to_owned(),
+        spent: standing.spent().count,
+        amount: standing.allowed().count,
+        until: None,
+        who: who.to_owned(),
+        why: None,
+    };
+    for standing in &judgement.reached {
+        ledger.record(&Decision { why: standing.level().map(|level| format!("{level}%")), ..decision(standing, Kind::Level) })?;
+    }
+    if let Some(standing) = &judgement.halt {
+        let kind = match question.moment {
+            Moment::Prompt => Kind::BlockPrompt,
+            Moment::Step => Kind::HaltStep,
+        };
+        ledger.record(&decision(standing, kind))?;
+    }
+    Ok(())
+}
+
+/// The caps of which a level has been reached that nobody was told of in this window.
+pub fn reached(ledger: &Ledger, standings: &[Standing], session: Option<&str>, now: Millis) -> Result<Vec<Standing>, StoreError> {
+    let mut out = Vec::new();
+    for standing in standings {
+        if standing.level().is_some() && ledger.first(&level_key(standing, session), level_until(standing, now), now)? {
+            out.push(standing.clone());
+        }
+    }
+    Ok(out)
+}
+
+/// What a level of a cap is told once for: the cap, its window or session, its limit and the level.
+#[must_use]
+pub fn level_key(standing: &Standing, session: Option<&str>) -> String {
+    let of = if standing.cap.span.is_calendar() {
+        standing.window.from.to_string()
+    } else {
+        standing.subject.as_deref().or(session).unwrap_or_default().to_owned()
+    };
+    let level = standing.level().unwrap_or_default();
+    format!("cap:{}:{of}:{}:{level}", standing.cap.name, standing.allowed().count)
+}
+
+/// Until when it is remembered that a level was told.
+fn level_until(standing: &Standing, now: Millis) -> Millis {
+    const MONTH: Millis = 31 * 24 * crate::model::time::HOUR;
+    if standing.cap.span.is_calendar() { standing.window.to } else { now + MONTH }
+}
+
+/// The logs of the conversation.
+fn logs(question: &Question) -> BTreeSet<PathBuf> {
+    let Some(log) = &question.transcript else { return BTreeSet::new() };
+    let parts = sources::by_agent(question.agent).map(|source| source.parts(log)).unwrap_or_default();
+    parts.into_iter().chain([log.clone()]).collect()
+}
+
+/// A session that no log shows yet.
+fn stranger(question: &Question) -> Focus {
+    Focus {
+        session: None,
+        agent: question.agent.to_owned(),
+        cwd: question.cwd.as_ref().map(|cwd| cwd.to_string_lossy().into_owned()),
+        model: None,
+    }
+}

@@ -1,0 +1,141 @@
+//! How caps stand: what was spent under each of them.
+
+use chrono::Weekday;
+use chrono_tz::Tz;
+
+use crate::budgets::{self, Assumed, Raise, Spend, Standing};
+use crate::model::cap::{Cap, Span, Unit};
+use crate::model::time::HOUR;
+use crate::model::{Amount, Millis, Window};
+use crate::store::ledger::Decision;
+use crate::store::spend::{SpendRow, Who};
+use crate::store::{Ledger, Store, StoreError, Sums};
+
+/// Who is asked about: caps that do not cover it do not stand in its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Focus {
+    /// The session's id in the store, once it has one.
+    pub session: Option<i64>,
+    /// The agent's name.
+    pub agent: String,
+    /// The directory, where known.
+    pub cwd: Option<String>,
+    /// The model that will be asked, where known.
+    pub model: Option<String>,
+}
+
+impl From<Who> for Focus {
+    fn from(who: Who) -> Focus {
+        Focus {
+            session: Some(who.id),
+            agent: who.agent.to_string(),
+            cwd: who.cwd.as_deref().map(str::to_owned),
+            model: who.model.as_deref().map(str::to_owned),
+        }
+    }
+}
+
+/// What a question about caps needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// The caps.
+    pub caps: &'a [Cap],
+    /// Raises in force.
+    pub raises: &'a [Raise],
+    /// The price of calls without one.
+    pub assumed: Assumed,
+    /// The day that weeks begin on.
+    pub week_start: Weekday,
+    /// Now.
+    pub now: Millis,
+    /// The viewer's zone.
+    pub zone: Tz,
+}
+
+/// How far back sessions count as running, for caps per session or task that are asked about in general.
+const RECENT: Millis = HOUR;
+
+/// How each cap stands that covers the one asked about; all of them where nobody is asked about. A cap per session or task
+/// then stands as it does for the session that has used up most of it.
+pub fn standings(store: &Store, asking: &Asking<'_>, focus: Option<&Focus>) -> Result<Vec<Standing>, StoreError> {
+    let mut windows: Vec<(Window, Vec<SpendRow>)> = Vec::new();
+    let mut out = Vec::new();
+    for cap in asking.caps {
+        if focus.is_some_and(|f| !cap.scope.covers(&f.agent, f.cwd.as_deref(), f.model.as_deref())) {
+            continue;
+        }
+        let raised = budgets::raised(cap, asking.raises, asking.now);
+        let Some(window) = budgets::window(cap.span, asking.now, asking.zone, asking.week_start) else {
+            out.extend(narrow(store, asking, cap, raised, focus)?);
+            continue;
+        };
+        if !windows.iter().any(|(known, _)| *known == window) {
+            windows.push((window, store.spend(window)?));
+        }
+        let rows = windows.iter().find(|(known, _)| *known == window).map(|(_, rows)| rows.as_slice()).unwrap_or_default();
+        out.push(Standing { cap: cap.clone(), window, spend: under(cap, rows, asking.assumed), raised, subject: None });
+    }
+    Ok(out)
+}
+
+/// The standing of a cap per session or task.
+fn narrow(store: &Store, asking: &Asking<'_>, cap: &Cap, raised: i64, focus: Option<&Focus>) -> Result<Option<Standing>, StoreError> {
+    let stands = |subject: Option<String>, spend: Spend| Standing { cap: cap.clone(), window: Window::ALL, spend, raised, subject };
+    if let Some(focus) = focus {
+        let spend = focus.session.map(|id| spend_of(store, cap, id, asking.assumed)).transpose()?.unwrap_or_default();
+        return Ok(Some(stands(None, spend)));
+    }
+    let mut worst: Option<Standing> = None;
+    for who in store.sessions_since(asking.now - RECENT)? {
+        if cap.scope.covers(&who.agent, who.cwd.as_deref(), who.model.as_deref()) {
+            let standing = stands(Some(who.uid.to_string()), spend_of(store, cap, who.id, asking.assumed)?);
+            if worst.as_ref().is_none_or(|w| standing.permille() > w.permille()) {
+                worst = Some(standing);
+            }
+        }
+    }
+    Ok(Some(worst.unwrap_or_else(|| stands(None, Spend::default()))))
+}
+
+/// What a session, or its running task, has spent under a cap.
+fn spend_of(store: &Store, cap: &Cap, session: i64, assumed: Assumed) -> Result<Spend, StoreError> {
+    let conversation = store.conversation(session)?;
+    if cap.span == Span::Task {
+        return Ok(store.last_task(&conversation)?.map(|(_, sums)| spend(&sums, assumed)).unwrap_or_default());
+    }
+    // The session itself is covered: of its models those count that the cap names.
+    Ok(under(cap, &store.spend_of(&conversation)?, assumed))
+}
+
+/// The spend of the rows that a cap covers.
+fn under(cap: &Cap, rows: &[SpendRow], assumed: Assumed) -> Spend {
+    let mut total = Spend::default();
+    for row in rows.iter().filter(|row| cap.scope.covers(&row.agent, row.cwd.as_deref(), row.model.as_deref())) {
+        total.add(&spend(&row.sums, assumed));
+    }
+    total
+}
+
+/// Sums as spend. Sums of one model have all calls priced or none, but for what agents report themselves.
+fn spend(sums: &Sums, assumed: Assumed) -> Spend {
+    let (cost, tokens) = (sums.cost(), sums.tokens());
+    let calls = u64::try_from(sums.calls).unwrap_or(0);
+    Spend {
+        known: cost.known,
+        assumed: assumed.cost(&tokens, cost.unpriced_calls, calls),
+        unpriced_calls: cost.unpriced_calls,
+        lower_bound: cost.lower_bound_calls > 0,
+        tokens: tokens.total(),
+        steps: calls,
+    }
+}
+
+/// The raises in force.
+pub fn raises(ledger: &Ledger, now: Millis) -> Result<Vec<Raise>, StoreError> {
+    Ok(ledger.raises(now)?.into_iter().filter_map(raise).collect())
+}
+
+fn raise(decision: Decision) -> Option<Raise> {
+    let by = Amount { unit: Unit::from_word(&decision.unit)?, count: decision.amount };
+    Some(Raise { cap: decision.cap, by, at: decision.at, until: decision.until?, reason: decision.why })
+}

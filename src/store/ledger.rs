@@ -1,0 +1,268 @@
+//! The ledger: what exists nowhere else. Decisions, overrides of caps, and what people have been told already.
+//!
+//! **Why a file of its own.** Everything in the store can be read again from the agents' logs; this cannot. So it is written
+//! with full durability, survives a damaged store that is begun anew, and is small enough for a hook to open in a
+//! millisecond. Several processes write it at the same time, a row each.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::StoreError;
+use super::open::{private_dir, private_file};
+use crate::model::Millis;
+
+/// The ledger's name in the data directory.
+pub const FILE: &str = "ledger.db";
+
+/// What marks the file as ours: "aifl".
+const APPLICATION: i64 = 0x6169_666c;
+
+/// The schema's steps, applied in order and never edited.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/ledger_0001.sql")];
+
+/// What was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A cap was set or changed.
+    Set,
+    /// A cap was taken away.
+    Clear,
+    /// A cap was raised for a while.
+    Raise,
+    /// A level was reached, and the person told.
+    Level,
+    /// A prompt was blocked.
+    BlockPrompt,
+    /// A loop was halted between two steps.
+    HaltStep,
+    /// The proxy refused a call.
+    Refuse,
+    /// A process was ended by a signal.
+    Stop,
+    /// A guard could not tell what was spent, and let go or blocked by the setting `on_failure`.
+    Failure,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Kind; 9] = [
+        Kind::Set,
+        Kind::Clear,
+        Kind::Raise,
+        Kind::Level,
+        Kind::BlockPrompt,
+        Kind::HaltStep,
+        Kind::Refuse,
+        Kind::Stop,
+        Kind::Failure,
+    ];
+
+    /// The word in the ledger and in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Kind::Set => "set",
+            Kind::Clear => "clear",
+            Kind::Raise => "raise",
+            Kind::Level => "level",
+            Kind::BlockPrompt => "block-prompt",
+            Kind::HaltStep => "halt-step",
+            Kind::Refuse => "refuse",
+            Kind::Stop => "stop",
+            Kind::Failure => "failure",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
+    /// Whether something was kept from going on.
+    #[must_use]
+    pub const fn stops(self) -> bool {
+        matches!(self, Kind::BlockPrompt | Kind::HaltStep | Kind::Refuse | Kind::Stop)
+    }
+}
+
+/// One decision or override.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// When.
+    pub at: Millis,
+    /// What.
+    pub kind: Kind,
+    /// The cap's name.
+    pub cap: String,
+    /// The agent it met, where it met one.
+    pub agent: Option<String>,
+    /// The agent's id of the session.
+    pub session: Option<String>,
+    /// The unit of the amounts: `usd` (in nano-dollars), `tokens` or `steps`.
+    pub unit: String,
+    /// What had been spent.
+    pub spent: i64,
+    /// What was allowed; for a raise, how much more.
+    pub amount: i64,
+    /// Until when it holds, for a raise.
+    pub until: Option<Millis>,
+    /// The user who did it, or whose agent it met.
+    pub who: String,
+    /// Why, in words.
+    pub why: Option<String>,
+}
+
+/// The open ledger.
+#[derive(Debug)]
+pub struct Ledger {
+    conn: Connection,
+    path: PathBuf,
+}
+
+impl Ledger {
+    /// Opens the ledger in `dir`, making it if need be. A statement waits at most `patience` for another process.
+    ///
+    /// A damaged ledger is moved aside and a new one begun; nothing tells apart what it held, so this is said in the notice.
+    pub fn open(dir: &Path, patience: Duration) -> Result<(Ledger, Option<String>), StoreError> {
+        private_dir(dir)?;
+        let path = dir.join(FILE);
+        match Ledger::open_file(&path, patience) {
+            Err(error) if error.is_damage() || matches!(error, StoreError::Foreign { .. }) => {
+                let aside = super::open::set_aside(&path);
+                let notice = format!("the record of caps was damaged and has been moved to {}", aside.display());
+                Ledger::open_file(&path, patience).map(|ledger| (ledger, Some(notice)))
+            }
+            opened => opened.map(|ledger| (ledger, None)),
+        }
+    }
+
+    fn open_file(path: &Path, patience: Duration) -> Result<Ledger, StoreError> {
+        private_file(path)?;
+        let fail = |doing| move |source| StoreError::Sqlite { doing, path: path.to_path_buf(), source };
+        let conn = Connection::open(path).map_err(fail("opening the record of caps"))?;
+        let mut ledger = Ledger { conn, path: path.to_path_buf() };
+        ledger.set_up(patience)?;
+        Ok(ledger)
+    }
+
+    fn set_up(&mut self, patience: Duration) -> Result<(), StoreError> {
+        let fail = self.fail("setting up the record of caps");
+        self.conn.busy_timeout(patience).map_err(&fail)?;
+        self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(&fail)?;
+        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        let found: i64 = self.conn.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(&fail)?;
+        if found > known {
+            return Err(StoreError::Newer { path: self.path.clone(), found, known });
+        }
+        self.conn.execute_batch("PRAGMA synchronous = FULL").map_err(&fail)?;
+        if found == known {
+            let application: i64 = self.conn.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(&fail)?;
+            return if application == APPLICATION { Ok(()) } else { Err(StoreError::Foreign { path: self.path.clone() }) };
+        }
+        self.conn.pragma_update(None, "journal_mode", "WAL").map_err(&fail)?;
+        let tx = self.conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(&fail)?;
+        // Another process may have done it while this one waited.
+        let found: i64 = tx.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(&fail)?;
+        for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+            tx.execute_batch(step).map_err(&fail)?;
+        }
+        tx.pragma_update(None, "application_id", APPLICATION).map_err(&fail)?;
+        tx.pragma_update(None, "user_version", known).map_err(&fail)?;
+        tx.commit().map_err(&fail)
+    }
+
+    fn fail(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
+        let path = self.path.clone();
+        move |source| StoreError::Sqlite { doing, path: path.clone(), source }
+    }
+
+    /// Writes a decision down.
+    pub fn record(&self, decision: &Decision) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached(
+                "INSERT INTO decision (at, kind, cap, agent, session, unit, spent, amount, until, who, why)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )
+            .and_then(|mut q| {
+                q.execute(params![
+                    decision.at,
+                    decision.kind.word(),
+                    decision.cap,
+                    decision.agent,
+                    decision.session,
+                    decision.unit,
+                    decision.spent,
+                    decision.amount,
+                    decision.until,
+                    decision.who,
+                    decision.why
+                ])
+            })
+            .map(|_| ())
+            .map_err(self.fail("writing down a decision"))
+    }
+
+    /// The decisions since an instant, the newest first, at most `most`.
+    pub fn decisions(&self, since: Millis, most: usize) -> Result<Vec<Decision>, StoreError> {
+        self.ask("at >= ?1 ORDER BY at DESC, id DESC LIMIT ?2", params![since, i64::try_from(most).unwrap_or(i64::MAX)])
+    }
+
+    /// The raises that hold at an instant, the oldest first.
+    pub fn raises(&self, now: Millis) -> Result<Vec<Decision>, StoreError> {
+        self.ask("kind = 'raise' AND until > ?1 ORDER BY at, id", params![now])
+    }
+
+    fn ask(&self, condition: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Decision>, StoreError> {
+        let fail = self.fail("reading the record of caps");
+        let sql = format!("SELECT at, kind, cap, agent, session, unit, spent, amount, until, who, why FROM decision WHERE {condition}");
+        let mut query = self.conn.prepare_cached(&sql).map_err(&fail)?;
+        let rows = query.query_map(values, decision).map_err(&fail)?;
+        rows.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(&fail)
+    }
+
+    /// Ends all raises of a cap.
+    pub fn end_raises(&self, cap: &str, now: Millis) -> Result<usize, StoreError> {
+        self.conn
+            .execute("UPDATE decision SET until = ?2 WHERE kind = 'raise' AND cap = ?1 AND until > ?2", params![cap, now])
+            .map_err(self.fail("ending raises"))
+    }
+
+    /// Whether nobody has been told of this yet; from now on somebody has. `until` says when that may be forgotten.
+    pub fn first(&self, key: &str, until: Millis, now: Millis) -> Result<bool, StoreError> {
+        let fail = self.fail("remembering what has been told");
+        let told: Option<i64> =
+            self.conn.query_row("SELECT 1 FROM told WHERE key = ?1 AND until > ?2", params![key, now], |r| r.get(0)).optional().map_err(&fail)?;
+        if told.is_some() {
+            return Ok(false);
+        }
+        self.conn.execute("DELETE FROM told WHERE until <= ?1", [now]).map_err(&fail)?;
+        let added = self.conn.execute("INSERT OR IGNORE INTO told VALUES (?1, ?2, ?3)", params![key, now, until]).map_err(&fail)?;
+        Ok(added == 1)
+    }
+
+    /// A number that changes when another process has written.
+    #[must_use]
+    pub fn data_version(&self) -> i64 {
+        self.conn.query_row("PRAGMA data_version", [], |r| r.get(0)).unwrap_or(0)
+    }
+}
+
+/// A row; `None` for one of a kind that this release does not know.
+fn decision(r: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Decision>> {
+    let Some(kind) = Kind::from_word(&r.get::<_, String>(1)?) else { return Ok(None) };
+    Ok(Some(Decision {
+        at: r.get(0)?,
+        kind,
+        cap: r.get(2)?,
+        agent: r.get(3)?,
+        session: r.get(4)?,
+        unit: r.get(5)?,
+        spent: r.get(6)?,
+        amount: r.get(7)?,
+        until: r.get(8)?,
+        who: r.get(9)?,
+        why: r.get(10)?,
+    }))
+}

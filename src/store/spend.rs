@@ -1,0 +1,130 @@
+//! Spend as caps see it: sums by agent, directory and model.
+
+use std::sync::Arc;
+
+use rusqlite::params;
+
+use super::read::{slots_range, text};
+use super::sums::{self, Sums};
+use super::{Store, StoreError};
+use crate::model::{Millis, SessionKind, Window};
+
+/// What was spent by one agent in one directory with one model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpendRow {
+    /// The agent's name.
+    pub agent: Arc<str>,
+    /// The session's directory, where known.
+    pub cwd: Option<Arc<str>>,
+    /// The model's name, where known.
+    pub model: Option<Arc<str>>,
+    /// The sums.
+    pub sums: Sums,
+}
+
+/// Who a session is: what decides which caps it falls under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// The store's id.
+    pub id: i64,
+    /// The agent's name.
+    pub agent: Arc<str>,
+    /// The agent's id of the session.
+    pub uid: Arc<str>,
+    /// Its directory, where known.
+    pub cwd: Option<Arc<str>>,
+    /// The model last asked.
+    pub model: Option<Arc<str>>,
+}
+
+const WHO: &str = "SELECT s.id, s.agent, s.uid, s.cwd, n.text FROM session s LEFT JOIN name n ON n.id = s.model";
+
+fn who(r: &rusqlite::Row<'_>) -> rusqlite::Result<Who> {
+    Ok(Who { id: r.get(0)?, agent: text(r, 1)?.unwrap_or_default(), uid: text(r, 2)?.unwrap_or_default(), cwd: text(r, 3)?, model: text(r, 4)? })
+}
+
+fn spend(r: &rusqlite::Row<'_>) -> rusqlite::Result<SpendRow> {
+    Ok(SpendRow { agent: text(r, 0)?.unwrap_or_default(), cwd: text(r, 1)?, model: text(r, 2)?, sums: Sums::from_row(r, 3)? })
+}
+
+impl Store {
+    /// The spend of a window by agent, directory and model.
+    pub fn spend(&self, window: Window) -> Result<Vec<SpendRow>, StoreError> {
+        let (from, to) = slots_range(window);
+        let sql = format!(
+            "SELECT s.agent, s.cwd, n.text, {} FROM rollup r JOIN session s ON s.id = r.session LEFT JOIN name n ON n.id = r.model
+             WHERE r.slot >= ?1 AND r.slot < ?2 GROUP BY r.session, r.model",
+            sums::sum_columns("r")
+        );
+        self.rows("summing spend", &sql, params![from, to], spend)
+    }
+
+    /// The spend of some sessions over all their life, by session and model.
+    pub fn spend_of(&self, ids: &[i64]) -> Result<Vec<SpendRow>, StoreError> {
+        let sql = format!(
+            "SELECT s.agent, s.cwd, n.text, {} FROM rollup r JOIN session s ON s.id = r.session LEFT JOIN name n ON n.id = r.model
+             WHERE r.session = ?1 GROUP BY r.model",
+            sums::sum_columns("r")
+        );
+        let mut out = Vec::new();
+        for id in ids {
+            out.extend(self.rows("summing up a session", &sql, [id], spend)?);
+        }
+        Ok(out)
+    }
+
+    /// A session by its agent and the agent's id.
+    pub fn session_of(&self, agent: &str, uid: &str) -> Result<Option<Who>, StoreError> {
+        let sql = format!("{WHO} WHERE s.agent = ?1 AND s.uid = ?2");
+        Ok(self.rows("looking up a session", &sql, [agent, uid], who)?.pop())
+    }
+
+    /// The session that a log file belongs to.
+    pub fn session_of_file(&self, path: &std::path::Path) -> Result<Option<Who>, StoreError> {
+        let sql = format!("{WHO} WHERE s.id = (SELECT session FROM file WHERE path = ?1)");
+        Ok(self.rows("looking up a log file", &sql, [path.to_string_lossy()], who)?.pop())
+    }
+
+    /// Sessions with a line since an instant.
+    pub fn sessions_since(&self, since: Millis) -> Result<Vec<Who>, StoreError> {
+        let sql = format!("{WHO} WHERE s.last_at >= ?1 ORDER BY s.last_at DESC");
+        self.rows("listing sessions", &sql, [since], who)
+    }
+
+    /// A session's conversation: the one that started it and all subagents, itself included. The first is the root.
+    pub fn conversation(&self, id: i64) -> Result<Vec<i64>, StoreError> {
+        let subagent = SessionKind::Subagent.to_sql();
+        let up = "WITH RECURSIVE up (id, agent, parent, kind, depth) AS (
+                SELECT id, agent, parent_uid, kind, 0 FROM session WHERE id = ?1
+                UNION ALL
+                SELECT s.id, s.agent, s.parent_uid, s.kind, u.depth + 1 FROM up u
+                JOIN session s ON s.agent = u.agent AND s.uid = u.parent WHERE u.kind = ?2 AND u.depth < 16)
+            SELECT id FROM up ORDER BY depth DESC LIMIT 1";
+        let root: Option<i64> = self.rows("looking up a session", up, params![id, subagent], |r| r.get(0))?.pop();
+        let down = "WITH RECURSIVE down (id, agent, uid, depth) AS (
+                SELECT id, agent, uid, 0 FROM session WHERE id = ?1
+                UNION
+                SELECT s.id, s.agent, s.uid, d.depth + 1 FROM down d
+                JOIN session s ON s.parent_uid = d.uid AND s.agent = d.agent WHERE s.kind = ?2 AND d.depth < 16)
+            SELECT id FROM down ORDER BY depth";
+        self.rows("listing subagents", down, params![root.unwrap_or(id), subagent], |r| r.get(0))
+    }
+
+    /// The sums of the running or last task of a conversation: that of the root, and what its subagents have begun since.
+    /// Also when it began; nothing while there is no task.
+    pub fn last_task(&self, conversation: &[i64]) -> Result<Option<(Millis, Sums)>, StoreError> {
+        let Some((root, others)) = conversation.split_first() else { return Ok(None) };
+        let columns = sums::columns("t");
+        let last = format!("SELECT t.started_at, {columns} FROM task t WHERE t.session = ?1 ORDER BY t.started_at DESC, t.key DESC LIMIT 1");
+        let Some((began, mut sums)) = self.rows("looking up a task", &last, [root], |r| Ok((r.get(0)?, Sums::from_row(r, 1)?)))?.pop() else {
+            return Ok(None);
+        };
+        let since = format!("SELECT {columns} FROM task t WHERE t.session = ?1 AND t.started_at >= ?2");
+        for id in others {
+            for part in self.rows("summing up a task", &since, params![id, began], |r| Sums::from_row(r, 0))? {
+                sums.add(&part, 1);
+            }
+        }
+        Ok(Some((began, sums)))
+    }
+}
