@@ -31,6 +31,7 @@ pub mod session;
 pub mod sessions;
 pub mod table;
 pub mod top;
+pub mod verdict;
 pub mod when;
 pub mod words;
 
@@ -179,6 +180,8 @@ pub enum Command {
     /// Show and change settings
     #[command(after_help = config::EXAMPLES)]
     Config(config::ConfigArgs),
+    #[command(hide = true)]
+    Judge { agent: String, session: String, transcript: PathBuf, moment: String },
     /// Print completions for a shell
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionsArgs),
@@ -219,6 +222,16 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Session(args)) => session::run(&context()?, args),
         Some(Command::Report(args)) => report::run(&context()?, args),
         Some(Command::Cap(args)) => cap::run(&context()?, args),
+        Some(Command::Judge { agent, session, transcript, moment }) => {
+            let source = crate::sources::by_agent(agent).map(|s| s.agent()).unwrap_or_default();
+            let question = crate::engine::judge::Question { agent: source, session: Some(session.clone()), transcript: Some(transcript.clone()), cwd: None, moment: if moment == "prompt" { crate::engine::judge::Moment::Prompt } else { crate::engine::judge::Moment::Step } };
+            let t = std::time::Instant::now();
+            let answer = verdict::verdict(&cli.global, question);
+            let mut out = Out::text();
+            if std::env::var_os("SHOW").is_some() { out.line(&format!("{answer:?} {:?}", t.elapsed()))?; }
+            std::io::Write::flush(&mut out)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Command::Prices(args)) => prices::run(&context()?, args),
         Some(Command::Doctor(args)) => doctor::run(&context()?, args),
         Some(Command::Config(args)) => config::run(&context()?, args),

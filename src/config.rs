@@ -13,6 +13,7 @@ mod context;
 mod currency;
 mod edit;
 mod input;
+pub mod keep;
 pub mod keys;
 mod layer;
 mod lines;

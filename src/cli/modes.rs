@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// What the store and the price list put into their directory; names of everything else begin otherwise.
 #[cfg(unix)]
-const OURS: [&str; 3] = ["aifinops.db", "writer.lock", "prices.tsv"];
+const OURS: [&str; 6] = ["aifinops.db", "writer.lock", "prices.tsv", "ledger.db", "caps.last.toml", "aifinops.log"];
 
 /// A file or directory that others could read.
 #[derive(Debug, Clone)]

@@ -12,6 +12,8 @@ pub const MINUTE: Millis = 60_000;
 pub const HOUR: Millis = 60 * MINUTE;
 /// The width of a rollup's slot: every zone's midnight falls on a quarter of an hour.
 pub const SLOT: Millis = 15 * MINUTE;
+/// Slots of a UTC day.
+pub const SLOTS_A_DAY: i64 = 24 * HOUR / SLOT;
 
 /// A half-open span of time, `from` included, `to` excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

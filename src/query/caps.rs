@@ -5,10 +5,10 @@ use chrono_tz::Tz;
 
 use crate::budgets::{self, Assumed, Raise, Spend, Standing};
 use crate::model::cap::{Cap, Span, Unit};
-use crate::model::time::HOUR;
-use crate::model::{Amount, Millis, Window};
+use crate::model::time::{HOUR, SLOT, SLOTS_A_DAY};
+use crate::model::{Amount, Millis, Money, Window};
 use crate::store::ledger::Decision;
-use crate::store::spend::{SpendRow, Who};
+use crate::store::spend::{Closed, SpendRow, Who};
 use crate::store::{Ledger, Store, StoreError, Sums};
 
 /// Who is asked about: caps that do not cover it do not stand in its way.
@@ -58,24 +58,87 @@ const RECENT: Millis = HOUR;
 /// How each cap stands that covers the one asked about; all of them where nobody is asked about. A cap per session or task
 /// then stands as it does for the session that has used up most of it.
 pub fn standings(store: &Store, asking: &Asking<'_>, focus: Option<&Focus>) -> Result<Vec<Standing>, StoreError> {
-    let mut windows: Vec<(Window, Vec<SpendRow>)> = Vec::new();
+    let mut read = Read::new();
     let mut out = Vec::new();
     for cap in asking.caps {
         if focus.is_some_and(|f| !cap.scope.covers(&f.agent, f.cwd.as_deref(), f.model.as_deref())) {
             continue;
         }
         let raised = budgets::raised(cap, asking.raises, asking.now);
-        let Some(window) = budgets::window(cap.span, asking.now, asking.zone, asking.week_start) else {
-            out.extend(narrow(store, asking, cap, raised, focus)?);
-            continue;
-        };
-        if !windows.iter().any(|(known, _)| *known == window) {
-            windows.push((window, store.spend(window)?));
+        match budgets::window(cap.span, asking.now, asking.zone, asking.week_start) {
+            Some(window) => {
+                let spend = within(store, asking, cap, window, &mut read)?;
+                out.push(Standing { cap: cap.clone(), window, spend, raised, subject: None });
+            }
+            None => out.extend(narrow(store, asking, cap, raised, focus)?),
         }
-        let rows = windows.iter().find(|(known, _)| *known == window).map(|(_, rows)| rows.as_slice()).unwrap_or_default();
-        out.push(Standing { cap: cap.clone(), window, spend: under(cap, rows, asking.assumed), raised, subject: None });
     }
     Ok(out)
+}
+
+/// Windows that have been read for one question.
+type Read = Vec<(Window, Vec<SpendRow>)>;
+
+/// A day of UTC in milliseconds.
+const DAY: Millis = SLOTS_A_DAY * SLOT;
+/// From so many whole days on it is worth remembering what was spent in them.
+const MANY_DAYS: i64 = 2;
+
+/// The spend under a cap of the calendar. Whole days that are over are added up once.
+fn within(store: &Store, asking: &Asking<'_>, cap: &Cap, window: Window, read: &mut Read) -> Result<Spend, StoreError> {
+    // Yesterday may still be told of.
+    let days = (window.from.div_euclid(DAY) + i64::from(window.from.rem_euclid(DAY) > 0), asking.now.min(window.to).div_euclid(DAY) - 1);
+    if days.1 - days.0 < MANY_DAYS {
+        return part(store, asking, cap, window, read);
+    }
+    let scope = scope_key(cap, asking.assumed);
+    let mut total = match store.closed(&scope, days)? {
+        Some(numbers) => from_closed(numbers),
+        None => {
+            let spend = part(store, asking, cap, Window { from: days.0 * DAY, to: days.1 * DAY }, read)?;
+            store.keep_closed(&scope, days, to_closed(&spend))?;
+            spend
+        }
+    };
+    total.add(&part(store, asking, cap, Window { from: window.from, to: days.0 * DAY }, read)?);
+    total.add(&part(store, asking, cap, Window { from: days.1 * DAY, to: window.to }, read)?);
+    Ok(total)
+}
+
+/// The spend under a cap in a window, which is read once for all caps.
+fn part(store: &Store, asking: &Asking<'_>, cap: &Cap, window: Window, read: &mut Read) -> Result<Spend, StoreError> {
+    if window.from >= window.to {
+        return Ok(Spend::default());
+    }
+    if !read.iter().any(|(known, _)| *known == window) {
+        read.push((window, store.spend(window)?));
+    }
+    let rows = read.iter().find(|(known, _)| *known == window).map(|(_, rows)| rows.as_slice()).unwrap_or_default();
+    Ok(under(cap, rows, asking.assumed))
+}
+
+/// Whose spend a cap counts, and at which price what has none.
+fn scope_key(cap: &Cap, assumed: Assumed) -> String {
+    let part = |text: &Option<String>| text.as_deref().unwrap_or_default().replace('|', "||");
+    let (scope, rates) = (&cap.scope, (assumed.input.nanos_per_million(), assumed.output.nanos_per_million()));
+    format!("{} | {} | {} | {} | {}", part(&scope.agent), part(&scope.project), part(&scope.model), rates.0, rates.1)
+}
+
+fn to_closed(spend: &Spend) -> Closed {
+    let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    [spend.known.nanos(), spend.assumed.nanos(), count(spend.unpriced_calls), i64::from(spend.lower_bound), count(spend.tokens), count(spend.steps)]
+}
+
+fn from_closed([known, assumed, unpriced, lower, tokens, steps]: Closed) -> Spend {
+    let count = |n: i64| u64::try_from(n).unwrap_or(0);
+    Spend {
+        known: Money::from_nanos(known),
+        assumed: Money::from_nanos(assumed),
+        unpriced_calls: count(unpriced),
+        lower_bound: lower != 0,
+        tokens: count(tokens),
+        steps: count(steps),
+    }
 }
 
 /// The standing of a cap per session or task.

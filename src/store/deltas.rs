@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::model::time::SLOT;
+use crate::model::time::{SLOT, SLOTS_A_DAY};
 use crate::model::{FactKind, IdMap, Key, KeyMap, Millis};
 
 use super::merge::{CallRow, FactRow};
@@ -73,6 +73,10 @@ impl Deltas {
         slots.sort_unstable_by_key(|(key, _)| *key);
         let rows = slots.iter().map(|((slot, session, model), sums)| row::<3, SLOT_WIDTH>([*slot, *session, *model], sums));
         upsert_all(tx, "rollup", &add("rollup"), rows)?;
+        let mut days: Vec<i64> = slots.iter().map(|((slot, _, _), _)| slot.div_euclid(SLOTS_A_DAY)).collect();
+        days.dedup();
+        let days = days.into_iter().map(|day| -> Numbers<2> { [Some(day), Some(1)] });
+        upsert_all(tx, "day_version", "changes = day_version.changes + 1", days)?;
 
         // Where a task's prompt is seen, it names the session; else the first that was met keeps it.
         let mut tasks: Vec<_> = self.tasks.into_iter().collect();

@@ -11,7 +11,7 @@ use super::StoreError;
 use super::rebuild::rebuild;
 
 /// The schema's steps, applied in order and never edited.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_tools.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_tools.sql"), include_str!("migrations/0003_days.sql")];
 
 /// The database's name in the data directory.
 pub const FILE: &str = "aifinops.db";
@@ -90,7 +90,7 @@ impl Store {
         let mut store = Store { conn, path: path.to_path_buf(), lock: None };
         // SQLite does not wait for the lock that the first switch to WAL needs.
         let begun = Instant::now();
-        while let Err(error) = store.recognize().and_then(|()| store.configure()) {
+        while let Err(error) = store.recognize(BUSY).and_then(|()| store.configure()) {
             if !error.is_busy() || begun.elapsed() > BUSY {
                 return Err(error);
             }
@@ -110,6 +110,23 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens the store for an answer that somebody waits for: no statement waits longer than `patience` for another process,
+    /// and nothing is mended. What is wrong is an error; the next one who opens it with time deals with it.
+    pub fn open_quickly(dir: &Path, patience: Duration) -> Result<Store, StoreError> {
+        private_dir(dir)?;
+        let path = dir.join(FILE);
+        private_file(&path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let fail = |source| StoreError::Sqlite { doing: "opening it", path: path.clone(), source };
+        let conn = Connection::open_with_flags(&path, flags).map_err(fail)?;
+        let mut store = Store { conn, path: path.clone(), lock: None };
+        store.recognize(patience)?;
+        store.configure()?;
+        store.migrate()?;
+        store.lock = take_lock(&dir.join("writer.lock"))?;
+        Ok(store)
+    }
+
     /// A store that lives as long as the process and begins with what the database in `path` holds, as far as that can be
     /// read.
     fn in_memory_from(path: &Path) -> Result<Store, StoreError> {
@@ -120,7 +137,7 @@ impl Store {
         let copied = Connection::open_with_flags(path, flags)
             .and_then(|from| copy(&from, &mut store.conn))
             .or_else(|_| Connection::open_with_flags(uri, flags).and_then(|from| copy(&from, &mut store.conn)));
-        if copied.is_err() || store.recognize().is_err() || store.migrate().is_err() {
+        if copied.is_err() || store.recognize(BUSY).is_err() || store.migrate().is_err() {
             return Store::in_memory();
         }
         Ok(store)
@@ -181,9 +198,9 @@ impl Store {
     }
 
     /// Whether the file is a store at all, and one that this release may touch: nothing is written before that is known.
-    fn recognize(&self) -> Result<(), StoreError> {
+    fn recognize(&self, patience: Duration) -> Result<(), StoreError> {
         let fail = self.fail("opening it");
-        self.conn.busy_timeout(BUSY).map_err(&fail)?;
+        self.conn.busy_timeout(patience).map_err(&fail)?;
         let (found, application, tables) = self
             .conn
             .query_row(

@@ -125,6 +125,7 @@ pub(super) fn rebuild(tx: &Connection) -> rusqlite::Result<RebuildReport> {
             }
         }
     }
+    tx.execute_batch("DELETE FROM closed")?;
     let names = COLUMNS.join(", ");
     let differ = COLUMNS.map(|c| format!("a.{c} <> b.{c}")).join(" OR ");
     let zero = COLUMNS.map(|c| format!("{c} = 0")).join(" AND ");

@@ -37,6 +37,9 @@ pub struct Who {
     pub model: Option<Arc<str>>,
 }
 
+/// Six sums over days that are over.
+pub type Closed = [i64; 6];
+
 const WHO: &str = "SELECT s.id, s.agent, s.uid, s.cwd, n.text FROM session s LEFT JOIN name n ON n.id = s.model";
 
 fn who(r: &rusqlite::Row<'_>) -> rusqlite::Result<Who> {
@@ -57,6 +60,40 @@ impl Store {
             sums::sum_columns("r")
         );
         self.rows("summing spend", &sql, params![from, to], spend)
+    }
+
+    /// What was spent under a scope from one UTC day up to another, if it has been added up since those days last changed.
+    /// The numbers are the caller's own.
+    pub fn closed(&self, scope: &str, days: (i64, i64)) -> Result<Option<Closed>, StoreError> {
+        let sql = "SELECT known, assumed, unpriced, lower, tokens, steps FROM closed WHERE scope = ?1 AND from_day = ?2 AND to_day = ?3
+                   AND changes = (SELECT coalesce(sum(changes), 0) FROM day_version WHERE day >= ?2 AND day < ?3)";
+        let read = |r: &rusqlite::Row<'_>| -> rusqlite::Result<Closed> {
+            let mut numbers = [0; 6];
+            for (i, number) in numbers.iter_mut().enumerate() {
+                *number = r.get(i)?;
+            }
+            Ok(numbers)
+        };
+        Ok(self.rows("looking up days that are over", sql, params![scope, days.0, days.1], read)?.pop())
+    }
+
+    /// Remembers what [`Store::closed`] gives; nothing where another process is the one that writes.
+    pub fn keep_closed(&self, scope: &str, days: (i64, i64), numbers: Closed) -> Result<(), StoreError> {
+        if !self.is_writer() {
+            return Ok(());
+        }
+        let [known, assumed, unpriced, lower, tokens, steps] = numbers;
+        self.conn
+            .prepare_cached(
+                "INSERT INTO closed VALUES (?1, ?2, ?3, (SELECT coalesce(sum(changes), 0) FROM day_version WHERE day >= ?2 AND day < ?3),
+                    ?4, ?5, ?6, ?7, ?8, ?9)
+                 ON CONFLICT DO UPDATE SET to_day = excluded.to_day, changes = excluded.changes, known = excluded.known,
+                    assumed = excluded.assumed, unpriced = excluded.unpriced, lower = excluded.lower, tokens = excluded.tokens,
+                    steps = excluded.steps",
+            )
+            .and_then(|mut q| q.execute(params![scope, days.0, days.1, known, assumed, unpriced, lower, tokens, steps]))
+            .map(|_| ())
+            .map_err(self.fail("remembering days that are over"))
     }
 
     /// The spend of some sessions over all their life, by session and model.

@@ -1,0 +1,31 @@
+//! The log of what went wrong where nobody was looking: in a hook, in a process without a screen.
+//!
+//! One file beside the store, readable by its owner only, with one line each and a bound on its size.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+
+use crate::model::text::clean;
+use crate::model::{Millis, time};
+
+/// Its name in the data directory.
+pub const FILE: &str = "aifinops.log";
+
+/// Above this size it is begun anew, and the old one kept beside it.
+const MOST: u64 = 1 << 20;
+
+/// Writes one line. Where that fails there is nobody left to tell.
+pub fn note(dir: &Path, now: Millis, text: &str) {
+    let path = dir.join(FILE);
+    if path.metadata().is_ok_and(|meta| meta.len() > MOST) {
+        let _ = std::fs::rename(&path, dir.join(format!("{FILE}.1")));
+    }
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    if let Ok(mut file) = options.open(&path) {
+        let _ = file.write_all(format!("{} {}\n", time::rfc3339(now), clean(text)).as_bytes());
+    }
+}
