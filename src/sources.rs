@@ -84,6 +84,16 @@ pub trait Source: Send + Sync {
     /// Turns complete lines into records, remembering nothing.
     fn skim(&self, lines: &[u8]) -> Skim;
 
+    /// Whether a log is one document, written anew with every change, and no lines that are added to it.
+    fn is_document(&self, _path: &Path) -> bool {
+        false
+    }
+
+    /// Turns a whole document into records.
+    fn skim_document(&self, bytes: &[u8]) -> Skim {
+        self.skim(bytes)
+    }
+
     /// A fold at the start of a file, or where `carry` was saved.
     fn fold(&self, path: &Path, carry: Option<&[u8]>) -> Box<dyn Fold>;
 
