@@ -12,12 +12,13 @@ use crate::model::{AgentId, Batch, SessionState};
 
 pub mod claude_code;
 pub mod codex;
+pub mod gemini_cli;
 pub mod intern;
 pub mod json;
 pub mod lines;
 
 /// All agents, in the order in which they are looked for. A new agent is its file and its line here.
-pub const ALL: &[&dyn Source] = &[&claude_code::ClaudeCode, &codex::Codex];
+pub const ALL: &[&dyn Source] = &[&claude_code::ClaudeCode, &codex::Codex, &gemini_cli::GeminiCli];
 
 /// The source of an agent by its name.
 #[must_use]
