@@ -12,12 +12,13 @@ use crate::model::{AgentId, Batch, SessionState};
 
 pub mod claude_code;
 pub mod codex;
+pub mod gemini_cli;
 pub mod intern;
 pub mod json;
 pub mod lines;
 
 /// All agents, in the order in which they are looked for. A new agent is its file and its line here.
-pub const ALL: &[&dyn Source] = &[&claude_code::ClaudeCode, &codex::Codex];
+pub const ALL: &[&dyn Source] = &[&claude_code::ClaudeCode, &codex::Codex, &gemini_cli::GeminiCli];
 
 /// The source of an agent by its name.
 #[must_use]
@@ -83,6 +84,16 @@ pub trait Source: Send + Sync {
 
     /// Turns complete lines into records, remembering nothing.
     fn skim(&self, lines: &[u8]) -> Skim;
+
+    /// Whether a log is one document, written anew with every change, and no lines that are added to it.
+    fn is_document(&self, _path: &Path) -> bool {
+        false
+    }
+
+    /// Turns a whole document into records.
+    fn skim_document(&self, bytes: &[u8]) -> Skim {
+        self.skim(bytes)
+    }
 
     /// A fold at the start of a file, or where `carry` was saved.
     fn fold(&self, path: &Path, carry: Option<&[u8]>) -> Box<dyn Fold>;

@@ -19,28 +19,45 @@ pub struct Lines<T> {
 ///
 /// CRLF, blank lines, a byte-order mark, and the NUL bytes that a crashed writer leaves around a record are passed over.
 pub fn each<T>(bytes: &[u8], mut read: impl FnMut(&mut Cursor<'_>) -> Result<Option<T>, Bad>) -> Lines<T> {
-    let mut out = Lines { records: Vec::new(), lines: 0, malformed: 0, first_malformed: None };
+    let mut out = Lines::none();
     let mut start = 0;
     while start < bytes.len() {
         let rest = bytes.get(start..).unwrap_or_default();
         let len = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-        let line = trim(rest.get(..len).unwrap_or_default());
         start += len + 1;
+        out.take(rest.get(..len).unwrap_or_default(), "line", &mut read);
+    }
+    out
+}
+
+/// Reads bytes that are one document, however many lines it takes, as [`each`] reads a line.
+pub fn whole<T>(bytes: &[u8], mut read: impl FnMut(&mut Cursor<'_>) -> Result<Option<T>, Bad>) -> Lines<T> {
+    let mut out = Lines::none();
+    out.take(bytes, "document", &mut read);
+    out
+}
+
+impl<T> Lines<T> {
+    const fn none() -> Lines<T> {
+        Lines { records: Vec::new(), lines: 0, malformed: 0, first_malformed: None }
+    }
+
+    fn take(&mut self, bytes: &[u8], what: &str, read: &mut impl FnMut(&mut Cursor<'_>) -> Result<Option<T>, Bad>) {
+        let line = trim(bytes);
         if line.is_empty() {
-            continue;
+            return;
         }
-        out.lines += 1;
+        self.lines += 1;
         let mut cursor = Cursor::new(line);
         match read(&mut cursor).and_then(|record| cursor.end().map(|()| record)) {
-            Ok(Some(record)) => out.records.push(record),
+            Ok(Some(record)) => self.records.push(record),
             Ok(None) => {}
             Err(bad) => {
-                out.malformed += 1;
-                out.first_malformed.get_or_insert_with(|| format!("no JSON after byte {} of a line of {} bytes", bad.at, line.len()));
+                self.malformed += 1;
+                self.first_malformed.get_or_insert_with(|| format!("no JSON after byte {} of a {what} of {} bytes", bad.at, line.len()));
             }
         }
     }
-    out
 }
 
 fn trim(mut line: &[u8]) -> &[u8] {

@@ -213,6 +213,10 @@ impl<'a> Pool<'a> {
             return Ok(None);
         }
         let size = meta.len();
+        if source.is_document(&job.path) {
+            self.document(source, &file, job, buf, sink)?;
+            return Ok(None);
+        }
         let mut state = resume(source, &file, job, size)?;
         let start = state.row.offset;
         if size - start >= 4 * CHUNK {
@@ -347,6 +351,16 @@ impl<'a> Pool<'a> {
             self.emit(Reading::Piece(Box::new(Piece { agent: state.agent, file: saved, batch })), sink);
         }
         Ok(())
+    }
+
+    /// Documents are read whole whenever they change. One that is being written is broken, says nothing, and changes again.
+    fn document(&self, source: &'static dyn Source, file: &File, job: Job, buf: &mut Buffer, sink: &Sink<'_>) -> io::Result<()> {
+        let size = job.stat.size;
+        let fits = size <= MAX_LINE as u64;
+        span::fill(file, 0, if fits { size } else { 0 }, buf)?;
+        let mut state = fresh(source, job, 0);
+        let span = span::Span { from: 0, to: size, oversized: u64::from(!fits) };
+        self.feed(&mut state, file, source.skim_document(buf.bytes()), (span, buf.bytes()), true, sink)
     }
 
     /// Compressed logs are finished: read whole whenever they change.

@@ -106,7 +106,15 @@ fn the_default_file_is_all_comments_and_names_every_key_with_its_variable_and_fl
             "{key}"
         );
     }
-    for name in ["AIFINOPS_HOME", "--config", "AIFINOPS_ROOTS_CLAUDE_CODE", "AIFINOPS_ROOTS_CODEX", "--price", "today, 7d, 30d, all"] {
+    for name in [
+        "AIFINOPS_HOME",
+        "--config",
+        "AIFINOPS_ROOTS_CLAUDE_CODE",
+        "AIFINOPS_ROOTS_CODEX",
+        "AIFINOPS_ROOTS_GEMINI_CLI",
+        "--price",
+        "today, 7d, 30d, all",
+    ] {
         assert!(text.contains(name), "{name}");
     }
     assert!(text.lines().all(|line| line.chars().count() <= 140));

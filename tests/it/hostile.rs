@@ -28,8 +28,16 @@ fn read(source: &dyn Source, bytes: &[u8], lines: usize) -> Vec<Batch> {
     batches
 }
 
+/// Reads bytes as one agent's document, which may take any number of lines.
+fn read_document(source: &dyn Source, bytes: &[u8]) -> Batch {
+    let mut batch = Batch::default();
+    source.fold(Path::new("/logs/chats/session-a1.json"), None).feed(source.skim_document(bytes), &mut batch);
+    batch
+}
+
 fn survives(bytes: &[u8]) {
     for source in sources::ALL {
+        read_document(*source, bytes);
         for lines in [1, 3, usize::MAX] {
             for batch in read(*source, bytes, lines) {
                 let sessions = batch.sessions.len();
@@ -45,7 +53,7 @@ fn survives(bytes: &[u8]) {
 }
 
 /// Lines as the agents write them, each rich in members.
-const VALID: [&str; 12] = [
+const VALID: [&str; 17] = [
     r#"{"parentUuid":null,"isSidechain":false,"cwd":"/code/api","sessionId":"s","version":"2.1.226","gitBranch":"main","type":"user","message":{"role":"user","content":"fix it"},"uuid":"u1","timestamp":"2026-08-10T09:00:00.000Z"}"#,
     r#"{"type":"assistant","uuid":"u2","parentUuid":"u1","sessionId":"s","isSidechain":true,"requestId":"r","timestamp":"2026-08-10T09:00:02.000Z","message":{"id":"msg_1","model":"claude-opus-4-6","stop_reason":"tool_use","content":[{"type":"tool_use","id":"t1","name":"Bash","input":{"usage":{"x":null}}}],"usage":{"input_tokens":6,"cache_creation_input_tokens":10,"cache_read_input_tokens":5,"cache_creation":{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":6},"output_tokens":278,"output_tokens_details":{"thinking_tokens":120},"server_tool_use":{"web_search_requests":1},"service_tier":"standard","inference_geo":"us","iterations":[{"type":"advisor_message","model":"m","input_tokens":4,"output_tokens":6}],"speed":"fast"}}}"#,
     r#"{"type":"user","uuid":"u3","sessionId":"s","agentId":"a","forkedFrom":{"sessionId":"o"},"timestamp":"2026-08-10T09:00:03.000Z","message":{"role":"user","content":[{"tool_use_id":"t1","type":"tool_result","content":"no","is_error":true}]}}"#,
@@ -58,6 +66,11 @@ const VALID: [&str; 12] = [
     r#"{"timestamp":"2026-08-10T09:00:02.000Z","type":"event_msg","payload":{"type":"token_count","info":{"total_token_usage":{"input_tokens":22724,"cached_input_tokens":11008,"cache_write_input_tokens":7,"output_tokens":177,"reasoning_output_tokens":3,"total_tokens":22901},"last_token_usage":{"input_tokens":22724,"total_tokens":22901},"model_context_window":258400},"rate_limits":{"limit_id":"codex","primary":{"used_percent":68.5,"window_minutes":10080,"resets_at":1787205653}}}}"#,
     r#"{"timestamp":"2026-08-10T09:00:03.000Z","type":"response_item","payload":{"type":"function_call_output","call_id":"c1","output":"{\"output\":\"x\",\"metadata\":{\"exit_code\":-1}}"}}"#,
     r#"{"timestamp":"2026-08-10T09:00:04.000Z","type":"event_msg","payload":{"type":"item_completed","item":{"type":"UserMessage","id":"u","content":[{"type":"text","text":"fix it"}]}}}"#,
+    r#"{"sessionId":"s","projectHash":"9f2c","startTime":"2026-08-10T09:00:00.000Z","lastUpdated":"2026-08-10T09:00:00.000Z","kind":"main","directories":["/code/api"],"messages":[{"id":"m1","timestamp":"2026-08-10T09:00:00.000Z","type":"user","content":"fix it"}]}"#,
+    r#"{"id":"m2","timestamp":"2026-08-10T09:00:01.000Z","type":"user","content":[{"text":"<session_context>\n- **Workspace Directories:**\n  - /code/api\n</session_context>"},{"text":"fix it"},{"inlineData":{"mimeType":"image/png","data":"iVBO"}}]}"#,
+    r#"{"id":"m3","timestamp":"2026-08-10T09:00:02.000Z","type":"gemini","content":"","thoughts":[],"tokens":{"input":100,"output":10,"cached":40,"thoughts":5,"tool":1,"total":116},"model":"gemini-2.5-pro","toolCalls":[{"id":"c1","name":"glob","args":{},"result":[],"status":"error","timestamp":"2026-08-10T09:00:02.000Z"}]}"#,
+    r#"{"$set":{"messages":[{"id":"m4","type":"gemini","content":[{"text":"Got it. Thanks for the additional context!"}]}],"lastUpdated":"2026-08-10T09:00:03.000Z"}}"#,
+    r#"{"id":"m5","timestamp":"2026-08-10T09:00:04.000Z","type":"error","content":"[API Error: no]"}"#,
 ];
 
 /// What takes the place of a number or a whole value.
@@ -102,7 +115,7 @@ fn the_valid_lines_are_valid() {
     let all = VALID.join("\n") + "\n";
     for source in sources::ALL {
         let batch = &read(*source, all.as_bytes(), usize::MAX)[0];
-        assert_eq!((batch.lines, batch.malformed), (12, 0));
+        assert_eq!((batch.lines, batch.malformed), (17, 0));
         assert!(!batch.calls.is_empty() && !batch.facts.is_empty(), "{} finds its own lines", source.agent());
     }
 }
@@ -162,6 +175,8 @@ fn deep_nesting_does_not_exhaust_the_stack() {
             format!(r#"{{"type":"assistant","message":{{"id":"m","content":{deep},"usage":{deep}}}}}"#),
             format!(r#"{{"type":"event_msg","payload":{{"type":"token_count","info":{deep},"item":{deep},"rate_limits":{deep}}}}}"#),
             format!(r#"{{"type":"session_meta","payload":{{"id":"t","source":{deep}}}}}"#),
+            format!(r#"{{"id":"m","type":"gemini","content":{deep},"tokens":{deep},"toolCalls":{deep},"$set":{deep}}}"#),
+            format!(r#"{{"sessionId":"s","messages":{deep},"directories":{deep},"$set":{{"messages":{deep}}}}}"#),
             open.repeat(10_000),
         ];
         survives((lines.join("\n") + "\n").as_bytes());
@@ -195,6 +210,9 @@ fn a_file_s_memory_stays_small_whatever_it_holds() {
         (1, numbered(r#"{"type":"response_item","payload":{"type":"function_call","name":"x","call_id":"c#"}}"#)),
         (1, numbered(r#"{"type":"event_msg","payload":{"type":"task_started","turn_id":"t#"}}"#)),
         (1, numbered(r#"{"type":"event_msg","payload":{"type":"user_message","message":"steer #"}}"#)),
+        (2, numbered(r#"{"id":"m#","type":"gemini","tokens":{},"toolCalls":[{"id":"c#","name":"x","status":"executing"}]}"#)),
+        (2, numbered(r#"{"sessionId":"session-#","directories":["/code/#"],"$set":{"messages":[{"id":"m#"}]}}"#)),
+        (2, format!(r#"{{"sessionId":"{0}","directories":["{0}"]}}"#, "x".repeat(1_000_000))),
     ];
     for (agent, log) in logs {
         let source = sources::ALL[agent];
@@ -219,7 +237,16 @@ fn sessions_beyond_those_that_are_remembered_still_count() {
 #[test]
 fn a_memory_that_was_damaged_is_begun_anew() {
     for source in sources::ALL {
-        for carry in [&b""[..], b"{", b"null", b"[1]", b"{\"talks\":7}", b"\xff\xff", b"{\"thread\":\"t\",\"totals\":{\"input\":-1}}"] {
+        for carry in [
+            &b""[..],
+            b"{",
+            b"null",
+            b"[1]",
+            b"{\"talks\":7}",
+            b"{\"pending\":7}",
+            b"\xff\xff",
+            b"{\"thread\":\"t\",\"totals\":{\"input\":-1}}",
+        ] {
             let mut fold = source.fold(Path::new("/logs/s.jsonl"), Some(carry));
             fold.feed(source.skim((VALID.join("\n") + "\n").as_bytes()), &mut Batch::default());
         }
@@ -252,7 +279,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_lines_do_not_either(order in prop::collection::vec((0..12_usize, any::<u16>(), any::<u8>(), 0..4_u8), 1..12)) {
+    fn damaged_lines_do_not_either(order in prop::collection::vec((0..VALID.len(), any::<u16>(), any::<u8>(), 0..4_u8), 1..12)) {
         let mut log = Vec::new();
         for (line, place, byte, how) in order {
             let mut bytes = VALID[line].as_bytes().to_vec();

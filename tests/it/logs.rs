@@ -45,7 +45,7 @@ pub(crate) fn uuid(kind: u16, n: u64) -> String {
     format!("{kind:08x}-0000-4000-8000-{n:012x}")
 }
 
-fn stamp(n: u64) -> String {
+pub(crate) fn stamp(n: u64) -> String {
     rfc3339(BEGIN + i64::try_from(n).unwrap() * 1000)
 }
 

@@ -8,10 +8,11 @@ mod expect;
 
 use case::Case;
 
-use crate::home::scan;
+use crate::home::{scan, sessions};
 
 const CLAUDE_CODE: &str = "claude-code";
 const CODEX: &str = "codex";
+const GEMINI_CLI: &str = "gemini-cli";
 
 /// Runs a check on every case and tells of all that fail at once.
 fn each(agent: &str, check: impl Fn(&Case) -> Result<(), String>) {
@@ -75,7 +76,7 @@ fn sums_are_those_of_the_rows(case: &Case) -> Result<(), String> {
 
 #[test]
 fn every_log_has_an_expectation_and_every_expectation_a_log() {
-    for agent in [CLAUDE_CODE, CODEX] {
+    for agent in [CLAUDE_CODE, CODEX, GEMINI_CLI] {
         assert_eq!(case::lonely(agent), Vec::<String>::new());
         assert!(Case::all(agent).len() > 20, "the cases of {agent} are there");
     }
@@ -92,9 +93,15 @@ fn every_codex_case_reads_as_expected() {
 }
 
 #[test]
+fn every_gemini_cli_case_reads_as_expected() {
+    each(GEMINI_CLI, reads_as_expected);
+}
+
+#[test]
 fn files_replaced_by_their_copies_change_nothing() {
     each(CLAUDE_CODE, reads_the_same_again);
     each(CODEX, reads_the_same_again);
+    each(GEMINI_CLI, reads_the_same_again);
 }
 
 #[test]
@@ -108,6 +115,11 @@ fn a_codex_case_read_while_it_is_written_is_the_same() {
 }
 
 #[test]
+fn a_gemini_cli_case_read_while_it_is_written_is_the_same() {
+    each(GEMINI_CLI, reads_the_same_while_it_is_written);
+}
+
+#[test]
 fn a_claude_code_case_read_after_each_line_is_the_same() {
     each(CLAUDE_CODE, reads_the_same_line_by_line);
 }
@@ -118,7 +130,30 @@ fn a_codex_case_read_after_each_line_is_the_same() {
 }
 
 #[test]
+fn a_gemini_cli_case_read_after_each_line_is_the_same() {
+    each(GEMINI_CLI, reads_the_same_line_by_line);
+}
+
+#[test]
 fn the_sums_of_every_case_are_those_of_its_rows() {
     each(CLAUDE_CODE, sums_are_those_of_the_rows);
     each(CODEX, sums_are_those_of_the_rows);
+    each(GEMINI_CLI, sums_are_those_of_the_rows);
+}
+
+/// Hooks of an agent tell of one file, and it may be the only one.
+#[test]
+fn a_gemini_cli_log_that_is_read_alone_knows_its_session() {
+    let case = Case::all(GEMINI_CLI).into_iter().find(|case| case.name == "subagent").unwrap();
+    for path in case.paths().iter().filter(|path| path.ends_with(".jsonl")) {
+        let home = case.home();
+        let mut ingest = home.fresh_reader();
+        ingest.look_at(&home.path().join(path)).unwrap();
+        let found = sessions(&mut ingest, 1_800_000_000_000);
+        let uids: Vec<&str> = found.iter().map(|s| &*s.uid).collect();
+        let (main, subagent) = ("6e3a1f00-0000-4000-8000-000000000012", "6e3a1f00-0000-4000-8000-000000000013");
+        let is_subagent = path.contains(subagent);
+        assert_eq!(uids, [if is_subagent { format!("{main}/{subagent}") } else { main.to_owned() }]);
+        assert_eq!((found[0].sums.calls, &*found[0].project), (2, "api"));
+    }
 }

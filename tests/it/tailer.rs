@@ -4,6 +4,7 @@
 //! replacement (R5), reused inodes (R6), sizes (R7), hostile lines (R8), and things that are no logs (R12).
 
 mod change;
+mod document;
 mod hostile;
 mod model;
 mod program;

@@ -48,7 +48,7 @@ fn append(path: &Path, line: &str) {
 fn an_empty_machine_is_told_where_was_looked() {
     let machine = Machine::new();
     let mut top = machine.run(&["top"], 120, 30);
-    top.shows(&["No agent logs yet", "Looked in", ".claude/projects", ".codex/sessions", "--demo"]);
+    top.shows(&["No agent logs yet", "Looked in", ".claude/projects", ".codex/sessions", ".gemini/tmp", "--demo"]);
     top.press("\rjks?qq");
     assert!(top.ended().success());
     top.is_restored();

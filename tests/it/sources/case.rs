@@ -49,6 +49,7 @@ impl Case {
         let expected = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}.expect.json: {error}"));
         let (below, single) = match agent {
             "claude-code" => (".claude/projects/-work-api", ".claude/projects/-work-api"),
+            "gemini-cli" => (".gemini", ".gemini/tmp/api/chats"),
             _ => (".codex", ".codex/sessions/2026/08/10"),
         };
         let mut files = Vec::new();
