@@ -14,6 +14,7 @@ use crate::config::Flags;
 pub mod ahead;
 pub mod cap;
 pub mod completions;
+pub mod catch_up;
 pub mod config;
 pub mod context;
 pub mod doctor;
@@ -180,6 +181,9 @@ pub enum Command {
     /// Show and change settings
     #[command(after_help = config::EXAMPLES)]
     Config(config::ConfigArgs),
+    /// Do what a hook has left for later
+    #[command(hide = true)]
+    CatchUp(catch_up::CatchUpArgs),
     #[command(hide = true)]
     Judge { agent: String, session: String, transcript: PathBuf, moment: String },
     /// Print completions for a shell
@@ -232,6 +236,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
             std::io::Write::flush(&mut out)?;
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::CatchUp(args)) => catch_up::run(&context()?, args),
         Some(Command::Prices(args)) => prices::run(&context()?, args),
         Some(Command::Doctor(args)) => doctor::run(&context()?, args),
         Some(Command::Config(args)) => config::run(&context()?, args),

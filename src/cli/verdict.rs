@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::GlobalArgs;
+use super::catch_up::{self, CatchUpArgs};
 use super::context::Context;
 use super::error::CliError;
 use super::rules;
@@ -16,7 +17,6 @@ use crate::model::Millis;
 use crate::model::cap::OnFailure;
 use crate::pricing::Pricer;
 use crate::store::Store;
-use crate::store::ledger::{Decision, Kind};
 
 /// An agent waits no longer than this; then `on_failure` decides.
 const DEADLINE: Duration = Duration::from_millis(50);
@@ -53,29 +53,33 @@ pub fn verdict(global: &GlobalArgs, question: Question) -> Answer {
     if rules.caps.is_empty() {
         return Answer::Go;
     }
-    let (dir, now, agent, session) = (context.settings.data_dir.value.clone(), context.now, question.agent, question.session.clone());
+    let (dir, now, agent) = (context.settings.data_dir.value.clone(), context.now, question.agent);
     let (send, receive) = mpsc::sync_channel(1);
     std::thread::spawn(move || {
         let found = work(&context, &rules, &question);
         let _ = send.send(found);
     });
     let why = match receive.recv_timeout(DEADLINE) {
-        Ok(Ok(found)) => return found.answer,
+        Ok(Ok(found)) => {
+            if found.judgement.behind || found.judgement.untidy {
+                catch_up::start(&global, &CatchUpArgs { read: found.judgement.behind });
+            }
+            return found.answer;
+        }
         Ok(Err(error)) => error.to_string(),
         Err(mpsc::RecvTimeoutError::Timeout) => format!("no answer within {} ms", DEADLINE.as_millis()),
         Err(mpsc::RecvTimeoutError::Disconnected) => "the guard broke down".to_owned(),
     };
-    failed(&dir, now, agent, session, &why, on_failure)
+    failed(&dir, now, agent, &why, on_failure)
 }
 
 /// Decides without knowing, and writes down why.
-fn failed(dir: &Path, now: Millis, agent: &str, session: Option<String>, why: &str, on_failure: OnFailure) -> Answer {
+fn failed(dir: &Path, now: Millis, agent: &str, why: &str, on_failure: OnFailure) -> Answer {
     let what = match on_failure {
         OnFailure::Open => "lets it go on",
         OnFailure::Closed => "blocks it",
     };
     journal::note(dir, now, &format!("the guard of {agent} cannot tell what was spent and {what} (on_failure = {on_failure}): {why}"));
-    let _ = session;
     match on_failure {
         OnFailure::Open => Answer::Go,
         OnFailure::Closed => Answer::Halt(format!(

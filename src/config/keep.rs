@@ -3,8 +3,6 @@
 //! Whoever loads the settings passes them through [`settle`]. While the file's caps are sound they are remembered beside
 //! the store; while one is broken, the one that was there before holds, and that is said.
 
-use std::path::Path;
-
 use toml_edit::{Array, DocumentMut, Item, Table, value};
 
 use super::context::Context;

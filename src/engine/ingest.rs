@@ -128,7 +128,12 @@ impl Ingest {
         paths: &BTreeSet<PathBuf>,
         question: impl FnOnce(&Store) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let found: Vec<Found> = paths.iter().filter_map(|path| self.catalog.look(path)).collect();
+        let mut found = Vec::new();
+        for file in paths.iter().filter_map(|path| self.catalog.look(path)).collect::<Vec<_>>() {
+            if self.store.file(&file.path)?.is_none_or(|known| known.stat != file.stat) {
+                found.push(file);
+            }
+        }
         let ending = if self.store.is_writer() { Ending::Keep } else { Ending::Leave };
         let nobody = &mut Watcher::Bar(&mut |_| ControlFlow::Continue(()));
         let read = self.read(found, &|_| true, nobody, ending);

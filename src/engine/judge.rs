@@ -23,6 +23,9 @@ use crate::store::{Ledger, StoreError};
 /// More new bytes than this are not read while an agent waits: the sums as they are decide, and somebody else reads.
 const MOST_TAIL: u64 = 8 << 20;
 
+/// Whoever opens the store while nobody else has it open goes through its log first: 0.4 ms for so many bytes.
+const MOST_LOG: u64 = 256 << 10;
+
 /// The rules in force: settings and policy together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
@@ -69,6 +72,8 @@ pub struct Judgement {
     pub reached: Vec<Standing>,
     /// Whether so much has not been read yet that somebody should read it.
     pub behind: bool,
+    /// Whether the store's log should be written back, so that the next one who opens it is as quick.
+    pub untidy: bool,
 }
 
 /// How long a write to the ledger waits for another process.
@@ -93,7 +98,8 @@ pub fn judge(ingest: &mut Ingest, dir: &Path, rules: &Rules, question: &Question
     if question.moment == Moment::Prompt {
         standings.retain(|s| s.cap.span != Span::Task);
     }
-    let mut judgement = Judgement { behind, ..Judgement::default() };
+    let untidy = ingest.store.is_writer() && ingest.store.log_size() > MOST_LOG;
+    let mut judgement = Judgement { behind, untidy, ..Judgement::default() };
     // Only what is near its limit needs the ledger.
     if standings.iter().any(|s| s.level().is_some() || s.is_reached()) {
         let (ledger, _) = Ledger::open(dir, PATIENCE)?;

@@ -293,11 +293,17 @@ impl Store {
         self.conn.query_row("PRAGMA user_version", [], |r| r.get::<_, i64>(0)).is_ok_and(|version| version > 0)
     }
 
-    /// [`Store::checkpoint`], if the log has grown so much that the next process would feel it when it opens the store.
-    pub fn tidy(&self) {
+    /// Bytes that the next process to open the store has to go through first.
+    #[must_use]
+    pub fn log_size(&self) -> u64 {
         let mut log = self.path.clone().into_os_string();
         log.push("-wal");
-        if self.is_writer() && fs::metadata(log).is_ok_and(|m| m.len() > TIDY_FROM) {
+        fs::metadata(log).map_or(0, |meta| meta.len())
+    }
+
+    /// [`Store::checkpoint`], if the log has grown so much that the next process would feel it when it opens the store.
+    pub fn tidy(&self) {
+        if self.is_writer() && self.log_size() > TIDY_FROM {
             self.checkpoint();
         }
     }

@@ -1,0 +1,53 @@
+//! `catch-up`: what a hook leaves for later, since an agent waits for it. Hidden: nobody types it.
+
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use clap::Args;
+
+use super::GlobalArgs;
+use super::context::Context;
+use super::error::CliError;
+
+/// The arguments.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CatchUpArgs {
+    /// Read all logs
+    #[arg(long)]
+    pub read: bool,
+}
+
+/// Starts it, and waits for nothing. Where it cannot be started, the next command does the same work.
+pub fn start(global: &GlobalArgs, args: &CatchUpArgs) {
+    let Ok(program) = std::env::current_exe() else { return };
+    let mut command = Command::new(program);
+    let place = |command: &mut Command, flag: &str, path: &Option<std::path::PathBuf>| {
+        if let Some(path) = path {
+            command.arg(flag).arg(path);
+        }
+    };
+    command.arg("catch-up").arg("--quiet");
+    place(&mut command, "--home", &global.home);
+    place(&mut command, "--data-dir", &global.data_dir);
+    place(&mut command, "--config", &global.config);
+    if args.read {
+        command.arg("--read");
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir(Path::new("/"));
+    // Its own group: whoever ends the agent's group is not to end this in the middle.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let _ = command.spawn();
+}
+
+/// Does it.
+pub fn run(context: &Context, args: &CatchUpArgs) -> Result<ExitCode, CliError> {
+    if args.read {
+        context.open()?;
+    }
+    let store = context.store()?;
+    if store.is_writer() {
+        store.checkpoint();
+    }
+    Ok(ExitCode::SUCCESS)
+}
