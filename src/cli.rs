@@ -23,6 +23,8 @@ pub mod modes;
 pub mod out;
 pub mod prices;
 pub mod report;
+#[cfg(unix)]
+pub mod run;
 pub mod screen;
 pub mod session;
 pub mod sessions;
@@ -148,6 +150,10 @@ pub enum Command {
     /// Sum up by day, week, month, model, project or agent
     #[command(after_help = report::EXAMPLES)]
     Report(report::ReportArgs),
+    /// Start an agent below a proxy that meters its model calls and holds caps
+    #[cfg(unix)]
+    #[command(after_help = run::EXAMPLES)]
+    Run(run::RunArgs),
     /// Show, set and update prices of models
     #[command(after_help = prices::EXAMPLES)]
     Prices(prices::PricesArgs),
@@ -196,6 +202,8 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Sessions(args)) => sessions::run(&context()?, args),
         Some(Command::Session(args)) => session::run(&context()?, args),
         Some(Command::Report(args)) => report::run(&context()?, args),
+        #[cfg(unix)]
+        Some(Command::Run(args)) => run::run(&context()?, args),
         Some(Command::Prices(args)) => prices::run(&context()?, args),
         Some(Command::Doctor(args)) => doctor::run(&context()?, args),
         Some(Command::Config(args)) => config::run(&context()?, args),
