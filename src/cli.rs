@@ -27,6 +27,8 @@ pub mod out;
 pub mod prices;
 pub mod report;
 pub mod rules;
+#[cfg(unix)]
+pub mod run;
 pub mod screen;
 pub mod session;
 pub mod sessions;
@@ -172,6 +174,10 @@ pub enum Command {
     /// Set, show, raise and clear caps on what may be spent
     #[command(after_help = cap::EXAMPLES)]
     Cap(cap::CapArgs),
+    /// Start an agent below a proxy that meters its model calls and holds caps
+    #[cfg(unix)]
+    #[command(after_help = run::EXAMPLES)]
+    Run(run::RunArgs),
     /// Show, set and update prices of models
     #[command(after_help = prices::EXAMPLES)]
     Prices(prices::PricesArgs),
@@ -237,6 +243,8 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::CatchUp(args)) => catch_up::run(&context()?, args),
+        #[cfg(unix)]
+        Some(Command::Run(args)) => run::run(&context()?, args),
         Some(Command::Prices(args)) => prices::run(&context()?, args),
         Some(Command::Doctor(args)) => doctor::run(&context()?, args),
         Some(Command::Config(args)) => config::run(&context()?, args),

@@ -1,10 +1,17 @@
 //! Where things run: bringing logs into the store, keeping the picture of the present, and telling the screen.
 
+#[cfg(unix)]
+pub mod child;
+pub mod gate;
 pub mod ingest;
 pub mod journal;
 pub mod judge;
+pub mod launch;
 pub mod live;
+pub mod proxy;
 pub mod snapshot;
+#[cfg(unix)]
+pub mod stop;
 pub mod view;
 
 pub use live::{Command, Engine, Setup};

@@ -13,14 +13,15 @@
 //! | 6 | [`cli`] | what can be typed; one file per subcommand |
 //! | 5 | [`ui`] | the screen; one file per panel |
 //! | 5 | [`export`] | answers as bytes; one file per format |
-//! | 4 | [`engine`] | the thread that reads, writes and publishes the picture of the present |
-//! | 1 | [`budgets`] | caps, what was spent, and the verdict; pure |
+//! | 4 | [`engine`] | the thread that reads, writes and publishes the picture of the present; agents below a proxy |
 //! | 3 | [`query`] | questions to the store in the words of the house |
 //! | 3 | [`tail`] | which files there are, what is new in them |
 //! | 3 | [`demo`] | a made-up workday, written as the agents would |
 //! | 3 | [`config`] | settings, each knowing where it comes from |
 //! | 2 | [`store`] | `SQLite`: every call once, sums per quarter of an hour |
 //! | 2 | [`sources`] | agents' logs; one file per agent, and the registry |
+//! | 1 | [`wires`] | how agents talk to models over HTTP; one file per wire, and the registry |
+//! | 1 | [`budgets`] | caps, what was spent, and the verdict; pure |
 //! | 1 | [`pricing`] | what a call costs |
 //! | 0 | [`model`] | the words: money, tokens, time, keys, sessions, calls |
 //!
@@ -46,3 +47,4 @@ pub mod sources;
 pub mod store;
 pub mod tail;
 pub mod ui;
+pub mod wires;

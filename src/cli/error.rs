@@ -100,6 +100,9 @@ pub enum CliError {
         /// What happened.
         why: String,
     },
+    /// An agent could not be run below the proxy.
+    #[error("{0}")]
+    Run(String),
     /// The terminal or the screen failed.
     #[error("the screen could not be used: {0}")]
     Screen(String),
@@ -138,6 +141,7 @@ impl CliError {
             CliError::Network { .. } => "network",
             CliError::Busy => "busy",
             CliError::Program { .. } => "program",
+            CliError::Run(_) => "run",
             CliError::Screen(_) => "screen",
             CliError::Output(_) => "output",
         }
@@ -172,6 +176,7 @@ impl CliError {
             }
             CliError::Busy => "end it first, then try again".to_owned(),
             CliError::Screen(_) => "`aifinops top --once` prints the same figures without a screen".to_owned(),
+            CliError::Run(_) => "`aifinops run --no-proxy` starts it without the proxy".to_owned(),
             CliError::Program { .. } => "set VISUAL or EDITOR to your editor".to_owned(),
             CliError::Store(StoreError::Newer { .. } | StoreError::Foreign { .. }) | CliError::File { .. } | CliError::Output(_) => {
                 return None;

@@ -6,4 +6,5 @@ mod demo;
 mod ending;
 mod logs;
 mod panic;
+mod run;
 mod terminal;
