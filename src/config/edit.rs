@@ -75,10 +75,7 @@ pub fn set_in(settings: &Settings, key: &str, value: &str) -> Result<(), ConfigE
 /// at other keys of the table leaves it.
 pub fn set_table(settings: &Settings, path: &[&str], parts: &[(&str, String)]) -> Result<(), ConfigError> {
     let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
-    let node = |text: &str| match text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(list) => Raw::List(list.split(',').filter(|item| !item.trim().is_empty()).map(|item| Raw::Bare(item.trim().to_owned()).into()).collect()).into(),
-        None => Node::text(text),
-    };
+    let node = |text: &str| if text.starts_with('[') { Node::array(text) } else { None }.unwrap_or_else(|| Node::text(text));
     let parts = parts.iter().map(|(name, text)| ((*name).to_owned(), node(text))).collect();
     set_node(&settings.config_file, Some(&settings.data_dir), &key(&path), &path, &Node::map(parts))
 }

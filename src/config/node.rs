@@ -82,8 +82,17 @@ impl Node {
 
     /// Reads one array as TOML writes it.
     pub(super) fn array(text: &str) -> Option<Node> {
-        let value = text.parse::<Value>().ok().filter(Value::is_array)?;
-        Some(Node { line: None, ..Node::of(&Item::Value(value), None, text) })
+        // As a line of a file: only there numbers keep their own digits.
+        let node = parse_file(&format!("it = {text}")).ok()?.into_iter().next()?.1;
+        matches!(node.raw, Raw::List(_)).then(|| node.without_lines())
+    }
+
+    fn without_lines(self) -> Node {
+        let raw = match self.raw {
+            Raw::List(nodes) => Raw::List(nodes.into_iter().map(Node::without_lines).collect()),
+            raw => raw,
+        };
+        raw.into()
     }
 
     /// What it is, as a message says it.

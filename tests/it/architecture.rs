@@ -11,24 +11,27 @@ use aifinops::{sources, ui};
 use source::{File, files, themes};
 
 /// What each module may use, from the ground up. Nothing else, and never one of its own floor.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("model", &[]),
     ("pricing", &["model"]),
     ("sources", &["model"]),
     ("wires", &["model"]),
+    ("budgets", &["model"]),
     ("store", &["model", "pricing"]),
-    ("config", &["model", "pricing", "sources"]),
+    ("config", &["budgets", "model", "pricing", "sources"]),
     ("tail", &["model", "sources", "store"]),
-    ("query", &["model", "pricing", "sources", "store"]),
+    ("query", &["budgets", "model", "pricing", "sources", "store"]),
     ("demo", &["model"]),
-    ("engine", &["model", "pricing", "query", "sources", "store", "tail", "wires"]),
+    ("engine", &["budgets", "model", "pricing", "query", "sources", "store", "tail", "wires"]),
     ("ui", &["config", "engine", "model", "query"]),
     ("export", &["model", "query", "store"]),
-    ("cli", &["config", "demo", "engine", "export", "model", "pricing", "query", "sources", "store", "tail", "ui"]),
+    ("cli", &["budgets", "config", "demo", "engine", "export", "model", "pricing", "query", "sources", "store", "tail", "ui"]),
 ];
 
 /// Edges that are meant for a few names only.
-const ONLY: [(&str, &str, &[&str]); 4] = [
+const ONLY: [(&str, &str, &[&str]); 5] = [
+    // A setting says what calls without a price count for.
+    ("config", "budgets", &["Assumed"]),
     // What settings may say about prices, and which agents there are.
     ("config", "pricing", &["Book", "BookError", "Override"]),
     ("config", "sources", &["ALL", "by_agent"]),
@@ -38,7 +41,7 @@ const ONLY: [(&str, &str, &[&str]); 4] = [
 ];
 
 /// Where a package may be named: in these modules or files and nowhere else.
-const PACKAGES: [(&str, &[&str]); 28] = [
+const PACKAGES: [(&str, &[&str]); 29] = [
     ("ratatui", &["ui"]),
     ("crossterm", &["ui", "cli/table.rs"]),
     ("crokey", &["ui/keymap.rs", "config/keys.rs"]),
@@ -54,6 +57,7 @@ const PACKAGES: [(&str, &[&str]); 28] = [
     ("rusqlite", &["store"]),
     ("notify", &["tail/watch.rs"]),
     ("walkdir", &["tail/catalog.rs"]),
+    ("wildmatch", &["model/cap.rs"]),
     ("ruzstd", &["tail/pool.rs", "engine/proxy"]),
     ("memchr", &["sources", "tail", "pricing/line.rs"]),
     ("clap", &["cli"]),

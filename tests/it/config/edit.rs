@@ -67,8 +67,14 @@ fn every_key_can_be_set_and_is_in_force_then() {
         ("mouse", "false"),
         ("open_with", "bat --paging always"),
         ("threads", "3"),
+        ("week_start", "sunday"),
+        ("on_failure", "closed"),
         ("currency", "GBP:0.8:£"),
         ("currency.symbol", "GBP "),
+        ("assumed_price", "input:1,output:2"),
+        ("caps.day", "limit:20,per:day"),
+        ("caps.loops", "limit:60 steps,per:task,agent:codex,action:stop"),
+        ("caps.loops.notify", "[80, 100]"),
         ("keys.quit", "q,ctrl-c"),
         ("roots.codex", "/a:/b"),
         ("prices.\"acme/m.1\"", "input:3,output:15"),
@@ -89,7 +95,12 @@ fn every_key_can_be_set_and_is_in_force_then() {
     mouse = false (config file)
     open_with = bat --paging always (config file)
     threads = 3 (config file)
+    week_start = sunday (config file)
+    on_failure = closed (config file)
     currency = GBP:0.8:GBP  (config file)
+    assumed_price = input:1,output:2 (config file)
+    caps.day = limit:$20,per:day (config file)
+    caps.loops = limit:60 steps,per:task,agent:codex,notify:80/100,action:stop (config file)
     keys.quit = q,ctrl-c (config file)
     roots.codex = /a:/b (config file)
     prices."acme/m.1" = input:3,output:15,context_window:1000 (config file)
