@@ -4,6 +4,8 @@
 //! a call may cost before it begins and puts the real cost in its place afterwards, both under one lock: however many
 //! subagents ask at once, each of them can exceed a cap by the one call that it has been admitted with.
 
+pub mod caps;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::model::{AgentId, Batch};
 use crate::pricing::Pricer;
 use crate::store::files::path_key;
 use crate::store::{Memory, Piece, Store, StoreError};
@@ -140,6 +141,15 @@ impl Ingest {
         let answer = read.and_then(|_| question(&self.store));
         self.store.rollback(&mut self.memory);
         answer
+    }
+
+    /// Writes calls that no log shows.
+    pub fn add(&mut self, agent: AgentId, batch: &Batch) -> Result<(), StoreError> {
+        self.store.begin(&mut self.memory)?;
+        self.store.add(agent, batch, &mut self.memory, &mut self.prices)?;
+        let kept = self.store.commit(&mut self.memory).map(|_| ());
+        self.memory.forget_keys();
+        kept
     }
 
     /// How many bytes of these files have not been read yet.

@@ -117,7 +117,7 @@ pub struct Decision {
 /// The open ledger.
 #[derive(Debug)]
 pub struct Ledger {
-    conn: Connection,
+    pub(super) conn: Connection,
     path: PathBuf,
 }
 
@@ -173,7 +173,7 @@ impl Ledger {
         tx.commit().map_err(&fail)
     }
 
-    fn fail(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
+    pub(super) fn fail(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
         let path = self.path.clone();
         move |source| StoreError::Sqlite { doing, path: path.clone(), source }
     }

@@ -7,7 +7,7 @@ use rusqlite::params;
 use super::read::{slots_range, text};
 use super::sums::{self, Sums};
 use super::{Store, StoreError};
-use crate::model::{Millis, SessionKind, Window};
+use crate::model::{Key, Millis, SessionKind, Window};
 
 /// What was spent by one agent in one directory with one model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,21 @@ pub struct Who {
     pub cwd: Option<Arc<str>>,
     /// The model last asked.
     pub model: Option<Arc<str>>,
+}
+
+/// A call that an agent's log shows, as far as it helps to know it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// Its identity.
+    pub key: Key,
+    /// The agent's id of its session.
+    pub session: Arc<str>,
+    /// When it was answered.
+    pub at: Millis,
+    /// All tokens of its prompt.
+    pub prompt: u64,
+    /// Its output.
+    pub output: u64,
 }
 
 /// Six sums over days that are over.
@@ -126,6 +141,22 @@ impl Store {
     pub fn sessions_since(&self, since: Millis) -> Result<Vec<Who>, StoreError> {
         let sql = format!("{WHO} WHERE s.last_at >= ?1 ORDER BY s.last_at DESC");
         self.rows("listing sessions", &sql, [since], who)
+    }
+
+    /// The calls of an agent since an instant, whichever session they are of.
+    pub fn calls_since(&self, agent: &str, since: Millis) -> Result<Vec<Logged>, StoreError> {
+        let sql = "SELECT c.key, s.uid, c.at, c.input + c.cache_read + c.cache_write_5m + c.cache_write_1h, c.output FROM session s
+                   JOIN call c ON c.session = s.id AND c.at >= ?2 WHERE s.agent = ?1 AND s.last_at >= ?2 ORDER BY c.at, c.key";
+        let count = |n: i64| u64::try_from(n).unwrap_or(0);
+        self.rows("listing calls", sql, params![agent, since], |r| {
+            Ok(Logged {
+                key: Key::from_sql(r.get(0)?),
+                session: text(r, 1)?.unwrap_or_default(),
+                at: r.get(2)?,
+                prompt: count(r.get(3)?),
+                output: count(r.get(4)?),
+            })
+        })
     }
 
     /// A session's conversation: the one that started it and all subagents, itself included. The first is the root.

@@ -69,6 +69,12 @@ impl Store {
         written.map_err(self.fail("writing what was read")).inspect_err(|_| self.rollback(memory))
     }
 
+    /// As [`Store::write`], for what no file says: calls that only a proxy has seen.
+    pub fn add(&self, agent: AgentId, batch: &Batch, memory: &mut Memory, prices: &mut Pricer) -> Result<(), StoreError> {
+        let written = Writer { tx: &self.conn, memory, prices }.batches([(agent, batch, None)]);
+        written.map_err(self.fail("writing what was metered")).inspect_err(|_| self.rollback(memory))
+    }
+
     /// Decides who owns what was written and stands in several sessions' logs. Until then it counts for the first that was
     /// met. Gives the sessions whose figures or state changed.
     pub fn settle(&self, memory: &mut Memory) -> Result<BTreeSet<i64>, StoreError> {
@@ -85,13 +91,23 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn pieces(&mut self, pieces: &[Piece]) -> rusqlite::Result<()> {
-        let mut calls = Gathered::with_capacity(pieces.iter().map(|p| p.batch.calls.len()).sum());
-        let mut facts = Gathered::with_capacity(pieces.iter().map(|p| p.batch.facts.len()).sum());
-        for piece in pieces {
-            let sessions = self.sessions(piece.agent, &piece.batch)?;
-            self.gather(&piece.batch, &sessions, &mut calls, &mut facts)?;
-            self.limits(piece.agent, &piece.batch.limits, &sessions)?;
-            files::save(self.tx, &piece.file, sessions.first().copied())?;
+        self.batches(pieces.iter().map(|piece| (piece.agent, &piece.batch, Some(&piece.file))))
+    }
+
+    fn batches<'b>(
+        &mut self,
+        batches: impl IntoIterator<Item = (AgentId, &'b Batch, Option<&'b FileRow>), IntoIter: Clone>,
+    ) -> rusqlite::Result<()> {
+        let batches = batches.into_iter();
+        let mut calls = Gathered::with_capacity(batches.clone().map(|(_, batch, _)| batch.calls.len()).sum());
+        let mut facts = Gathered::with_capacity(batches.clone().map(|(_, batch, _)| batch.facts.len()).sum());
+        for (agent, batch, file) in batches {
+            let sessions = self.sessions(agent, batch)?;
+            self.gather(batch, &sessions, &mut calls, &mut facts)?;
+            self.limits(agent, &batch.limits, &sessions)?;
+            if let Some(file) = file {
+                files::save(self.tx, file, sessions.first().copied())?;
+            }
             self.memory.pending.touched.extend(&sessions);
         }
         self.save_calls(calls.rows)?;

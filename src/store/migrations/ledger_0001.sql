@@ -23,3 +23,19 @@ CREATE TABLE told (
     at    INTEGER NOT NULL,
     until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Model calls that a proxy has let through and that no log shows yet: reserved while they run, then what they cost.
+CREATE TABLE pending (
+    id       INTEGER PRIMARY KEY,
+    run      TEXT    NOT NULL,
+    pid      INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    ended_at INTEGER,
+    agent    TEXT    NOT NULL,
+    session  TEXT,
+    cwd      TEXT,
+    model    TEXT,
+    nanos    INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    tokens   INTEGER NOT NULL
+) STRICT;
