@@ -11,6 +11,7 @@
 )]
 
 mod architecture;
+mod caps;
 mod cli;
 mod config;
 mod crash;
