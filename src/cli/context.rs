@@ -54,7 +54,8 @@ pub struct Context {
 impl Context {
     /// Loads the configuration and looks at the clock.
     pub fn load(global: &GlobalArgs, flags: Flags) -> Result<Context, CliError> {
-        let loaded = config::load(&flags, &variable);
+        let mut loaded = config::load(&flags, &variable);
+        config::keep::settle(&mut loaded);
         if let Some(problem) = loaded.problems.iter().find(|problem| problem.place.starts_with("--")) {
             return Err(CliError::usage(problem.to_string(), "`aifinops --help` lists the flags"));
         }
@@ -65,7 +66,9 @@ impl Context {
     /// The configuration as it is now on disk, the same flags in force.
     #[must_use]
     pub fn reload(&self) -> Loaded {
-        config::load(&self.flags, &variable)
+        let mut loaded = config::load(&self.flags, &variable);
+        config::keep::settle(&mut loaded);
+        loaded
     }
 
     /// The viewer's zone.

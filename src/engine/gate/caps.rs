@@ -141,7 +141,7 @@ impl Gate for CapGate {
     fn over(&self) -> Option<String> {
         let mut state = self.lock();
         let focus = state.focus(None, None);
-        match state.standings(&focus) {
+        match state.standings_now(&focus) {
             Ok(standings) => budgets::verdict(&standings).map(|standing| budgets::halt_text(standing, state.setup.rules.zone)),
             Err(error) => state.failed(&error).err(),
         }
@@ -202,6 +202,16 @@ impl State {
         let raises = caps::raises(&self.ledger, now)?;
         let asking = Asking { caps: &rules.caps, raises: &raises, assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
         caps::standings(&self.setup.ingest.store, &asking, Some(focus))
+    }
+
+    /// As [`State::standings`], with what no log shows yet.
+    fn standings_now(&mut self, focus: &Focus) -> Result<Vec<Standing>, StoreError> {
+        let mut standings = self.standings(focus)?;
+        let pending = self.ledger.pending()?;
+        for standing in &mut standings {
+            standing.spend.add(&waiting(standing, &pending, None));
+        }
+        Ok(standings)
     }
 
     fn admit(&mut self, ask: &Ask) -> Result<Result<Ticket, String>, StoreError> {

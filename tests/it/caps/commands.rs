@@ -1,1 +1,208 @@
-//! Commands.
+//! `cap set|show|raise|clear|log` as people type them: the file keeps its comments, the ledger keeps every word, and what
+//! makes no sense changes nothing.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::logs::{answer, uuid};
+
+struct Machine {
+    dir: TempDir,
+}
+
+impl Machine {
+    fn new() -> Machine {
+        Machine { dir: tempfile::tempdir().unwrap() }
+    }
+
+    fn config(&self) -> PathBuf {
+        self.dir.path().join("config.toml")
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aifinops"));
+        for name in ["CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "XDG_CONFIG_HOME", "AIFINOPS_CAPS"] {
+            command.env_remove(name);
+        }
+        let data = self.dir.path().join("data");
+        command.env("AIFINOPS_HOME", self.dir.path().join("home")).env("AIFINOPS_DATA_DIR", data).env("USER", "me");
+        command.env("AIFINOPS_CONFIG", self.config()).env("AIFINOPS_TIMEZONE", "Europe/Zurich").args(args).output().unwrap()
+    }
+
+    fn ok(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.ok(&[args, &["--json"]].concat())).unwrap()
+    }
+
+    /// The exit code and the one error as JSON.
+    fn error(&self, args: &[&str]) -> (i32, Value) {
+        let output = self.run(&[args, &["--json"]].concat());
+        let error: Value = serde_json::from_slice(&output.stderr).unwrap_or_else(|_| panic!("{args:?}: {output:?}"));
+        (output.status.code().unwrap(), error["error"].clone())
+    }
+
+    /// Calls of today: each writes 1,000 tokens for $0.015, and reads a few.
+    fn calls(&self, n: u64) {
+        let uid = uuid(1, 1);
+        let path = self.dir.path().join(format!("home/.claude/projects/-code-app/{uid}.jsonl"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let today = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let line = |i| {
+            let line = answer(&uid, 1, i, 1000, None);
+            let at = line.find("\"timestamp\":\"").unwrap() + 13;
+            format!("{}{today}{}\n", &line[..at], &line[at + 24..])
+        };
+        fs::write(path, (1..=n).map(line).collect::<String>()).unwrap();
+    }
+}
+
+#[test]
+fn a_cap_is_written_into_the_file_and_its_comments_stay() {
+    let machine = Machine::new();
+    let before = "# mine\ntheme = \"nord\" # cold\n\n[caps.old] # keep me\nlimit = \"$1\"\nper = \"month\"\n";
+    fs::write(machine.config(), before).unwrap();
+    assert!(machine.ok(&["cap", "set", "20"]).contains("daily cap of $20.00, called `day`"));
+    machine.ok(&["cap", "set", "60 steps", "--per", "task", "--agent", "codex", "--notify", "80,100", "--action", "stop"]);
+    machine.ok(&["cap", "set", "7.50", "--project", "a,b:c\"d*", "--name", "odd"]);
+    let text = fs::read_to_string(machine.config()).unwrap();
+    assert!(text.starts_with(before), "{text}");
+    insta::assert_snapshot!(&text[before.len()..], @r#"
+
+    [caps.day]
+    limit = "$20"
+    per = "day"
+
+    [caps.task-steps-codex]
+    limit = "60 steps"
+    per = "task"
+    agent = "codex"
+    notify = [80, 100]
+    action = "stop"
+
+    [caps.odd]
+    limit = "$7.5"
+    per = "day"
+    project = 'a,b:c"d*'
+    "#);
+    machine.ok(&["cap", "set", "5M tokens", "--name", "day"]);
+    let caps = machine.json(&["cap", "show"])["caps"].clone();
+    let names: Vec<&str> = caps.as_array().unwrap().iter().map(|cap| cap["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["old", "day", "task-steps-codex", "odd"]);
+    assert_eq!(caps[1]["limit"], serde_json::json!({"unit": "tokens", "count": 5_000_000}));
+    assert_eq!(caps[3]["project"], "a,b:c\"d*");
+}
+
+#[test]
+fn a_cap_that_makes_no_sense_is_refused_and_changes_nothing() {
+    let machine = Machine::new();
+    machine.ok(&["cap", "set", "20"]);
+    let before = fs::read(machine.config()).unwrap();
+    for (args, word) in [
+        (&["cap", "set", "-5"][..], "negative"),
+        (&["cap", "set", "0"], "zero"),
+        (&["cap", "set", "99999999999"], "too much"),
+        (&["cap", "set", "twenty"], "no amount"),
+        (&["cap", "set", "5", "--agent", "nobody"], "nobody"),
+        (&["cap", "set", "5", "--per", "year"], "year"),
+        (&["cap", "set", "5", "--action", "explode"], "explode"),
+        (&["cap", "set", "5", "--notify", "0"], "percentage"),
+        (&["cap", "set", "5", "--name", "policy.day"], "policy"),
+        (&["cap", "set", "5", "--name", "two words"], "one word"),
+        (&["cap", "raise", "-5"], "negative"),
+        (&["cap", "raise", "5", "--until", "yesterdayish"], "no time"),
+        (&["cap", "raise", "5", "--until", "2020-01-01"], "past"),
+        (&["cap", "raise", "5 steps", "day"], "cannot be raised"),
+    ] {
+        let (code, error) = machine.error(args);
+        assert!(error["message"].as_str().unwrap().contains(word), "{args:?}: {error}");
+        assert!([1, 2].contains(&code), "{args:?}: {code}");
+    }
+    let (code, error) = machine.error(&["cap", "clear", "nope"]);
+    assert_eq!((code, error["code"].as_str()), (3, Some("no_cap")));
+    assert_eq!(fs::read(machine.config()).unwrap(), before);
+}
+
+#[test]
+fn show_says_what_is_left_and_which_cap_binds_and_check_tells_scripts() {
+    let machine = Machine::new();
+    assert!(machine.ok(&["cap", "show"]).contains("No caps are set"));
+    machine.calls(10);
+    machine.ok(&["cap", "set", "0.20"]);
+    machine.ok(&["cap", "set", "100", "--per", "month"]);
+    let shown = machine.json(&["cap", "show"]);
+    let (day, month) = (&shown["caps"][0], &shown["caps"][1]);
+    assert_eq!((day["used_permille"].as_u64().unwrap() / 100, day["level"].as_u64()), (7, Some(50)), "{day}");
+    assert_eq!((day["binds"].as_bool(), month["binds"].as_bool()), (Some(true), Some(false)));
+    assert_eq!(day["spent"]["nano_usd"], month["spent"]["nano_usd"]);
+    let sum = |field: &str| day[field]["nano_usd"].as_i64().unwrap();
+    assert_eq!(sum("spent") + sum("left"), 200_000_000);
+    assert_eq!(machine.run(&["cap", "show", "--check"]).status.code(), Some(0));
+    machine.calls(14);
+    let output = machine.run(&["cap", "show", "--check"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("STOPPED"));
+}
+
+#[test]
+fn a_raise_is_kept_with_its_reason_and_ends_with_the_cap() {
+    let machine = Machine::new();
+    machine.calls(14);
+    machine.ok(&["cap", "set", "0.20"]);
+    assert_eq!(machine.json(&["cap", "show"])["stopped"], true);
+    let raised = machine.json(&["cap", "raise", "10", "--until", "2h", "--reason", "release day"]);
+    assert_eq!((raised["cap"].as_str(), raised["allowed"]["usd"].as_f64(), &raised["stopped_by"]), (Some("day"), Some(10.2), &Value::Null));
+    assert_eq!(machine.json(&["cap", "show"])["stopped"], false);
+    let log = machine.json(&["cap", "log"]);
+    let decisions: Vec<(&str, &str, &str)> = log["decisions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| (d["decision"].as_str().unwrap(), d["who"].as_str().unwrap(), d["why"].as_str().unwrap_or_default()))
+        .collect();
+    assert_eq!(decisions, [("raise", "me", "release day"), ("set", "me", "")]);
+    // A cap that is set anew begins without what was granted on top of the old one.
+    machine.ok(&["cap", "set", "0.19"]);
+    assert_eq!(machine.json(&["cap", "show"])["stopped"], true);
+    machine.ok(&["cap", "clear"]);
+    assert_eq!(machine.json(&["cap", "show"]), serde_json::json!({"caps": [], "stopped": false, "policy": null}));
+    assert_eq!(machine.json(&["cap", "log", "--limit", "1"])["decisions"][0]["decision"], "clear");
+}
+
+#[test]
+fn a_slip_of_the_pen_sets_no_agent_free() {
+    let machine = Machine::new();
+    machine.calls(14);
+    machine.ok(&["cap", "set", "0.20"]);
+    machine.ok(&["cap", "set", "30", "--per", "week"]);
+    assert_eq!(machine.json(&["cap", "show"])["stopped"], true);
+    let good = fs::read_to_string(machine.config()).unwrap();
+    for broken in [good.replace("\"$0.2\"", "\"$0.2"), good.replace("$0.2", "much"), good.replace("\"day\"", "\"never\""), good.replace("[caps.day]", "[caps.day")] {
+        fs::write(machine.config(), &broken).unwrap();
+        let shown = machine.json(&["cap", "show"]);
+        assert_eq!((shown["stopped"].as_bool(), shown["caps"].as_array().unwrap().len()), (Some(true), 2), "{broken}");
+        let told = machine.run(&["cap", "show"]);
+        assert!(String::from_utf8_lossy(&told.stderr).contains("what was there before holds"), "{told:?}");
+    }
+    // Taken away on purpose is taken away.
+    fs::write(machine.config(), "").unwrap();
+    assert_eq!(machine.json(&["cap", "show"])["caps"], serde_json::json!([]));
+}
+
+#[test]
+fn caps_from_the_environment_hold_and_are_not_cleared_from_a_file() {
+    let machine = Machine::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aifinops"));
+    command.env("AIFINOPS_HOME", machine.dir.path()).env("AIFINOPS_CAPS", "day=limit:20;loops=limit:60 steps,per:task,action:stop");
+    let output = command.args(["cap", "clear", "day", "--json"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("AIFINOPS_CAPS"));
+}

@@ -1,1 +1,248 @@
-//! The gate.
+//! The proxy's gate over the store: a call is counted once, whoever shows it, and nobody gets past a cap by asking at the
+//! same time as somebody else.
+
+use aifinops::budgets::Assumed;
+use aifinops::engine::gate::caps::{CapGate, Setup};
+use aifinops::engine::gate::{Ask, Gate, Ticket};
+use aifinops::engine::judge::Rules;
+use aifinops::model::cap::{Cap, OnFailure, Span};
+use aifinops::model::{Millis, Money, Speed, Tier, Tokens, Window};
+use aifinops::store::ledger::Kind;
+use aifinops::store::{Store, Sums};
+use aifinops::wires::{Estimate, Usage};
+use chrono::Weekday;
+
+use super::ledger::open;
+use super::{cap, usd};
+use crate::logs::{Home, MODEL, answer, append, prompt, scan, stamp, total, uuid};
+
+/// The clock of these tests: a moment after the first lines.
+fn clock() -> Millis {
+    chrono::DateTime::parse_from_rfc3339(&stamp(60)).unwrap().timestamp_millis()
+}
+
+struct Desk {
+    home: Home,
+    data: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Desk {
+        Desk { home: Home::new(), data: tempfile::tempdir().unwrap() }
+    }
+
+    fn gate(&self, caps: &[Cap]) -> CapGate {
+        let rules = Rules { caps: caps.to_vec(), assumed: Assumed::default(), week_start: Weekday::Mon, zone: chrono_tz::UTC };
+        let again = rules.clone();
+        CapGate::new(Setup {
+            ingest: self.home.reader(Store::open(self.data.path()).unwrap().store),
+            dir: self.data.path().to_path_buf(),
+            rules,
+            reload: Box::new(move || again.clone()),
+            on_failure: OnFailure::Open,
+            agent: "claude-code",
+            cwd: Some("/code/app".into()),
+            who: "me".into(),
+            clock,
+        })
+        .unwrap()
+    }
+
+    /// What the store holds once everything has been read.
+    fn stored(&self) -> Sums {
+        let mut ingest = self.home.reader(Store::open(self.data.path()).unwrap().store);
+        scan(&mut ingest);
+        total(&ingest)
+    }
+
+    /// The agent's own log shows a call.
+    fn logs(&self, uid: &str, call: u64, output: u64) {
+        append(&self.home.claude(uid), answer(uid, 60, call, output, None) + "\n");
+    }
+}
+
+fn ask(session: Option<&str>, model: &str) -> Ask {
+    let estimate = Estimate { model: Some(model.into()), input: 1000, most_output: Some(1000), ..Estimate::default() };
+    Ask { wire: "anthropic", agent: "claude-code".into(), session: session.map(str::to_owned), estimate }
+}
+
+/// A call as `Desk::logs` shows it.
+fn used(id: Option<&str>, call: u64, output: u64) -> Usage {
+    Usage {
+        model: Some(MODEL.into()),
+        id: id.map(str::to_owned),
+        tokens: Tokens { input: 3, cache_read: 100 + call, output, ..Tokens::default() },
+        searches: 0,
+        tier: Tier::default(),
+        speed: Speed::default(),
+        told: true,
+    }
+}
+
+fn steps(n: u64) -> Cap {
+    cap(&format!("{n} steps"), Span::Day)
+}
+
+/// Asks, and is answered.
+fn call(gate: &CapGate, session: Option<&str>, usage: &Usage) -> Result<(), String> {
+    let ticket = gate.admit(&ask(session, MODEL))?;
+    gate.settle(ticket, Some(usage));
+    Ok(())
+}
+
+#[test]
+fn a_call_that_the_log_shows_is_the_same_call() {
+    let desk = Desk::new();
+    let uid = uuid(1, 1);
+    append(&desk.home.claude(&uid), prompt(&uid, 0) + "\n");
+    let gate = desk.gate(&[]);
+    call(&gate, Some(&uid), &used(Some("msg_00000001"), 1, 50)).unwrap();
+    // Without an id, by its tokens.
+    call(&gate, Some(&uid), &used(None, 2, 60)).unwrap();
+    // A title, which no log shows.
+    call(&gate, Some(&uid), &used(Some("msg_title"), 3, 7)).unwrap();
+    assert_eq!(open(&desk.data).pending().unwrap().len(), 3);
+    desk.logs(&uid, 1, 50);
+    desk.logs(&uid, 2, 60);
+    assert_eq!(gate.finish().unwrap(), 1, "the title becomes a call of its own");
+    drop(gate);
+    assert_eq!(open(&desk.data).pending().unwrap(), []);
+    let stored = desk.stored();
+    assert_eq!((stored.calls, stored.output), (3, 117));
+    // The log shows the title after all, under its own id: still one.
+    append(&desk.home.claude(&uid), answer(&uid, 61, 3, 7, None).replace("msg_00000003", "msg_title") + "\n");
+    assert_eq!(desk.stored().calls, 3);
+}
+
+#[test]
+fn two_calls_of_the_same_size_are_two_calls() {
+    let desk = Desk::new();
+    let uid = uuid(1, 1);
+    let gate = desk.gate(&[]);
+    for _ in 0..2 {
+        call(&gate, Some(&uid), &used(None, 1, 50)).unwrap();
+    }
+    desk.logs(&uid, 1, 50);
+    assert_eq!(gate.finish().unwrap(), 1);
+    drop(gate);
+    assert_eq!(desk.stored().calls, 2);
+}
+
+#[test]
+fn what_the_proxy_has_seen_counts_at_once_and_the_next_call_is_refused() {
+    let desk = Desk::new();
+    let uid = uuid(1, 1);
+    let gate = desk.gate(&[steps(3)]);
+    for n in 1..=3 {
+        call(&gate, Some(&uid), &used(None, n, 50)).unwrap();
+    }
+    let why = call(&gate, Some(&uid), &used(None, 4, 50)).unwrap_err();
+    assert!(why.contains("3 steps of 3 steps spent: the daily cap is reached"), "{why}");
+    assert!(gate.over().is_some_and(|why| why.contains("daily cap")));
+    let kinds: Vec<Kind> = open(&desk.data).decisions(0, 9).unwrap().iter().map(|d| d.kind).collect();
+    assert_eq!(kinds, [Kind::Refuse]);
+}
+
+#[test]
+fn what_was_spent_before_and_elsewhere_counts() {
+    let desk = Desk::new();
+    let uid = uuid(1, 9);
+    for n in 1..=5 {
+        desk.logs(&uid, n, 50);
+    }
+    let gate = desk.gate(&[steps(6)]);
+    call(&gate, Some(&uuid(1, 1)), &used(None, 77, 50)).unwrap();
+    assert!(call(&gate, Some(&uuid(1, 1)), &used(None, 78, 50)).is_err());
+}
+
+#[test]
+fn two_proxies_share_what_is_left() {
+    let desk = Desk::new();
+    let (one, two) = (desk.gate(&[steps(3)]), desk.gate(&[steps(3)]));
+    let first = one.admit(&ask(None, MODEL)).unwrap();
+    let second = two.admit(&ask(None, MODEL)).unwrap();
+    let third = one.admit(&ask(None, MODEL)).unwrap();
+    assert!(two.admit(&ask(None, MODEL)).is_err(), "three are under way");
+    // One of them is never made: there is room again.
+    one.settle(first, None);
+    let fourth = two.admit(&ask(None, MODEL)).unwrap();
+    assert!(one.admit(&ask(None, MODEL)).is_err());
+    two.settle(second, Some(&used(None, 1, 1)));
+    one.settle(third, Some(&used(None, 2, 1)));
+    two.settle(fourth, Some(&used(None, 3, 1)));
+    assert!(one.admit(&ask(None, MODEL)).is_err() && two.admit(&ask(None, MODEL)).is_err());
+}
+
+#[test]
+fn many_at_once_get_no_more_than_one_call_each_beyond_what_is_left() {
+    let desk = Desk::new();
+    // Room for a few reservations of 1,000 tokens in and 1,000 out: $0.018 each.
+    let gate = desk.gate(&[cap("0.05", Span::Day)]);
+    let admitted: Vec<Ticket> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..40).map(|_| scope.spawn(|| gate.admit(&ask(None, MODEL)).ok())).collect();
+        threads.into_iter().filter_map(|t| t.join().unwrap()).collect()
+    });
+    assert_eq!(admitted.len(), 3, "$0.054 reserved: the third was admitted below the limit");
+    let mut spent = Money::ZERO;
+    for (n, ticket) in admitted.into_iter().enumerate() {
+        gate.settle(ticket, Some(&used(None, u64::try_from(n).unwrap(), 1000)));
+        spent += usd("0.015");
+    }
+    assert!(spent < usd("0.05") + usd("0.018"));
+}
+
+#[test]
+fn a_model_without_a_price_counts_at_the_assumed_one() {
+    let desk = Desk::new();
+    let gate = desk.gate(&[cap("0.10", Span::Day)]);
+    let ticket = gate.admit(&ask(None, "nobody-knows-this")).unwrap();
+    let usage = Usage { model: Some("nobody-knows-this".into()), ..used(None, 1, 2000) };
+    gate.settle(ticket, Some(&usage));
+    let why = gate.admit(&ask(None, MODEL)).unwrap_err();
+    assert!(why.contains("assumed for 1 call without a known price"), "{why}");
+}
+
+#[test]
+fn a_cap_set_while_the_agent_runs_holds() {
+    let desk = Desk::new();
+    let now = std::sync::Arc::new(std::sync::Mutex::new(Vec::<Cap>::new()));
+    let later = std::sync::Arc::clone(&now);
+    let rules = Rules { caps: Vec::new(), assumed: Assumed::default(), week_start: Weekday::Mon, zone: chrono_tz::UTC };
+    let again = rules.clone();
+    let gate = CapGate::new(Setup {
+        ingest: desk.home.reader(Store::open(desk.data.path()).unwrap().store),
+        dir: desk.data.path().to_path_buf(),
+        rules,
+        reload: Box::new(move || Rules { caps: later.lock().unwrap().clone(), ..again.clone() }),
+        on_failure: OnFailure::Open,
+        agent: "claude-code",
+        cwd: None,
+        who: "me".into(),
+        clock,
+    })
+    .unwrap();
+    call(&gate, None, &used(None, 1, 1)).unwrap();
+    now.lock().unwrap().push(steps(1));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(call(&gate, None, &used(None, 2, 1)).is_err());
+    now.lock().unwrap().clear();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    call(&gate, None, &used(None, 3, 1)).unwrap();
+}
+
+#[test]
+fn an_agent_whose_logs_nobody_reads_has_its_calls_kept_all_the_same() {
+    let desk = Desk::new();
+    let gate = desk.gate(&[]);
+    for n in 1..=3 {
+        call(&gate, None, &used(Some(&format!("id{n}")), n, 10)).unwrap();
+    }
+    assert_eq!(gate.finish().unwrap(), 3);
+    drop(gate);
+    let mut ingest = desk.home.reader(Store::open(desk.data.path()).unwrap().store);
+    scan(&mut ingest);
+    let sessions = ingest.store.sessions(Window::ALL).unwrap();
+    assert_eq!(sessions.len(), 1);
+    assert!(sessions[0].uid.starts_with("run-"));
+    assert_eq!((sessions[0].sums.calls, sessions[0].cwd.as_deref()), (3, Some("/code/app")));
+}
