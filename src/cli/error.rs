@@ -100,6 +100,16 @@ pub enum CliError {
         /// What happened.
         why: String,
     },
+    /// An agent could not be started.
+    #[error("`{program}` could not be started: {why}")]
+    Start {
+        /// Its name.
+        program: String,
+        /// The system's word.
+        why: String,
+        /// What a shell would say.
+        code: u8,
+    },
     /// An agent could not be run below the proxy.
     #[error("{0}")]
     Run(String),
@@ -141,6 +151,7 @@ impl CliError {
             CliError::Network { .. } => "network",
             CliError::Busy => "busy",
             CliError::Program { .. } => "program",
+            CliError::Start { .. } => "start",
             CliError::Run(_) => "run",
             CliError::Screen(_) => "screen",
             CliError::Output(_) => "output",
@@ -178,6 +189,7 @@ impl CliError {
             CliError::Screen(_) => "`aifinops top --once` prints the same figures without a screen".to_owned(),
             CliError::Run(_) => "`aifinops run --no-proxy` starts it without the proxy".to_owned(),
             CliError::Program { .. } => "set VISUAL or EDITOR to your editor".to_owned(),
+            CliError::Start { .. } => "the command follows `--`, as in `aifinops run -- claude`".to_owned(),
             CliError::Store(StoreError::Newer { .. } | StoreError::Foreign { .. }) | CliError::File { .. } | CliError::Output(_) => {
                 return None;
             }
@@ -191,6 +203,7 @@ impl CliError {
         match self {
             CliError::Usage { .. } | CliError::Ambiguous { .. } => USAGE,
             CliError::NoSession(_) | CliError::NoCap { .. } | CliError::UnknownModel(_) => NOT_FOUND,
+            CliError::Start { code, .. } => *code,
             _ => FAILURE,
         }
     }

@@ -12,7 +12,7 @@ use crate::engine::launch::{self, Launch, Plan, World};
 use crate::engine::proxy::{Patience, Proxy, Setup, Tally};
 use crate::engine::stop::Waits;
 use crate::model::Money;
-use crate::model::text::{clean, without_number};
+use crate::model::text::clean;
 use crate::model::tokens::compact;
 use crate::pricing::Pricer;
 
@@ -98,9 +98,9 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, CliError> {
     let ended = match ended {
         Ok(ended) => ended,
         Err(ChildError::Start(error)) => {
-            context.note(&format!("{} could not be started: {}", clean(program), without_number(&error.to_string())));
             // What shells say: 127 for what is not there, 126 for what cannot be run.
-            return Ok(ExitCode::from(if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 }));
+            let code = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
+            return Err(CliError::Start { program: program.clone(), why: error.to_string(), code });
         }
         Err(error) => return Err(CliError::Run(error.to_string())),
     };

@@ -219,12 +219,11 @@ impl<'a> Child<'a> {
     fn climb(&mut self) {
         let Some(ladder) = &mut self.ladder else { return };
         match ladder.due(Instant::now()) {
-            Due::Nothing => {}
             Due::Take(step) => {
                 let _ = self.group.take(step);
             }
             Due::GiveUp if self.ended.is_some() => self.ladder = None,
-            Due::GiveUp => {}
+            Due::Nothing | Due::GiveUp => {}
         }
     }
 

@@ -198,6 +198,7 @@ impl Proxy {
     }
 
     /// Ends, once the calls under way are settled.
+    #[must_use]
     pub fn finish(mut self) -> Tally {
         self.end();
         self.tally()

@@ -28,6 +28,21 @@ pub enum Picked<'a, T> {
     End,
 }
 
+/// Where in a document it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Between values.
+    Between,
+    /// In a number or a word.
+    Bare,
+    /// In a string, and whether right after a backslash.
+    Text(bool),
+    /// The same in a name.
+    Name(bool),
+    /// Too deep: the rest of the document is not looked at.
+    Lost,
+}
+
 /// The state between two pieces.
 #[derive(Debug)]
 pub struct Picker<T: Copy + 'static> {
@@ -36,21 +51,14 @@ pub struct Picker<T: Copy + 'static> {
     path: Vec<u8>,
     /// For each open level: whether it is an object, and how long the path was outside.
     levels: Vec<(bool, usize)>,
-    /// Inside a string, and right after a backslash in it.
-    string: Option<bool>,
-    /// Whether that string is a name.
-    is_name: bool,
+    place: Place,
     /// Whether the next string of this object is a name.
     wants_name: bool,
     name: Vec<u8>,
-    /// Inside a number or a word.
-    bare: bool,
     /// The wanted value being read: its field, and the number of levels outside it.
     taking: Option<(T, usize)>,
     text: Vec<u8>,
     length: usize,
-    /// Too deep: the rest of the document is not looked at.
-    lost: bool,
 }
 
 impl<T: Copy> Picker<T> {
@@ -61,15 +69,12 @@ impl<T: Copy> Picker<T> {
             fields,
             path: Vec::new(),
             levels: Vec::new(),
-            string: None,
-            is_name: false,
+            place: Place::Between,
             wants_name: false,
             name: Vec::new(),
-            bare: false,
             taking: None,
             text: Vec::new(),
             length: 0,
-            lost: false,
         }
     }
 
@@ -81,18 +86,18 @@ impl<T: Copy> Picker<T> {
     /// Whether it is between documents.
     #[must_use]
     pub const fn is_idle(&self) -> bool {
-        self.levels.is_empty() && self.string.is_none() && !self.bare && !self.lost
+        self.levels.is_empty() && matches!(self.place, Place::Between)
     }
 
     /// Reads the next bytes.
     pub fn feed(&mut self, bytes: &[u8], found: &mut dyn FnMut(Picked<'_, T>)) {
         let mut rest = bytes;
         while let Some((&byte, after)) = rest.split_first() {
-            if self.lost {
+            if self.place == Place::Lost {
                 return;
             }
             // Most of a document lies in strings that nobody wants.
-            if self.string == Some(false) {
+            if matches!(self.place, Place::Text(false) | Place::Name(false)) {
                 let plain = rest.iter().position(|b| matches!(b, b'"' | b'\\')).unwrap_or(rest.len());
                 let (skipped, more) = rest.split_at(plain);
                 if !skipped.is_empty() {
@@ -107,40 +112,51 @@ impl<T: Copy> Picker<T> {
     }
 
     fn step(&mut self, byte: u8, found: &mut dyn FnMut(Picked<'_, T>)) {
-        if let Some(escaped) = self.string {
-            self.keep(&[byte]);
-            match byte {
-                _ if escaped => self.string = Some(false),
-                b'\\' => self.string = Some(true),
-                b'"' => {
-                    self.string = None;
-                    if self.is_name {
-                        self.name.pop(); // the closing quote
-                    } else {
+        match self.place {
+            Place::Text(escaped) => {
+                self.keep(&[byte]);
+                match byte {
+                    _ if escaped => self.place = Place::Text(false),
+                    b'\\' => self.place = Place::Text(true),
+                    b'"' => {
+                        self.place = Place::Between;
                         self.value_ends(found);
                     }
+                    _ => {}
                 }
-                _ => {}
             }
-            return;
+            Place::Name(escaped) => {
+                let ends = byte == b'"' && !escaped;
+                if ends {
+                    self.place = Place::Between;
+                }
+                self.keep(&[byte]);
+                if !ends {
+                    self.place = Place::Name(byte == b'\\' && !escaped);
+                }
+            }
+            Place::Between | Place::Bare => self.structure(byte, found),
+            Place::Lost => {}
         }
+    }
+
+    fn structure(&mut self, byte: u8, found: &mut dyn FnMut(Picked<'_, T>)) {
         match byte {
             b' ' | b'\t' | b'\r' | b'\n' => self.bare_ends(found),
             b'"' => {
-                self.is_name = self.wants_name;
-                if self.is_name {
+                if self.wants_name {
                     self.name.clear();
                 } else {
                     self.value_begins();
                 }
                 self.keep(&[byte]);
-                self.string = Some(false);
+                self.place = if self.wants_name { Place::Name(false) } else { Place::Text(false) };
             }
             b'{' | b'[' => {
                 self.value_begins();
                 self.keep(&[byte]);
                 if self.levels.len() >= DEEPEST {
-                    self.lost = true;
+                    self.place = Place::Lost;
                     return;
                 }
                 self.levels.push((byte == b'{', self.path.len()));
@@ -170,8 +186,8 @@ impl<T: Copy> Picker<T> {
                 }
             }
             _ => {
-                if !self.bare {
-                    self.bare = true;
+                if self.place == Place::Between {
+                    self.place = Place::Bare;
                     self.value_begins();
                 }
                 self.keep(&[byte]);
@@ -199,7 +215,8 @@ impl<T: Copy> Picker<T> {
     }
 
     fn bare_ends(&mut self, found: &mut dyn FnMut(Picked<'_, T>)) {
-        if std::mem::take(&mut self.bare) {
+        if self.place == Place::Bare {
+            self.place = Place::Between;
             self.value_ends(found);
         }
     }
@@ -221,7 +238,7 @@ impl<T: Copy> Picker<T> {
     /// Keeps bytes of a name or of a wanted value.
     fn keep(&mut self, bytes: &[u8]) {
         let copy = |to: &mut Vec<u8>, most: usize| to.extend_from_slice(bytes.get(..most.saturating_sub(to.len())).unwrap_or(bytes));
-        if self.string.is_some() && self.is_name {
+        if matches!(self.place, Place::Name(_)) {
             copy(&mut self.name, NAME);
         }
         if self.taking.is_some() {

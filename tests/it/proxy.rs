@@ -77,7 +77,9 @@ fn post(proxy: &Proxy, path: &str, body: &str) -> Answer {
 pub(crate) fn streaming(pieces: &'static [&'static str]) -> Service {
     Service::new(move |_, stream| {
         begin(stream);
-        pieces.iter().for_each(|piece| assert!(chunk(stream, piece.as_bytes())));
+        for piece in pieces {
+            assert!(chunk(stream, piece.as_bytes()));
+        }
         chunk(stream, b"");
     })
 }
@@ -149,7 +151,7 @@ fn a_refused_call_is_never_made() {
 
 #[test]
 fn what_is_no_model_call_passes_untouched() {
-    let bytes: Vec<u8> = (0..100_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let bytes: Vec<u8> = (0..100_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     let service = Service::new(|request, stream| service::whole(stream, 418, "application/x", &request.body));
     let proxy = proxy(&service, &Arc::new(Open));
     let answer = send("PUT", &format!("{}/v1/files?x=%2F&y", proxy.base("a")), "authorization: k\r\n", &bytes);
@@ -278,6 +280,31 @@ fn all_gates_must_agree_and_none_keeps_a_reservation() {
     let proxy = proxy(&service, &both);
     assert_eq!(post(&proxy, MESSAGES, ASKED).status, 402);
     assert_eq!((first.told(1), second.told.lock().unwrap().len()), (vec![None], 0));
+}
+
+/// Refuses twice.
+#[derive(Debug, Default)]
+struct Later(std::sync::atomic::AtomicU32);
+
+impl Gate for Later {
+    fn admit(&self, _ask: &Ask) -> Result<Ticket, String> {
+        let n = self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        if n < 2 { Err("not yet".to_owned()) } else { Ok(Ticket(0)) }
+    }
+
+    fn settle(&self, _ticket: Ticket, _usage: Option<&Usage>) {}
+}
+
+#[test]
+fn a_call_can_be_held_until_there_is_room() {
+    let service = streaming(&STREAM);
+    let mut setup = setup(&service.url(), Arc::new(Later::default()));
+    setup.holds = true;
+    let proxy = Proxy::start(setup).unwrap();
+    let answer = post(&proxy, MESSAGES, ASKED);
+    assert_eq!((answer.status, answer.body().1), (200, true));
+    let tally = proxy.finish();
+    assert_eq!((tally.calls, tally.refused), (1, 1));
 }
 
 #[test]

@@ -60,7 +60,9 @@ fn wire(path: &str) -> &'static dyn Wire {
 
 fn meter(path: &str, pieces: &[&[u8]]) -> Meter {
     let mut meter = Meter::new(wire(path), Estimate { model: Some("asked".to_owned()), input: 77, ..Estimate::default() });
-    pieces.iter().for_each(|piece| meter.feed(piece));
+    for piece in pieces {
+        meter.feed(piece);
+    }
     meter
 }
 

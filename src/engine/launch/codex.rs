@@ -1,6 +1,6 @@
 //! Codex: an override of the address of whichever provider is in force, by `-c`: its key, headers and login stay as
-//! they are. Of the built-in provider that is `openai_base_url`; with a ChatGPT login, which its requests show by a
-//! header, the same requests go to ChatGPT's address. <https://developers.openai.com/codex/config-reference>
+//! they are. Of the built-in provider that is `openai_base_url`; with a `ChatGPT` login, which its requests show by a
+//! header, the same requests go to `ChatGPT`'s address. <https://developers.openai.com/codex/config-reference>
 
 use toml::Table;
 
@@ -9,7 +9,7 @@ use super::{Change, Launch, Plan, Route, World};
 pub(super) struct Codex;
 
 const DEFAULT: &str = "https://api.openai.com/v1";
-/// Where requests with a ChatGPT login go, and the header that shows it.
+/// Where requests with a `ChatGPT` login go, and the header that shows it.
 const CHATGPT: (&str, &str) = ("chatgpt-account-id", "https://chatgpt.com/backend-api/codex");
 
 impl Launch for Codex {

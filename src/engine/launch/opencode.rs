@@ -1,7 +1,7 @@
-//! OpenCode: the address of each provider that is in use, as configuration for this run in `OPENCODE_CONFIG_CONTENT`,
+//! `OpenCode`: the address of each provider that is in use, as configuration for this run in `OPENCODE_CONFIG_CONTENT`,
 //! which is laid over the user's own. <https://opencode.ai/docs/config>
 //!
-//! A provider that is only named there would count as configured. So of the ones that OpenCode brings along those are
+//! A provider that is only named there would count as configured. So of the ones that `OpenCode` brings along those are
 //! pointed for which the user has a key, a login or a setting.
 
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ pub(super) struct OpenCode;
 
 const CONTENT: &str = "OPENCODE_CONFIG_CONTENT";
 
-/// Providers that OpenCode brings along: name, variable of the key, address.
+/// Providers that `OpenCode` brings along: name, variable of the key, address.
 const KNOWN: [(&str, &str, &str); 10] = [
     ("anthropic", "ANTHROPIC_API_KEY", "https://api.anthropic.com/v1"),
     ("openai", "OPENAI_API_KEY", "https://api.openai.com/v1"),
