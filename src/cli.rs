@@ -11,6 +11,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::config::Flags;
 
+pub mod alerts;
 pub mod completions;
 pub mod config;
 pub mod context;
@@ -98,6 +99,9 @@ pub struct GlobalArgs {
     /// How many threads read logs; 0 is one per core
     #[arg(long, global = true, value_name = "N")]
     pub threads: Option<String>,
+    /// How to be told, such as ways=desktop,webhook or quiet=22:00-07:00; may be given more than once
+    #[arg(long = "alert", global = true, value_name = "NAME=VALUE")]
+    pub alerts: Vec<String>,
     /// A key of the screen, such as quit=ctrl-q; may be given more than once
     #[arg(long = "key", global = true, value_name = "ACTION=KEYS")]
     pub keys: Vec<String>,
@@ -126,6 +130,7 @@ impl GlobalArgs {
         flags.mouse.clone_from(&self.mouse);
         flags.open_with.clone_from(&self.open_with);
         flags.threads.clone_from(&self.threads);
+        flags.alerts.clone_from(&self.alerts);
         flags.keys.clone_from(&self.keys);
         flags.prices.clone_from(&self.prices);
         flags.roots.clone_from(&self.roots);
@@ -151,6 +156,9 @@ pub enum Command {
     /// Show, set and update prices of models
     #[command(after_help = prices::EXAMPLES)]
     Prices(prices::PricesArgs),
+    /// Try how you are told of caps, loops and costly sessions
+    #[command(after_help = alerts::EXAMPLES)]
+    Alerts(alerts::AlertsArgs),
     /// Look at everything that is read and stored, and say what is wrong
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::DoctorArgs),
@@ -197,6 +205,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Session(args)) => session::run(&context()?, args),
         Some(Command::Report(args)) => report::run(&context()?, args),
         Some(Command::Prices(args)) => prices::run(&context()?, args),
+        Some(Command::Alerts(args)) => alerts::run(&context()?, args),
         Some(Command::Doctor(args)) => doctor::run(&context()?, args),
         Some(Command::Config(args)) => config::run(&context()?, args),
         Some(Command::Completions(args)) => completions::run(args),

@@ -7,6 +7,7 @@
 //! Every key is one entry of the registry: its name, variable, flag, meaning, default and reader. The commented
 //! default file, [`describe`], [`load`], [`set`] and the [`Flags`] all follow from that entry.
 
+mod alerts;
 mod choice;
 mod context;
 mod currency;
@@ -28,7 +29,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
 
-pub use choice::{COLUMNS, Group, NotAllowed, Range, THEMES};
+pub use alerts::Alerts;
+pub use choice::{COLUMNS, Group, NotAllowed, Range, THEMES, WAYS};
 pub use currency::Currency;
 pub use edit::{ConfigError, set, set_in, unset, unset_in};
 pub use layer::load;

@@ -19,7 +19,7 @@ const CURRENCY_KEYS: &[&str] = &["code", "rate", "symbol"];
 const PRICE_KEYS: &[&str] = &["input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "context_window"];
 
 /// The parts of a value that must be a table.
-fn as_map<'a>(node: &'a Node, what: &str) -> Result<&'a [(String, Node)], String> {
+pub(super) fn as_map<'a>(node: &'a Node, what: &str) -> Result<&'a [(String, Node)], String> {
     match &node.raw {
         Raw::Map(parts) => Ok(parts),
         _ => Err(format!("is {} and should be a table of {what}", node.kind())),
@@ -79,7 +79,7 @@ fn read_symbol(text: &str) -> Result<String, String> {
     shown.then(|| text.to_owned()).ok_or_else(|| format!("{} is not one to six visible characters", quoted(text)))
 }
 
-fn unknown(name: &str, known: &[&str]) -> String {
+pub(super) fn unknown(name: &str, known: &[&str]) -> String {
     format!("unknown key{}", did_you_mean(nearest(name, known.iter().copied())))
 }
 

@@ -7,15 +7,16 @@ mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aifinops::{sources, ui};
+use aifinops::{alerts, config, sources, ui};
 use source::{File, files, themes};
 
 /// What each module may use, from the ground up. Nothing else, and never one of its own floor.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("model", &[]),
     ("pricing", &["model"]),
     ("sources", &["model"]),
     ("store", &["model", "pricing"]),
+    ("alerts", &["model"]),
     ("config", &["model", "pricing", "sources"]),
     ("tail", &["model", "sources", "store"]),
     ("query", &["model", "pricing", "sources", "store"]),
@@ -23,7 +24,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("engine", &["model", "pricing", "query", "sources", "store", "tail"]),
     ("ui", &["config", "engine", "model", "query"]),
     ("export", &["model", "query", "store"]),
-    ("cli", &["config", "demo", "engine", "export", "model", "pricing", "query", "sources", "store", "tail", "ui"]),
+    ("cli", &["alerts", "config", "demo", "engine", "export", "model", "pricing", "query", "sources", "store", "tail", "ui"]),
 ];
 
 /// Edges that are meant for a few names only.
@@ -37,18 +38,19 @@ const ONLY: [(&str, &str, &[&str]); 4] = [
 ];
 
 /// Where a package may be named: in these modules or files and nowhere else.
-const PACKAGES: [(&str, &[&str]); 25] = [
+const PACKAGES: [(&str, &[&str]); 26] = [
     ("ratatui", &["ui"]),
     ("crossterm", &["ui", "cli/table.rs"]),
     ("crokey", &["ui/keymap.rs", "config/keys.rs"]),
     ("tui_input", &["ui/app.rs"]),
     ("unicode_width", &["model/text.rs"]),
-    ("tokio", &["engine", "ui", "cli/screen.rs", "cli/prices"]),
+    ("tokio", &["alerts.rs", "engine", "ui", "cli/screen.rs", "cli/prices"]),
     ("futures_util", &["ui"]),
-    ("reqwest", &["cli/prices"]),
-    ("rustls", &["cli/prices"]),
+    ("reqwest", &["alerts/webhook.rs", "cli/prices"]),
+    ("rustls", &["alerts/webhook.rs", "cli/prices"]),
     ("rusqlite", &["store"]),
     ("notify", &["tail/watch.rs"]),
+    ("notify_rust", &["alerts/desktop.rs"]),
     ("walkdir", &["tail/catalog.rs"]),
     ("ruzstd", &["tail/pool.rs"]),
     ("memchr", &["sources", "tail", "pricing/line.rs"]),
@@ -191,6 +193,14 @@ fn every_agent_and_every_theme_is_registered() {
     assert_eq!(names.len(), sources::ALL.len(), "agents' names differ");
     let embedded: BTreeSet<String> = ui::theme::EMBEDDED.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(embedded, themes(), "themes/*.toml are the themes that are built in");
+}
+
+#[test]
+fn every_way_to_tell_a_person_is_registered_and_can_be_chosen() {
+    let files = files();
+    let implemented = files.iter().filter(|f| f.is_in("alerts") && f.code.contains("const KNOWN: Known =")).count();
+    let names: Vec<&str> = alerts::ALL.iter().map(|way| way.name).collect();
+    assert_eq!((implemented, names.as_slice()), (names.len(), config::WAYS));
 }
 
 #[test]
