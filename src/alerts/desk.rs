@@ -156,7 +156,9 @@ impl Desk {
         if held.len() > 1 {
             held = vec![summary(&held, now)];
         }
-        held.iter().for_each(|alert| self.post(alert));
+        for alert in &held {
+            self.post(alert);
+        }
     }
 }
 

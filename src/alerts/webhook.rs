@@ -32,7 +32,7 @@ pub struct Hook {
 
 /// What is sent. Nothing else is: no prompt, no code.
 #[derive(Serialize)]
-struct Body {
+struct Sent {
     text: String,
     kind: &'static str,
     title: String,
@@ -56,7 +56,7 @@ impl Way for Hook {
         if url.scheme() != "https" && !(url.scheme() == "http" && local) {
             return Err(fail("the address is not https"));
         }
-        let body = serde_json::to_vec(&body(alert)).map_err(|error| WayError::System(error.into()))?;
+        let body = serde_json::to_vec(&sent(alert)).map_err(|error| WayError::System(error.into()))?;
         wait(to.host(), send(to, url, local, body))
     }
 }
@@ -87,11 +87,11 @@ async fn send(to: &Webhook, url: Url, local: bool, body: Vec<u8>) -> Result<(), 
     Err(WayError::Answer { host: to.host().to_owned(), status: status.as_u16() })
 }
 
-fn body(alert: &Alert) -> Body {
+fn sent(alert: &Alert) -> Sent {
     let cut = |text: &str| -> String { text.lines().map(clean).collect::<Vec<_>>().join("\n").chars().take(LONGEST).collect() };
     let (title, body) = (cut(&alert.title), cut(&alert.body));
     let text = if body.is_empty() { slack(&title) } else { format!("*{}*\n{}", slack(&title), slack(&body)) };
-    Body { text, kind: alert.kind.word(), title, body, at: rfc3339(alert.at), key: clean(&alert.key) }
+    Sent { text, kind: alert.kind.word(), title, body, at: rfc3339(alert.at), key: clean(&alert.key) }
 }
 
 /// Text as Slack wants it: these three signs are its own, and `<!channel>` would wake everybody.

@@ -13,58 +13,78 @@ const KEYS: &[&str] = &["ways", "webhook", "quiet", "session_over"];
 /// Words that stand alone among the ways.
 const ALONE: [&str; 2] = ["auto", "none"];
 
-/// How and when a person is told. A part that is `None` was not set where it was read.
+/// A part of the setting: one that is switched off is not one that nobody spoke of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Part<T> {
+    #[default]
+    Unset,
+    Off,
+    Is(T),
+}
+
+impl<T> Part<T> {
+    fn of(value: Option<T>) -> Part<T> {
+        value.map_or(Part::Off, Part::Is)
+    }
+
+    fn get(&self) -> Option<&T> {
+        if let Part::Is(value) = self { Some(value) } else { None }
+    }
+
+    /// Takes a higher layer and says whether there was anything in it.
+    fn layer(&mut self, upper: Part<T>) -> bool {
+        if matches!(upper, Part::Unset) {
+            return false;
+        }
+        *self = upper;
+        true
+    }
+}
+
+/// How and when a person is told.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Alerts {
-    ways: Option<Vec<String>>,
-    webhook: Option<Option<Webhook>>,
-    quiet: Option<Option<Quiet>>,
-    session_over: Option<Option<Money>>,
+    ways: Part<Vec<String>>,
+    webhook: Part<Webhook>,
+    quiet: Part<Quiet>,
+    session_over: Part<Money>,
 }
 
 impl Alerts {
     /// The ways by their names; `auto` alone for whatever fits, `none` alone for no way.
     #[must_use]
     pub fn ways(&self) -> &[String] {
-        self.ways.as_deref().unwrap_or_default()
+        self.ways.get().map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Where JSON is sent, if anywhere.
     #[must_use]
     pub fn webhook(&self) -> Option<&Webhook> {
-        self.webhook.as_ref()?.as_ref()
+        self.webhook.get()
     }
 
     /// The hours in which nothing is told, if there are any.
     #[must_use]
     pub fn quiet(&self) -> Option<Quiet> {
-        self.quiet?
+        self.quiet.get().copied()
     }
 
     /// What one session may cost before a person is told; `None` is never.
     #[must_use]
     pub fn session_over(&self) -> Option<Money> {
-        self.session_over?
+        self.session_over.get().copied()
     }
 }
 
 impl Value for Alerts {
     fn layer(&mut self, upper: Alerts) -> Option<Vec<String>> {
-        let mut set = Vec::new();
-        let mut over = |name: &str, given: bool| {
-            if given {
-                set.push(name.to_owned());
-            }
-        };
-        over("ways", upper.ways.is_some());
-        over("webhook", upper.webhook.is_some());
-        over("quiet", upper.quiet.is_some());
-        over("session_over", upper.session_over.is_some());
-        self.ways = upper.ways.or(self.ways.take());
-        self.webhook = upper.webhook.or(self.webhook.take());
-        self.quiet = upper.quiet.or(self.quiet);
-        self.session_over = upper.session_over.or(self.session_over);
-        Some(set)
+        let set = [
+            self.ways.layer(upper.ways),
+            self.webhook.layer(upper.webhook),
+            self.quiet.layer(upper.quiet),
+            self.session_over.layer(upper.session_over),
+        ];
+        Some(KEYS.iter().zip(set).filter(|(_, set)| *set).map(|(key, _)| (*key).to_owned()).collect())
     }
 
     /// The webhook by its host only.
@@ -91,14 +111,14 @@ pub(super) fn read(node: &Node, _: &Context, faults: &mut Faults) -> Option<Aler
     let mut alerts = Alerts::default();
     for (name, part) in parts {
         let result = match name.as_str() {
-            "ways" => ways(part).map(|read| alerts.ways = Some(read)),
+            "ways" => ways(part).map(|read| alerts.ways = Part::Is(read)),
             "webhook" => as_text(part).map_err(|_| "should be text in quotes".to_owned()).and_then(|text| {
                 let read = if text.is_empty() { None } else { Some(Webhook::parse(text).map_err(|why| why.to_string())?) };
-                alerts.webhook = Some(read);
+                alerts.webhook = Part::of(read);
                 Ok(())
             }),
-            "quiet" => as_text(part).and_then(quiet).map(|read| alerts.quiet = Some(read)),
-            "session_over" => as_scalar(part).and_then(dollars).map(|read| alerts.session_over = Some(read)),
+            "quiet" => as_text(part).and_then(quiet).map(|read| alerts.quiet = Part::of(read)),
+            "session_over" => as_scalar(part).and_then(dollars).map(|read| alerts.session_over = Part::of(read)),
             other => Err(unknown(other, KEYS)),
         };
         if let Err(reason) = result {

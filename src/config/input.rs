@@ -40,8 +40,8 @@ impl Shape {
         };
         let below = match (self, first) {
             (Shape::Currency, "code" | "rate" | "symbol")
+            | (Shape::Alerts, "webhook" | "quiet" | "session_over")
             | (Shape::Card, "input" | "output" | "cache_read" | "cache_write_5m" | "cache_write_1h") => Shape::Text,
-            (Shape::Alerts, "webhook" | "quiet" | "session_over") => Shape::Text,
             (Shape::Card, "context_window") => Shape::Bare,
             (Shape::Keys, _) | (Shape::Alerts, "ways") => Shape::List,
             (Shape::Roots, _) => Shape::Paths,

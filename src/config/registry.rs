@@ -212,7 +212,7 @@ registry! {
 
     /// How you are told of caps, of costly sessions, of loops that were stopped, of guards that broke, of unpriced models.
     /// `ways`: `auto` is the desktop (the terminal alone over SSH), the terminal's bell, and the webhook if it has an
-    /// address. `webhook`: an address that takes JSON, Slack's for one; better kept in the variable AIFINOPS_WEBHOOK.
+    /// address. `webhook`: an address that takes JSON, Slack's for one; better kept in `AIFINOPS_WEBHOOK`.
     /// `quiet`: hours of your zone in which nothing is told; what they held back is told when they end. `session_over`:
     /// dollars that one session may cost before you are told; `off` is never.
     /// On one line: `ways=desktop,webhook;quiet=22:00-07:00;session_over=50`.

@@ -36,7 +36,7 @@ impl Bus {
             r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
             "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
             <busconfig><type>session</type><listen>unix:dir={}</listen><auth>EXTERNAL</auth>
-            <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow own="*"/></policy></busconfig>"#,
+            <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>"#,
             dir.path().display()
         );
         std::fs::write(&config, text).unwrap();
@@ -74,7 +74,8 @@ impl Bus {
                     let header = message.header();
                     let called = header.member().map(|name| name.as_str().to_owned());
                     let is_call = message.message_type() == zbus::message::Type::MethodCall;
-                    if deaf || !is_call || header.interface().map(|name| name.as_str()) != Some("org.freedesktop.Notifications") {
+                    let is_ours = header.interface().is_some_and(|name| name == "org.freedesktop.Notifications");
+                    if deaf || !is_call || !is_ours {
                         continue;
                     }
                     match called.as_deref() {

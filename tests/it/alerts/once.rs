@@ -40,7 +40,9 @@ fn two_tellers_with_one_memory_tell_each_alert_once_between_them() {
     let (ear, clock, memory) = (Ear::default(), Clock::at(NOON), Arc::new(InMemory::default()));
     let tellers: Vec<_> = (0..4).map(|_| teller(vec![Box::new(ear.clone())], Box::new(Arc::clone(&memory)), None, &clock)).collect();
     for n in 0..20 {
-        tellers.iter().for_each(|teller| teller.tell(alert(&format!("k{n}"), NOON)));
+        for teller in &tellers {
+            teller.tell(alert(&format!("k{n}"), NOON));
+        }
     }
     assert!(tellers.iter().all(|teller| teller.flush(PATIENCE)));
     let mut titles = ear.titles();
@@ -92,7 +94,7 @@ impl Way for Hole {
     }
 
     fn tell(&self, _: &Alert) -> Result<(), WayError> {
-        std::thread::sleep(Duration::from_secs(3600));
+        std::thread::sleep(Duration::from_hours(1));
         Ok(())
     }
 }
@@ -150,7 +152,9 @@ fn quiet_hours_hold_everything_back_and_sum_it_up_once() {
     assert_eq!(ear.titles(), Vec::<String>::new());
     clock.set(midnight + 7 * 3_600_000);
     // Each of them looks at the clock at the latest when it is told something; these have been told already.
-    tellers.iter().for_each(|teller| teller.tell(alert("k0", midnight)));
+    for teller in &tellers {
+        teller.tell(alert("k0", midnight));
+    }
     assert!(tellers.iter().all(|teller| teller.flush(PATIENCE)));
     let heard = ear.heard.lock().unwrap().clone();
     assert!(!heard.is_empty());

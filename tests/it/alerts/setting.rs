@@ -75,6 +75,21 @@ fn what_cannot_be_used_is_told_without_the_secret_and_leaves_the_rest_be() {
 }
 
 #[test]
+fn a_slip_in_the_file_does_not_give_the_secret_away() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("config.toml");
+    for text in
+        ["webhook = https://hooks.example.com/secret", "webhook = ['https://hooks.example.com/secret']", "webhook = 'htps://x/secret'"]
+    {
+        std::fs::write(&file, format!("[alerts]\n{text}\nquiet = '22:00-07:00'\n")).unwrap();
+        let loaded = loaded(&[("AIFINOPS_CONFIG", file.to_str().unwrap())], &[]);
+        let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+        assert!(problems.len() == 1 && problems[0].contains(":2: alerts.webhook: ") && !problems[0].contains("secret"), "{problems:?}");
+        assert!(loaded.settings.alerts.quiet().is_some());
+    }
+}
+
+#[test]
 fn over_ssh_the_terminal_is_the_way() {
     let names = |names: &[&str], given: &[(&str, &str)]| {
         let env = |name: &str| given.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());

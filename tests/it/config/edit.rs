@@ -69,6 +69,10 @@ fn every_key_can_be_set_and_is_in_force_then() {
         ("threads", "3"),
         ("currency", "GBP:0.8:£"),
         ("currency.symbol", "GBP "),
+        ("alerts.ways", "terminal,webhook"),
+        ("alerts.webhook", "https://hooks.example.com/T0/secret"),
+        ("alerts.quiet", "22:00-07:00"),
+        ("alerts.session_over", "7.50"),
         ("keys.quit", "q,ctrl-c"),
         ("roots.codex", "/a:/b"),
         ("prices.\"acme/m.1\"", "input:3,output:15"),
@@ -90,6 +94,10 @@ fn every_key_can_be_set_and_is_in_force_then() {
     open_with = bat --paging always (config file)
     threads = 3 (config file)
     currency = GBP:0.8:GBP  (config file)
+    alerts.ways = terminal,webhook (config file)
+    alerts.webhook = https://hooks.example.com/… (config file)
+    alerts.quiet = 22:00-07:00 (config file)
+    alerts.session_over = 7.5 (config file)
     keys.quit = q,ctrl-c (config file)
     roots.codex = /a:/b (config file)
     prices."acme/m.1" = input:3,output:15,context_window:1000 (config file)
