@@ -13,6 +13,7 @@ use crate::config::Flags;
 
 pub mod ahead;
 pub mod cap;
+pub mod alerts;
 pub mod completions;
 pub mod catch_up;
 pub mod config;
@@ -105,6 +106,9 @@ pub struct GlobalArgs {
     /// How many threads read logs; 0 is one per core
     #[arg(long, global = true, value_name = "N")]
     pub threads: Option<String>,
+    /// How to be told, such as ways=desktop,webhook or quiet=22:00-07:00; may be given more than once
+    #[arg(long = "alert", global = true, value_name = "NAME=VALUE")]
+    pub alerts: Vec<String>,
     /// A key of the screen, such as quit=ctrl-q; may be given more than once
     #[arg(long = "key", global = true, value_name = "ACTION=KEYS")]
     pub keys: Vec<String>,
@@ -145,6 +149,7 @@ impl GlobalArgs {
         flags.mouse.clone_from(&self.mouse);
         flags.open_with.clone_from(&self.open_with);
         flags.threads.clone_from(&self.threads);
+        flags.alerts.clone_from(&self.alerts);
         flags.keys.clone_from(&self.keys);
         flags.prices.clone_from(&self.prices);
         flags.roots.clone_from(&self.roots);
@@ -181,6 +186,9 @@ pub enum Command {
     /// Show, set and update prices of models
     #[command(after_help = prices::EXAMPLES)]
     Prices(prices::PricesArgs),
+    /// Try how you are told of caps, loops and costly sessions
+    #[command(after_help = alerts::EXAMPLES)]
+    Alerts(alerts::AlertsArgs),
     /// Look at everything that is read and stored, and say what is wrong
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::DoctorArgs),
@@ -246,6 +254,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         #[cfg(unix)]
         Some(Command::Run(args)) => run::run(&context()?, args),
         Some(Command::Prices(args)) => prices::run(&context()?, args),
+        Some(Command::Alerts(args)) => alerts::run(&context()?, args),
         Some(Command::Doctor(args)) => doctor::run(&context()?, args),
         Some(Command::Config(args)) => config::run(&context()?, args),
         Some(Command::Completions(args)) => completions::run(args),

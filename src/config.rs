@@ -8,6 +8,7 @@
 //! default file, [`describe`], [`load`], [`set`] and the [`Flags`] all follow from that entry.
 
 mod caps;
+mod alerts;
 mod choice;
 mod context;
 mod currency;
@@ -31,7 +32,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
 
-pub use choice::{COLUMNS, Group, NotAllowed, Range, THEMES, WeekStart};
+pub use alerts::Alerts;
+pub use choice::{COLUMNS, Group, NotAllowed, Range, THEMES, WAYS, WeekStart};
 pub use currency::Currency;
 pub use edit::{ConfigError, set, set_in, key, set_table, unset, unset_in, unset_path};
 pub use layer::load;

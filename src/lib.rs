@@ -17,6 +17,7 @@
 //! | 3 | [`query`] | questions to the store in the words of the house |
 //! | 3 | [`tail`] | which files there are, what is new in them |
 //! | 3 | [`demo`] | a made-up workday, written as the agents would |
+//! | 3 | [`alerts`] | telling a person; one file per way |
 //! | 3 | [`config`] | settings, each knowing where it comes from |
 //! | 2 | [`store`] | `SQLite`: every call once, sums per quarter of an hour |
 //! | 2 | [`sources`] | agents' logs; one file per agent, and the registry |
@@ -27,7 +28,7 @@
 //!
 //! A module uses floors below it only; `tests/it/architecture.rs` holds the house to that, and says which package may
 //! be named where. A new agent is one file in `sources/` and one line in its registry; a new panel one file in
-//! `ui/panels/`.
+//! `ui/panels/`; a new way to tell a person one file in `alerts/` and one line in its registry.
 //!
 //! Three promises shape the rest. **The numbers are right**: a call is kept once under the agent's own id, the fullest
 //! version of it, and money is integer nano-dollars ([`model::money`]). **It survives anything**: a batch, the sums it
@@ -35,6 +36,7 @@
 //! **It is instant**: every screen is drawn from sums that are kept, never from a scan ([`query`]).
 
 pub mod budgets;
+pub mod alerts;
 pub mod cli;
 pub mod config;
 pub mod demo;

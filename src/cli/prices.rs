@@ -39,7 +39,7 @@ pub enum PricesCommand {
     /// Set a price of your own, in dollars per million tokens
     #[command(after_help = set::EXAMPLES)]
     Set(set::SetArgs),
-    /// Fetch the newest public price list; the only command that uses the network
+    /// Fetch the newest public price list over the network
     #[command(after_help = update::EXAMPLES)]
     Update(update::UpdateArgs),
     /// Print the built-in book, made from two price lists

@@ -11,6 +11,10 @@ pub const COLUMNS: &[&str] = &[
     "tools", "age",
 ];
 
+/// The ways to tell a person, besides `auto` and `none`. Those who tell have a list of their own; a test holds the two
+/// together.
+pub const WAYS: &[&str] = &["desktop", "terminal", "webhook"];
+
 /// The built-in themes, in the order in which the screen steps through them.
 pub const THEMES: &[&str] = &[
     "dark",

@@ -3,6 +3,9 @@
 use super::node::{Node, Raw};
 use crate::sources::ALL;
 
+/// The webhook's address is a secret: who keeps it out of the file has a variable for it alone.
+const WEBHOOK: &str = "AIFINOPS_WEBHOOK";
+
 /// The layout of a key's value in one line of text, and what may stand below it in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
@@ -30,6 +33,8 @@ pub(super) enum Shape {
     Cap,
     /// `input:15,output:75`.
     Assumed,
+    /// `ways=desktop,webhook;quiet=22:00-07:00`; the webhook has a variable of its own.
+    Alerts,
 }
 
 impl Shape {
@@ -41,10 +46,11 @@ impl Shape {
         };
         let below = match (self, first) {
             (Shape::Currency, "code" | "rate" | "symbol")
+            | (Shape::Alerts, "webhook" | "quiet" | "session_over")
             | (Shape::Card, "input" | "output" | "cache_read" | "cache_write_5m" | "cache_write_1h") => Shape::Text,
             (Shape::Card, "context_window") => Shape::Bare,
             (Shape::Cap, "limit" | "per" | "agent" | "project" | "model" | "action") | (Shape::Assumed, "input" | "output") => Shape::Text,
-            (Shape::Cap, "notify") | (Shape::Keys, _) => Shape::List,
+            (Shape::Cap, "notify") | (Shape::Keys, _) | (Shape::Alerts, "ways") => Shape::List,
             (Shape::Caps, _) => Shape::Cap,
             (Shape::Roots, _) => Shape::Paths,
             (Shape::Prices, _) => Shape::Card,
@@ -57,7 +63,7 @@ impl Shape {
     pub(super) fn is_table(self) -> bool {
         match self {
             Shape::Text | Shape::Bare | Shape::List | Shape::Paths => false,
-            Shape::Currency | Shape::Keys | Shape::Roots | Shape::Prices | Shape::Card | Shape::Caps | Shape::Cap | Shape::Assumed => true,
+            Shape::Currency | Shape::Keys | Shape::Roots | Shape::Prices | Shape::Card | Shape::Caps | Shape::Cap | Shape::Assumed | Shape::Alerts => true,
         }
     }
 
@@ -77,6 +83,16 @@ impl Shape {
                 Node::map(named.collect())
             }
             Shape::Keys => pairs(text, ';', '=', Shape::List, "action=key,key")?,
+            Shape::Alerts => {
+                let parts = text.split(';').filter(|part| !part.trim().is_empty());
+                let pair = |part: &str| {
+                    let (name, value) = part.split_once('=').ok_or("should look like `ways=desktop,terminal;quiet=22:00-07:00`")?;
+                    let name = name.trim().to_owned();
+                    let shape = self.at(std::slice::from_ref(&name)).unwrap_or(Shape::Text);
+                    Ok((name, shape.parse(value.trim())?))
+                };
+                Node::map(parts.map(pair).collect::<Result<_, String>>()?)
+            }
             Shape::Roots => match text.split_once('=') {
                 Some((agent, path)) => Node::map(vec![(agent.trim().to_owned(), Node::list([path]))]),
                 None => return Err("should look like `agent=/path`".to_owned()),
@@ -90,6 +106,11 @@ impl Shape {
 
     /// The variables that set a key: one, or one per agent. Each with its name and value.
     pub(super) fn variables(self, name: &str, env: super::context::Env<'_>) -> Vec<(String, Result<Node, String>)> {
+        if self == Shape::Alerts {
+            let all = env(name).map(|text| (name.to_owned(), self.parse(&text)));
+            let webhook = env(WEBHOOK).map(|url| (WEBHOOK.to_owned(), Ok(Node::map(vec![("webhook".to_owned(), Node::text(&url))]))));
+            return all.into_iter().chain(webhook).collect();
+        }
         if self != Shape::Roots {
             return env(name).map(|text| (name.to_owned(), self.parse(&text))).into_iter().collect();
         }
@@ -103,6 +124,9 @@ impl Shape {
 
     /// The names of those variables, for the documentation.
     pub(super) fn variable_names(self, name: &str) -> String {
+        if self == Shape::Alerts {
+            return format!("{name}, {WEBHOOK}");
+        }
         if self != Shape::Roots {
             return name.to_owned();
         }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use chrono_tz::Tz;
 
-use super::choice::{COLUMNS, Group, Range, THEMES, WeekStart};
+use super::alerts::{self, Alerts};
+use super::choice::{COLUMNS, Group, Range, THEMES, WAYS, WeekStart};
 use super::context::Context;
 use super::currency::Currency;
 use super::input::Shape;
@@ -231,6 +232,15 @@ registry! {
     /// On one line: `day=limit:20,per:day;loops=limit:60 steps,per:task`.
     caps: Vec<Cap> = "", Caps, "AIFINOPS_CAPS", "--cap" Vec<String>, file: true,
     caps::caps, caps::allowed;
+
+    /// How you are told of caps, of costly sessions, of loops that were stopped, of guards that broke, of unpriced models.
+    /// `ways`: `auto` is the desktop (the terminal alone over SSH), the terminal's bell, and the webhook if it has an
+    /// address. `webhook`: an address that takes JSON, Slack's for one; better kept in `AIFINOPS_WEBHOOK`.
+    /// `quiet`: hours of your zone in which nothing is told; what they held back is told when they end. `session_over`:
+    /// dollars that one session may cost before you are told; `off` is never.
+    /// On one line: `ways=desktop,webhook;quiet=22:00-07:00;session_over=50`.
+    alerts: Alerts = "ways=auto;webhook=;quiet=;session_over=20", Alerts, "AIFINOPS_ALERTS", "--alert" Vec<String>, file: true,
+    alerts::read, || format!("ways = auto, none, or some of {}; webhook = https://…; quiet = HH:MM-HH:MM; session_over = dollars, or off", WAYS.join(", "));
 
     /// Keys of the screen's actions, one or several each; `?` on the screen lists the actions.
     /// Example: `quit = ["q", "ctrl-c"]`

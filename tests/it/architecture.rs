@@ -7,17 +7,18 @@ mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aifinops::{sources, ui};
+use aifinops::{alerts, config, sources, ui};
 use source::{File, files, themes};
 
 /// What each module may use, from the ground up. Nothing else, and never one of its own floor.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("pricing", &["model"]),
     ("sources", &["model"]),
     ("wires", &["model"]),
     ("budgets", &["model"]),
     ("store", &["model", "pricing"]),
+    ("alerts", &["model"]),
     ("config", &["budgets", "model", "pricing", "sources"]),
     ("tail", &["model", "sources", "store"]),
     ("query", &["budgets", "model", "pricing", "sources", "store"]),
@@ -25,11 +26,11 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ("engine", &["budgets", "model", "pricing", "query", "sources", "store", "tail", "wires"]),
     ("ui", &["config", "engine", "model", "query"]),
     ("export", &["model", "query", "store"]),
-    ("cli", &["budgets", "config", "demo", "engine", "export", "model", "pricing", "query", "sources", "store", "tail", "ui"]),
+    ("cli", &["alerts", "budgets", "config", "demo", "engine", "export", "model", "pricing", "query", "sources", "store", "tail", "ui"]),
 ];
 
 /// Edges that are meant for a few names only.
-const ONLY: [(&str, &str, &[&str]); 5] = [
+const ONLY: &[(&str, &str, &[&str])] = &[
     // A setting says what calls without a price count for.
     ("config", "budgets", &["Assumed"]),
     // What settings may say about prices, and which agents there are.
@@ -41,21 +42,22 @@ const ONLY: [(&str, &str, &[&str]); 5] = [
 ];
 
 /// Where a package may be named: in these modules or files and nowhere else.
-const PACKAGES: [(&str, &[&str]); 29] = [
+const PACKAGES: &[(&str, &[&str])] = &[
     ("ratatui", &["ui"]),
     ("crossterm", &["ui", "cli/table.rs"]),
     ("crokey", &["ui/keymap.rs", "config/keys.rs"]),
     ("tui_input", &["ui/app.rs"]),
     ("unicode_width", &["model/text.rs"]),
-    ("tokio", &["engine", "ui", "cli/screen.rs", "cli/prices"]),
+    ("tokio", &["alerts.rs", "engine", "ui", "cli/screen.rs", "cli/prices"]),
     ("futures_util", &["ui"]),
-    ("reqwest", &["cli/prices", "engine/proxy"]),
-    ("rustls", &["cli/prices", "engine/proxy"]),
+    ("reqwest", &["alerts/webhook.rs", "cli/prices", "engine/proxy"]),
+    ("rustls", &["alerts/webhook.rs", "cli/prices", "engine/proxy"]),
     ("hyper", &["engine/proxy"]),
     ("hyper_util", &["engine/proxy"]),
     ("nix", &["engine/child", "engine/stop.rs"]),
     ("rusqlite", &["store"]),
     ("notify", &["tail/watch.rs"]),
+    ("notify_rust", &["alerts/desktop.rs"]),
     ("walkdir", &["tail/catalog.rs"]),
     ("wildmatch", &["model/cap.rs"]),
     ("ruzstd", &["tail/pool.rs", "engine/proxy"]),
@@ -86,7 +88,7 @@ const LONGER: [(&str, &str); 2] = [
 
 fn floors() -> BTreeMap<&'static str, u32> {
     let mut floors = BTreeMap::new();
-    for (module, uses) in MAY_USE {
+    for (module, uses) in MAY_USE.iter().copied() {
         let below = uses.iter().map(|used| floors.get(used).copied().unwrap_or_else(|| panic!("{used} stands above {module}")));
         floors.insert(module, below.max().map_or(0, |floor: u32| floor + 1));
     }
@@ -116,7 +118,7 @@ fn every_module_uses_only_what_it_may() {
 #[test]
 fn no_permission_is_given_that_nobody_needs() {
     let files = files();
-    for (module, uses) in MAY_USE {
+    for (module, uses) in MAY_USE.iter().copied() {
         for used in uses {
             let needed = files.iter().any(|f| f.module() == module && f.uses().iter().any(|u| u.split("::").next() == Some(used)));
             assert!(needed, "{module} may use {used} and does not");
@@ -126,7 +128,7 @@ fn no_permission_is_given_that_nobody_needs() {
 
 #[test]
 fn narrow_edges_stay_narrow() {
-    for (module, other, names) in ONLY {
+    for (module, other, names) in ONLY.iter().copied() {
         for file in files().iter().filter(|f| f.module() == module) {
             for used in file.uses() {
                 let mut parts = used.split("::");
@@ -147,7 +149,7 @@ fn there_are_no_circles_and_the_map_in_the_library_says_the_same_floors() {
     assert_eq!(modules.iter().map(String::as_str).collect::<Vec<_>>(), floors.keys().copied().collect::<Vec<_>>());
     let map = source::floors_of_the_map();
     assert_eq!(map.keys().map(String::as_str).collect::<Vec<_>>(), floors.keys().copied().collect::<Vec<_>>(), "modules in the map");
-    for (module, uses) in MAY_USE {
+    for (module, uses) in MAY_USE.iter().copied() {
         for used in uses {
             assert!(map[*used] < map[module], "{module} (floor {}) uses {used} (floor {}), says src/lib.rs", map[module], map[*used]);
         }
@@ -158,7 +160,7 @@ fn there_are_no_circles_and_the_map_in_the_library_says_the_same_floors() {
 fn a_package_is_named_where_it_belongs() {
     let mut wrong = Vec::new();
     for file in files() {
-        for (package, places) in PACKAGES {
+        for (package, places) in PACKAGES.iter().copied() {
             if file.names_package(package) && !places.iter().any(|place| file.is_in(place)) {
                 wrong.push(format!("{} names {package}, which belongs to {places:?}", file.path));
             }
@@ -199,6 +201,14 @@ fn every_agent_and_every_theme_is_registered() {
     assert_eq!(names.len(), sources::ALL.len(), "agents' names differ");
     let embedded: BTreeSet<String> = ui::theme::EMBEDDED.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(embedded, themes(), "themes/*.toml are the themes that are built in");
+}
+
+#[test]
+fn every_way_to_tell_a_person_is_registered_and_can_be_chosen() {
+    let files = files();
+    let implemented = files.iter().filter(|f| f.is_in("alerts") && f.code.contains("const KNOWN: Known =")).count();
+    let names: Vec<&str> = alerts::ALL.iter().map(|way| way.name).collect();
+    assert_eq!((implemented, names.as_slice()), (names.len(), config::WAYS));
 }
 
 #[test]

@@ -100,9 +100,16 @@ fn without_any_configuration_every_key_has_its_default() {
 fn the_default_file_is_all_comments_and_names_every_key_with_its_variable_and_flag() {
     let text = default_text();
     assert!(text.lines().all(|line| line.is_empty() || line.starts_with('#')));
+    let below = |key: &str| {
+        let Some((table, part)) = key.split_once('.') else { return false };
+        text.split("\n\n").any(|section| section.contains(&format!("#[{table}]\n")) && section.contains(&format!("\n#{part} = ")))
+    };
     for (key, _, _) in describe(&Machine::new().settings()) {
         assert!(
-            text.contains(&format!("\n#{key} = ")) || text.contains(&format!("\n#[{key}]")) || text.contains(&format!("({key}:")),
+            text.contains(&format!("\n#{key} = "))
+                || text.contains(&format!("\n#[{key}]"))
+                || text.contains(&format!("({key}:"))
+                || below(&key),
             "{key}"
         );
     }

@@ -10,6 +10,7 @@
     reason = "a test may fail where it stands"
 )]
 
+mod alerts;
 mod architecture;
 mod caps;
 mod cli;

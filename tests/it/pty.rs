@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod alerts;
 mod demo;
 mod ending;
 mod logs;

@@ -1,4 +1,4 @@
-//! The one place of the command line that uses the network: fetching a file over HTTPS.
+//! Fetching a file over HTTPS.
 
 use std::time::Duration;
 

@@ -75,6 +75,10 @@ fn every_key_can_be_set_and_is_in_force_then() {
         ("caps.day", "limit:20,per:day"),
         ("caps.loops", "limit:60 steps,per:task,agent:codex,action:stop"),
         ("caps.loops.notify", "[80, 100]"),
+        ("alerts.ways", "terminal,webhook"),
+        ("alerts.webhook", "https://hooks.example.com/T0/secret"),
+        ("alerts.quiet", "22:00-07:00"),
+        ("alerts.session_over", "7.50"),
         ("keys.quit", "q,ctrl-c"),
         ("roots.codex", "/a:/b"),
         ("prices.\"acme/m.1\"", "input:3,output:15"),
@@ -101,6 +105,10 @@ fn every_key_can_be_set_and_is_in_force_then() {
     assumed_price = input:1,output:2 (config file)
     caps.day = limit:$20,per:day (config file)
     caps.loops = limit:60 steps,per:task,agent:codex,notify:80/100,action:stop (config file)
+    alerts.ways = terminal,webhook (config file)
+    alerts.webhook = https://hooks.example.com/… (config file)
+    alerts.quiet = 22:00-07:00 (config file)
+    alerts.session_over = 7.5 (config file)
     keys.quit = q,ctrl-c (config file)
     roots.codex = /a:/b (config file)
     prices."acme/m.1" = input:3,output:15,context_window:1000 (config file)

@@ -1,0 +1,210 @@
+//! Telling a person: what there is to tell, and the ways to tell it.
+//!
+//! **Why so.** Whoever judges spend must never wait for a desktop, a network or a terminal: a [`Teller`] takes an
+//! [`Alert`] at once and tells it on a thread of its own. What has been told is kept in a [`Memory`] that all processes
+//! share, so that an alert is told once, whoever noticed it. A new way is one file here and one line in [`ALL`].
+
+mod desk;
+pub mod desktop;
+pub mod memory;
+pub mod teller;
+pub mod terminal;
+pub mod webhook;
+
+use std::time::Duration;
+
+use crate::model::{Millis, Webhook};
+
+pub use memory::{InMemory, Memory};
+pub use teller::{Hours, Teller};
+
+/// How long a way may take for one alert.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What an alert is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AlertKind {
+    /// Spend has reached a share of a cap.
+    CapLevel,
+    /// Spend has reached a cap: agents are stopped.
+    CapHit,
+    /// One session has cost more than `alerts.session_over`.
+    SessionOver,
+    /// A task that went on and on was stopped.
+    LoopStopped,
+    /// A guard in an agent no longer works: a cap there would not hold.
+    GuardBroken,
+    /// A model has no price, so that its calls count nothing.
+    Unpriced,
+    /// Several alerts that quiet hours held back.
+    HeldBack,
+    /// A trial by `aifinops alerts test`.
+    Test,
+}
+
+impl AlertKind {
+    /// The word for programs.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            AlertKind::CapLevel => "cap_level",
+            AlertKind::CapHit => "cap_hit",
+            AlertKind::SessionOver => "session_over",
+            AlertKind::LoopStopped => "loop_stopped",
+            AlertKind::GuardBroken => "guard_broken",
+            AlertKind::Unpriced => "unpriced",
+            AlertKind::HeldBack => "held_back",
+            AlertKind::Test => "test",
+        }
+    }
+}
+
+/// How much an alert matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Urgency {
+    /// Good to know.
+    Low,
+    /// To be looked at.
+    Normal,
+    /// Something has stopped, or fails to.
+    Critical,
+}
+
+/// One thing to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    /// What it is about.
+    pub kind: AlertKind,
+    /// What it is told once for: kind, subject, window and level, such as `cap:daily:2026-11-25:80`.
+    pub key: String,
+    /// When it came about.
+    pub at: Millis,
+    /// When it may be forgotten that it was told: usually the end of its window.
+    pub until: Millis,
+    /// One line.
+    pub title: String,
+    /// The rest, in a few lines at most.
+    pub body: String,
+    /// How much it matters.
+    pub urgency: Urgency,
+}
+
+/// Why a way failed.
+#[derive(Debug, thiserror::Error)]
+pub enum WayError {
+    /// There is no session bus.
+    #[error("no session bus ({0})")]
+    NoBus(String),
+    /// There is a bus, and nobody on it who shows notifications.
+    #[error("no notification server is on the session bus (nobody answers for org.freedesktop.Notifications)")]
+    NoServer,
+    /// The desktop refused.
+    #[error("{0}")]
+    Desktop(String),
+    /// The terminal cannot be written to.
+    #[error("no terminal to write to: {0}")]
+    Terminal(std::io::Error),
+    /// The screen takes no more.
+    #[error("the screen takes no more")]
+    Full,
+    /// There is no address.
+    #[error("no address is set; set `alerts.webhook`, or the variable AIFINOPS_WEBHOOK")]
+    NoAddress,
+    /// The address leads nowhere.
+    #[error("{host}: {why}")]
+    Network {
+        /// Where to.
+        host: String,
+        /// Why.
+        why: String,
+    },
+    /// Whoever is there did not want it.
+    #[error("{host} answered {status}")]
+    Answer {
+        /// Where to.
+        host: String,
+        /// The status of HTTP.
+        status: u16,
+    },
+    /// It took longer than [`PATIENCE`].
+    #[error("{0} did not answer within {secs} s", secs = PATIENCE.as_secs())]
+    Late(String),
+    /// Something that is always there was not.
+    #[error("{0}")]
+    System(std::io::Error),
+}
+
+/// A way to tell a person.
+pub trait Way: Send {
+    /// Its name in settings.
+    fn name(&self) -> &'static str;
+
+    /// Tells one alert, in [`PATIENCE`] at most. Called on a thread that may wait.
+    fn tell(&self, alert: &Alert) -> Result<(), WayError>;
+}
+
+/// What ways are made from.
+pub struct Setup<'a> {
+    /// Looks up variables of the environment; empty ones do not exist.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Where the webhook leads, if anywhere.
+    pub webhook: Option<Webhook>,
+    /// Takes what is for the terminal, where a screen draws on it; without, it is written to the terminal at once.
+    pub screen: Option<terminal::Hand>,
+}
+
+/// A way, by its name.
+pub struct Known {
+    /// Its name in settings.
+    pub name: &'static str,
+    /// What it does, for a list of them.
+    pub about: &'static str,
+    /// Whether it makes sense here where nobody has chosen.
+    pub fits: fn(&Setup<'_>) -> bool,
+    /// Makes it.
+    pub make: fn(&mut Setup<'_>) -> Box<dyn Way>,
+}
+
+/// All ways, in the order in which they are tried.
+pub const ALL: &[Known] = &[desktop::KNOWN, terminal::KNOWN, webhook::KNOWN];
+
+/// The word for whatever fits; and the one for no way at all.
+pub const AUTO: &str = "auto";
+/// See [`AUTO`].
+pub const NONE: &str = "none";
+
+/// The ways of the settings, each once. `auto` stands for those that fit here: the desktop where there is a session and
+/// this is not SSH, the terminal always, the webhook where it has an address.
+#[must_use]
+pub fn ways(names: &[String], setup: &mut Setup<'_>) -> Vec<Box<dyn Way>> {
+    let mut out: Vec<Box<dyn Way>> = Vec::new();
+    for known in ALL {
+        let asked = names.iter().any(|name| name == known.name);
+        let auto = names.iter().any(|name| name == AUTO) && (known.fits)(setup);
+        if asked || auto {
+            out.push((known.make)(setup));
+        }
+    }
+    out
+}
+
+/// Whether this is a session over SSH: the desktop at hand, if there is one, is not the one that is looked at.
+fn is_remote(setup: &Setup<'_>) -> bool {
+    ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| (setup.env)(name).is_some())
+}
+
+/// Runs what waits for a desktop or a network to its end, for [`PATIENCE`] at most; `who` is who may be late.
+fn wait<T: Send>(who: &str, what: impl Future<Output = Result<T, WayError>> + Send) -> Result<T, WayError> {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(WayError::System)?;
+        let done = runtime.block_on(async { tokio::time::timeout(PATIENCE, what).await });
+        // Looking up a host's name cannot be broken off: nobody waits for it.
+        runtime.shutdown_background();
+        done.unwrap_or_else(|_| Err(WayError::Late(who.to_owned())))
+    };
+    // A runtime cannot be started inside another one.
+    if tokio::runtime::Handle::try_current().is_err() {
+        return run();
+    }
+    std::thread::scope(|scope| scope.spawn(run).join()).unwrap_or_else(|_| Err(WayError::System(std::io::Error::other("it broke off"))))
+}
