@@ -192,7 +192,10 @@ pub fn raised(cap: &Cap, raises: &[Raise], now: Millis) -> i64 {
 /// The cap that stops, or would stop first: of those with teeth the one whose limit is used up most.
 #[must_use]
 pub fn binding(standings: &[Standing]) -> Option<&Standing> {
-    standings.iter().filter(|s| s.cap.has_teeth()).max_by(|a, b| a.permille().cmp(&b.permille()).then_with(|| b.left().count.cmp(&a.left().count)))
+    standings
+        .iter()
+        .filter(|s| s.cap.has_teeth())
+        .max_by(|a, b| a.permille().cmp(&b.permille()).then_with(|| b.left().count.cmp(&a.left().count)))
 }
 
 /// The cap that stops now: where several do, the one that holds longest.
@@ -213,7 +216,12 @@ pub fn shadowed(caps: &[Cap]) -> Vec<(&Cap, &Cap)> {
     let shadows = |outer: &Cap, inner: &Cap| {
         let wider = outer.span == inner.span || order(outer.span).zip(order(inner.span)).is_some_and(|(outer, inner)| outer >= inner);
         let same = outer.scope.is_everything() || outer.scope == inner.scope;
-        outer.name != inner.name && outer.limit.unit == inner.limit.unit && outer.has_teeth() && wider && same && outer.limit.count <= inner.limit.count
+        outer.name != inner.name
+            && outer.limit.unit == inner.limit.unit
+            && outer.has_teeth()
+            && wider
+            && same
+            && outer.limit.count <= inner.limit.count
     };
     let mut out = Vec::new();
     for (i, a) in caps.iter().enumerate() {

@@ -7,8 +7,8 @@
 //! Every key is one entry of the registry: its name, variable, flag, meaning, default and reader. The commented
 //! default file, [`describe`], [`load`], [`set`] and the [`Flags`] all follow from that entry.
 
-mod caps;
 mod alerts;
+mod caps;
 mod choice;
 mod context;
 mod currency;
@@ -35,7 +35,7 @@ use std::path::PathBuf;
 pub use alerts::Alerts;
 pub use choice::{COLUMNS, Group, NotAllowed, Range, THEMES, WAYS, WeekStart};
 pub use currency::Currency;
-pub use edit::{ConfigError, set, set_in, key, set_table, unset, unset_in, unset_path};
+pub use edit::{ConfigError, key, set, set_in, set_table, unset, unset_in, unset_path};
 pub use layer::load;
 pub use registry::{Flags, Settings};
 pub use template::{default_text, describe};

@@ -35,8 +35,8 @@
 //! changes and the file's new offset are one transaction ([`store`]), and reading something again changes nothing.
 //! **It is instant**: every screen is drawn from sums that are kept, never from a scan ([`query`]).
 
-pub mod budgets;
 pub mod alerts;
+pub mod budgets;
 pub mod cli;
 pub mod config;
 pub mod demo;

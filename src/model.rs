@@ -21,8 +21,8 @@ pub mod time;
 pub mod tokens;
 pub mod webhook;
 
-pub use cap::{Amount, Cap};
 pub use call::{Batch, Call, Fact, FactKind, RateLimit, Speed, Tier};
+pub use cap::{Amount, Cap};
 pub use cost::{Basis, Cost};
 pub use key::{IdMap, Key, KeyMap, KeySet};
 pub use money::{Money, Rate};

@@ -35,6 +35,12 @@ const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(3);
 /// Prices fetched by `prices update`, in the data directory.
 pub const PRICES: &str = Book::FILE;
 
+/// The clock of the machine.
+#[must_use]
+pub fn clock() -> Millis {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| Millis::try_from(d.as_millis()).unwrap_or(Millis::MAX))
+}
+
 /// The settings and the moment of a command.
 #[derive(Debug)]
 pub struct Context {
@@ -59,16 +65,24 @@ impl Context {
         if let Some(problem) = loaded.problems.iter().find(|problem| problem.place.starts_with("--")) {
             return Err(CliError::usage(problem.to_string(), "`aifinops --help` lists the flags"));
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| Millis::try_from(d.as_millis()).unwrap_or(Millis::MAX));
+        let now = clock();
         Ok(Context { settings: loaded.settings, problems: loaded.problems, now, flags, json: global.json, quiet: global.quiet })
     }
 
     /// The configuration as it is now on disk, the same flags in force.
     #[must_use]
     pub fn reload(&self) -> Loaded {
-        let mut loaded = config::load(&self.flags, &variable);
-        config::keep::settle(&mut loaded);
-        loaded
+        self.again()()
+    }
+
+    /// The settings as they are on disk when it is called, for whoever runs for long.
+    pub fn again(&self) -> impl Fn() -> Loaded + Send + use<> {
+        let flags = self.flags.clone();
+        move || {
+            let mut loaded = config::load(&flags, &variable);
+            config::keep::settle(&mut loaded);
+            loaded
+        }
     }
 
     /// The viewer's zone.
@@ -209,6 +223,13 @@ impl Context {
             Err(error) => return Err(error.into()),
         };
         Ok(Fresh { ingest, report, problems })
+    }
+
+    /// The store as it is and what it takes to read what is new.
+    pub fn unread(&self) -> Result<Ingest, CliError> {
+        let (book, problems) = self.prices();
+        problems.iter().for_each(|problem| self.note(problem));
+        Ok(Ingest::new(self.store()?, Pricer::new(book), self.catalog(), self.settings.threads.value))
     }
 
     /// The roots as they are, and no store: where there is none that can be used.

@@ -1,7 +1,7 @@
 //! The rules in force: the user's settings and the machine's policy together.
 
-use crate::config::policy::{self, Policy};
 use crate::config::Settings;
+use crate::config::policy::{self, Policy};
 use crate::engine::judge::Rules;
 use crate::model::cap::OnFailure;
 

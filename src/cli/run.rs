@@ -7,17 +7,22 @@ use std::sync::Arc;
 use clap::Args;
 
 use crate::engine::child::{self, Care, ChildError, Watch};
+use crate::engine::gate::caps::{self, CapGate};
 use crate::engine::gate::{All, Gate, Open, RunLimit};
 use crate::engine::launch::{self, Launch, Plan, World};
 use crate::engine::proxy::{Patience, Proxy, Setup, Tally};
 use crate::engine::stop::Waits;
 use crate::model::Money;
+use crate::model::cap::OnFailure;
 use crate::model::text::clean;
 use crate::model::tokens::compact;
 use crate::pricing::Pricer;
+use crate::sources;
 
 use super::context::Context;
+use super::context::clock;
 use super::error::CliError;
+use super::rules;
 use super::table::count;
 
 /// Shown under `--help`.
@@ -64,12 +69,43 @@ fn money(text: &str) -> Result<Money, String> {
     Money::parse_usd(text.trim_start_matches('$')).filter(|money| *money > Money::ZERO).ok_or_else(|| "not an amount above zero".to_owned())
 }
 
-/// Who decides on the calls of this run.
-fn gate(limit: Option<&Arc<RunLimit>>) -> Arc<dyn Gate> {
-    // The store and its caps belong here, before the limit of the run.
-    let mut gates: Vec<Arc<dyn Gate>> = Vec::new();
+/// Who decides on the calls of this run: the caps, then the limit of the run.
+fn gate(caps: Option<&Arc<CapGate>>, limit: Option<&Arc<RunLimit>>) -> Arc<dyn Gate> {
+    let mut gates: Vec<Arc<dyn Gate>> = caps.map(|gate| Arc::clone(gate) as Arc<dyn Gate>).into_iter().collect();
     gates.extend(limit.map(|limit| Arc::clone(limit) as Arc<dyn Gate>));
     if gates.is_empty() { Arc::new(Open) } else { Arc::new(All::new(gates)) }
+}
+
+/// The agent of a command that is no known agent's.
+const UNKNOWN: &str = "other";
+
+/// The gate over the store and its caps. Where the store cannot be used, `on_failure` decides whether the agent starts.
+fn caps(context: &Context, agent: Option<&'static dyn Launch>) -> Result<Option<Arc<CapGate>>, CliError> {
+    let policy = rules::policy();
+    let on_failure = rules::on_failure(&context.settings, &policy);
+    let (again, cwd) = (context.again(), std::env::current_dir().ok());
+    let made = context.unread().and_then(|ingest| {
+        let setup = caps::Setup {
+            ingest,
+            dir: context.settings.data_dir.value.clone(),
+            rules: rules::rules(&context.settings, &policy),
+            reload: Box::new(move || rules::rules(&again().settings, &rules::policy())),
+            on_failure,
+            agent: agent.map_or(UNKNOWN, Launch::agent),
+            cwd: cwd.map(|cwd| cwd.to_string_lossy().into_owned()),
+            who: rules::who(),
+            clock,
+        };
+        Ok(CapGate::new(setup)?)
+    });
+    match (made, on_failure) {
+        (Ok(gate), _) => Ok(Some(Arc::new(gate))),
+        (Err(error), OnFailure::Closed) => Err(error),
+        (Err(error), OnFailure::Open) => {
+            context.note(&format!("caps cannot hold in this run: {error}"));
+            Ok(None)
+        }
+    }
 }
 
 /// Runs the command to its end.
@@ -80,7 +116,8 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, CliError> {
     };
     let agent = args.agent.as_deref().map_or_else(|| launch::of_program(Path::new(program)), launch::of_agent);
     let limit = args.max_usd.map(|most| Arc::new(RunLimit::new(most, Pricer::new(context.book()))));
-    let gate = gate(limit.as_ref());
+    let caps = caps(context, agent)?;
+    let gate = gate(caps.as_ref(), limit.as_ref());
     let mut command = Command::new(program);
     let proxy = if args.no_proxy { None } else { proxy(context, args, own, agent, &gate, &mut command)? };
     if proxy.is_none() {
@@ -95,6 +132,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, CliError> {
     let ended =
         child::run(&mut command, Care { shares_terminal: true, waits: Waits::default(), watch, tell: &mut |text| context.note(text) });
     let tally = proxy.map(Proxy::finish);
+    let kept = caps.map_or(Ok(0), |gate| gate.finish());
     let ended = match ended {
         Ok(ended) => ended,
         Err(ChildError::Start(error)) => {
@@ -106,6 +144,14 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, CliError> {
     };
     if let Some(tally) = tally {
         context.note(&told(context, &tally, limit.as_deref()));
+    }
+    match kept {
+        // Of an agent whose log nobody reads this goes without saying.
+        Ok(side) if side == 0 || agent.is_none_or(|agent| sources::by_agent(agent.agent()).is_none()) => {}
+        Ok(side) => {
+            context.note(&format!("{} that the agent's log does not show", count(side, "of these is a call", "of these are calls")))
+        }
+        Err(error) => context.note(&format!("what the agent's log does not show could not be kept: {error}")),
     }
     Ok(ExitCode::from(ended.code()))
 }

@@ -3,13 +3,12 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::config::{Origin, Settings};
 use crate::demo::Demo;
 use crate::engine::ingest::Ingest;
 use crate::engine::{self, Engine, Span};
-use crate::model::Millis;
 use crate::model::text::without_number;
 use crate::pricing::{Book, Pricer};
 use crate::sources::{self, Places};
@@ -20,7 +19,7 @@ use crate::ui::columns::Column;
 use crate::ui::keymap::Keymap;
 use crate::ui::{self, theme};
 
-use super::context::Context;
+use super::context::{Context, clock};
 use super::error::CliError;
 use super::modes;
 use super::top::TopArgs;
@@ -52,10 +51,6 @@ pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     let shown = runtime.block_on(ui::run(setup, engine));
     drop(demo);
     shown.map(|()| ExitCode::SUCCESS).map_err(|error| CliError::Screen(error.to_string()))
-}
-
-fn clock() -> Millis {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| Millis::try_from(d.as_millis()).unwrap_or(Millis::MAX))
 }
 
 fn ingest(context: &Context, notices: &mut Vec<String>) -> Result<Ingest, CliError> {

@@ -63,7 +63,15 @@ impl Shape {
     pub(super) fn is_table(self) -> bool {
         match self {
             Shape::Text | Shape::Bare | Shape::List | Shape::Paths => false,
-            Shape::Currency | Shape::Keys | Shape::Roots | Shape::Prices | Shape::Card | Shape::Caps | Shape::Cap | Shape::Assumed | Shape::Alerts => true,
+            Shape::Currency
+            | Shape::Keys
+            | Shape::Roots
+            | Shape::Prices
+            | Shape::Card
+            | Shape::Caps
+            | Shape::Cap
+            | Shape::Assumed
+            | Shape::Alerts => true,
         }
     }
 

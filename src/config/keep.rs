@@ -40,7 +40,13 @@ pub fn settle(loaded: &mut Loaded) {
     }
     if !kept.is_empty() {
         let message = format!("until it is mended, what was there before holds: {}", kept.join(", "));
-        loaded.problems.push(Problem { file: Some(file.clone()), line: None, key: "caps".to_owned(), message, place: file.display().to_string() });
+        loaded.problems.push(Problem {
+            file: Some(file.clone()),
+            line: None,
+            key: "caps".to_owned(),
+            message,
+            place: file.display().to_string(),
+        });
     }
 }
 
@@ -56,7 +62,12 @@ fn broken_cap(problem: &Problem) -> Option<String> {
 fn read(text: &str) -> Vec<Cap> {
     let nodes = parse_file(text).unwrap_or_default();
     let (cx, _) = Context::new(&|_| None);
-    nodes.iter().filter(|(name, _)| name == "caps").filter_map(|(_, node)| caps::caps(node, &cx, &mut Faults::default())).flatten().collect()
+    nodes
+        .iter()
+        .filter(|(name, _)| name == "caps")
+        .filter_map(|(_, node)| caps::caps(node, &cx, &mut Faults::default()))
+        .flatten()
+        .collect()
 }
 
 fn text(caps: &[Cap]) -> String {

@@ -5,12 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Problem;
 use super::caps;
 use super::context::Context;
 use super::node::Node;
 use super::read::{Faults, as_text};
 use super::salvage::salvage;
-use super::Problem;
 use crate::budgets::Assumed;
 use crate::model::Cap;
 use crate::model::cap::OnFailure;

@@ -61,7 +61,8 @@ const WHOLE: [&str; 2] = ["prices", "caps"];
 /// meant.
 fn halved(nodes: &mut [(String, Node)], broken: &[Broken]) {
     let halves = |model: &str| {
-        let at = |key: &[String]| key.first().is_some_and(|table| WHOLE.contains(&table.as_str())) && key.get(1).is_some_and(|of| of == model);
+        let at =
+            |key: &[String]| key.first().is_some_and(|table| WHOLE.contains(&table.as_str())) && key.get(1).is_some_and(|of| of == model);
         broken.iter().any(|part| at(&part.key) || at(&part.table))
     };
     for (_, node) in nodes.iter_mut().filter(|(name, _)| WHOLE.contains(&name.as_str())) {

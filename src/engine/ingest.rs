@@ -124,11 +124,7 @@ impl Ingest {
     ///
     /// Where another process writes, it will read these lines itself, but nobody knows how soon: so they are counted here
     /// as well, and forgotten with the answer.
-    pub fn ask<T>(
-        &mut self,
-        paths: &BTreeSet<PathBuf>,
-        question: impl FnOnce(&Store) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    pub fn ask<T>(&mut self, paths: &BTreeSet<PathBuf>, question: impl FnOnce(&Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut found = Vec::new();
         for file in paths.iter().filter_map(|path| self.catalog.look(path)).collect::<Vec<_>>() {
             if self.store.file(&file.path)?.is_none_or(|known| known.stat != file.stat) {

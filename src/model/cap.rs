@@ -80,7 +80,8 @@ impl Amount {
         let text = text.trim();
         let words = [("tokens", Unit::Tokens), ("token", Unit::Tokens), ("steps", Unit::Steps), ("step", Unit::Steps)];
         let counted = words.iter().find_map(|(word, unit)| Some((text.strip_suffix(word)?, *unit)));
-        let (number, unit) = counted.unwrap_or_else(|| (text.strip_suffix("usd").or_else(|| text.strip_suffix("USD")).unwrap_or(text), Unit::Money));
+        let (number, unit) =
+            counted.unwrap_or_else(|| (text.strip_suffix("usd").or_else(|| text.strip_suffix("USD")).unwrap_or(text), Unit::Money));
         let number = number.trim().replace(['_', ','], "");
         let (negative, number) = match number.strip_prefix('-') {
             Some(rest) => (true, rest.to_owned()),

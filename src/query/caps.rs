@@ -126,7 +126,14 @@ fn scope_key(cap: &Cap, assumed: Assumed) -> String {
 
 fn to_closed(spend: &Spend) -> Closed {
     let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    [spend.known.nanos(), spend.assumed.nanos(), count(spend.unpriced_calls), i64::from(spend.lower_bound), count(spend.tokens), count(spend.steps)]
+    [
+        spend.known.nanos(),
+        spend.assumed.nanos(),
+        count(spend.unpriced_calls),
+        i64::from(spend.lower_bound),
+        count(spend.tokens),
+        count(spend.steps),
+    ]
 }
 
 fn from_closed([known, assumed, unpriced, lower, tokens, steps]: Closed) -> Spend {

@@ -48,17 +48,8 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 9] = [
-        Kind::Set,
-        Kind::Clear,
-        Kind::Raise,
-        Kind::Level,
-        Kind::BlockPrompt,
-        Kind::HaltStep,
-        Kind::Refuse,
-        Kind::Stop,
-        Kind::Failure,
-    ];
+    pub const ALL: [Kind; 9] =
+        [Kind::Set, Kind::Clear, Kind::Raise, Kind::Level, Kind::BlockPrompt, Kind::HaltStep, Kind::Refuse, Kind::Stop, Kind::Failure];
 
     /// The word in the ledger and in JSON.
     #[must_use]
@@ -232,8 +223,11 @@ impl Ledger {
     /// Whether nobody has been told of this yet; from now on somebody has. `until` says when that may be forgotten.
     pub fn first(&self, key: &str, until: Millis, now: Millis) -> Result<bool, StoreError> {
         let fail = self.fail("remembering what has been told");
-        let told: Option<i64> =
-            self.conn.query_row("SELECT 1 FROM told WHERE key = ?1 AND until > ?2", params![key, now], |r| r.get(0)).optional().map_err(&fail)?;
+        let told: Option<i64> = self
+            .conn
+            .query_row("SELECT 1 FROM told WHERE key = ?1 AND until > ?2", params![key, now], |r| r.get(0))
+            .optional()
+            .map_err(&fail)?;
         if told.is_some() {
             return Ok(false);
         }

@@ -11,7 +11,8 @@ use super::StoreError;
 use super::rebuild::rebuild;
 
 /// The schema's steps, applied in order and never edited.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_tools.sql"), include_str!("migrations/0003_days.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_tools.sql"), include_str!("migrations/0003_days.sql")];
 
 /// The database's name in the data directory.
 pub const FILE: &str = "aifinops.db";

@@ -40,11 +40,7 @@ pub struct Pending {
 impl Ledger {
     /// Admits a call if `judge` does, with all calls pending before its eyes, and gives the number of its reservation.
     /// Nobody else is admitted meanwhile. What `judge` says no with comes back.
-    pub fn reserve<E>(
-        &mut self,
-        pending: &Pending,
-        judge: impl FnOnce(&[Pending]) -> Result<(), E>,
-    ) -> Result<Result<i64, E>, StoreError> {
+    pub fn reserve<E>(&mut self, pending: &Pending, judge: impl FnOnce(&[Pending]) -> Result<(), E>) -> Result<Result<i64, E>, StoreError> {
         let fail = self.fail("reserving for a call");
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&fail)?;
         tx.execute("DELETE FROM pending WHERE at < ?1", [pending.at - FORGOTTEN]).map_err(&fail)?;

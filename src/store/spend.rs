@@ -58,7 +58,13 @@ pub type Closed = [i64; 6];
 const WHO: &str = "SELECT s.id, s.agent, s.uid, s.cwd, n.text FROM session s LEFT JOIN name n ON n.id = s.model";
 
 fn who(r: &rusqlite::Row<'_>) -> rusqlite::Result<Who> {
-    Ok(Who { id: r.get(0)?, agent: text(r, 1)?.unwrap_or_default(), uid: text(r, 2)?.unwrap_or_default(), cwd: text(r, 3)?, model: text(r, 4)? })
+    Ok(Who {
+        id: r.get(0)?,
+        agent: text(r, 1)?.unwrap_or_default(),
+        uid: text(r, 2)?.unwrap_or_default(),
+        cwd: text(r, 3)?,
+        model: text(r, 4)?,
+    })
 }
 
 fn spend(r: &rusqlite::Row<'_>) -> rusqlite::Result<SpendRow> {
@@ -183,8 +189,10 @@ impl Store {
     pub fn last_task(&self, conversation: &[i64]) -> Result<Option<(Millis, Sums)>, StoreError> {
         let Some((root, others)) = conversation.split_first() else { return Ok(None) };
         let columns = sums::columns("t");
-        let last = format!("SELECT t.started_at, {columns} FROM task t WHERE t.session = ?1 ORDER BY t.started_at DESC, t.key DESC LIMIT 1");
-        let Some((began, mut sums)) = self.rows("looking up a task", &last, [root], |r| Ok((r.get(0)?, Sums::from_row(r, 1)?)))?.pop() else {
+        let last =
+            format!("SELECT t.started_at, {columns} FROM task t WHERE t.session = ?1 ORDER BY t.started_at DESC, t.key DESC LIMIT 1");
+        let Some((began, mut sums)) = self.rows("looking up a task", &last, [root], |r| Ok((r.get(0)?, Sums::from_row(r, 1)?)))?.pop()
+        else {
             return Ok(None);
         };
         let since = format!("SELECT {columns} FROM task t WHERE t.session = ?1 AND t.started_at >= ?2");

@@ -230,7 +230,9 @@ fn what_people_read_says_what_was_spent_which_cap_when_it_resets_and_how_to_go_o
     );
     over.spend.assumed = usd("3");
     over.spend.unpriced_calls = 2;
-    assert!(budgets::halt_text(&over, chrono_tz::UTC).contains("$23.31 of $20.00 spent, $3.00 of it assumed for 2 calls without a known price"));
+    assert!(
+        budgets::halt_text(&over, chrono_tz::UTC).contains("$23.31 of $20.00 spent, $3.00 of it assumed for 2 calls without a known price")
+    );
     let managed = Standing { cap: Cap { managed: true, ..over.cap.clone() }, ..over.clone() };
     assert!(budgets::halt_text(&managed, chrono_tz::UTC).ends_with("It is set by this machine's policy: ask your administrator."));
     let loops = Cap { name: "loops".into(), ..cap("60 steps", Span::Task) };

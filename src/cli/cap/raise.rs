@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use super::show::{self, AmountJson, Standings, amount_json};
 use crate::budgets::{self, Standing};
+use crate::cli::ahead::ahead;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::out::Out;
-use crate::cli::ahead::ahead;
 use crate::model::cap::{Amount, Cap, Unit};
 use crate::model::text::clean;
 use crate::model::{Millis, Window, time};

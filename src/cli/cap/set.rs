@@ -60,10 +60,14 @@ pub struct SetArgs {
 impl SetArgs {
     fn cap(&self) -> Result<Cap, CliError> {
         let limit = Amount::parse(&self.amount).map_err(|error| {
-            CliError::usage(format!("`{}` {error}", clean(&self.amount)), "such as `aifinops cap set 20` or `aifinops cap set '60 steps' --per task`")
+            CliError::usage(
+                format!("`{}` {error}", clean(&self.amount)),
+                "such as `aifinops cap set 20` or `aifinops cap set '60 steps' --per task`",
+            )
         })?;
         let scope = Scope { agent: self.agent.clone(), project: self.project.clone(), model: self.model.clone() };
-        let notify = if self.notify == ["none"] { Vec::new() } else { self.notify.iter().map(|text| percent(text)).collect::<Result<_, _>>()? };
+        let notify =
+            if self.notify == ["none"] { Vec::new() } else { self.notify.iter().map(|text| percent(text)).collect::<Result<_, _>>()? };
         let name = self.name.clone().unwrap_or_else(|| name_of(limit, self.per, &scope));
         if name.starts_with(config::policy::PREFIX) {
             return Err(CliError::usage(format!("`{}` is a name of the machine's policy", clean(&name)), "choose another with --name"));
@@ -130,7 +134,13 @@ pub fn write(context: &Context, cap: &Cap) -> Result<Vec<String>, CliError> {
     all.extend(rules::policy().caps);
     for (inner, outer) in budgets::shadowed(&all) {
         if inner.name == cap.name || outer.name == cap.name {
-            notes.push(format!("`{}` ({}) can never be reached: `{}` ({}) binds before it", inner.name, inner.words(), outer.name, outer.words()));
+            notes.push(format!(
+                "`{}` ({}) can never be reached: `{}` ({}) binds before it",
+                inner.name,
+                inner.words(),
+                outer.name,
+                outer.words()
+            ));
         }
     }
     Ok(notes)

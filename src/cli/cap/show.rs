@@ -304,7 +304,10 @@ fn notes(context: &Context, standings: &Standings, standing: &Standing) -> Vec<S
     }
     if standing.spend.unpriced_calls > 0 && standing.cap.limit.unit == Unit::Money {
         let assumed = context.money(standing.spend.assumed);
-        notes.push(format!("{assumed} of it is assumed for {} calls without a known price (`assumed_price`)", standing.spend.unpriced_calls));
+        notes.push(format!(
+            "{assumed} of it is assumed for {} calls without a known price (`assumed_price`)",
+            standing.spend.unpriced_calls
+        ));
     }
     if let Some(session) = &standing.subject {
         notes.push(format!("as in session {session}, which has used up most of it"));

@@ -20,10 +20,10 @@ use crate::engine::judge::Rules;
 use crate::model::cap::OnFailure;
 use crate::model::{AgentId, Batch, Call, Key, Millis, Money, SessionUpdate, Tokens, Turn};
 use crate::query::caps::{self, Asking, Focus};
+use crate::store::StoreError;
 use crate::store::ledger::{Decision, Kind, Ledger};
 use crate::store::pending::Pending;
 use crate::store::spend::Logged;
-use crate::store::StoreError;
 use crate::wires::Usage;
 
 /// How old the figures of the store may be.
@@ -200,7 +200,8 @@ impl State {
         }
         let (rules, now) = (&self.setup.rules, (self.setup.clock)());
         let raises = caps::raises(&self.ledger, now)?;
-        let asking = Asking { caps: &rules.caps, raises: &raises, assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
+        let asking =
+            Asking { caps: &rules.caps, raises: &raises, assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
         caps::standings(&self.setup.ingest.store, &asking, Some(focus))
     }
 
@@ -362,7 +363,8 @@ fn waiting(standing: &Standing, all: &[Pending], session: Option<&str>) -> Spend
 
 /// The ended calls of ours that logs show: by their identity, else by their tokens in their session.
 fn matches(calls: &HashMap<u64, Seen>, matched: &mut HashSet<Key>, logged: &[Logged]) -> Vec<u64> {
-    let mut ended: Vec<(&u64, &Seen, &Usage)> = calls.iter().filter_map(|(ticket, seen)| Some((ticket, seen, seen.usage.as_ref()?))).collect();
+    let mut ended: Vec<(&u64, &Seen, &Usage)> =
+        calls.iter().filter_map(|(ticket, seen)| Some((ticket, seen, seen.usage.as_ref()?))).collect();
     ended.sort_by_key(|(ticket, ..)| **ticket);
     let mut found = Vec::new();
     for (ticket, seen, usage) in ended {

@@ -14,7 +14,7 @@ const VERTEX: &str = "GOOGLE_VERTEX_BASE_URL";
 
 impl Launch for Gemini {
     fn agent(&self) -> &'static str {
-        "gemini"
+        "gemini-cli"
     }
 
     fn programs(&self) -> &'static [&'static str] {

@@ -185,7 +185,12 @@ fn a_slip_of_the_pen_sets_no_agent_free() {
     machine.ok(&["cap", "set", "30", "--per", "week"]);
     assert_eq!(machine.json(&["cap", "show"])["stopped"], true);
     let good = fs::read_to_string(machine.config()).unwrap();
-    for broken in [good.replace("\"$0.2\"", "\"$0.2"), good.replace("$0.2", "much"), good.replace("\"day\"", "\"never\""), good.replace("[caps.day]", "[caps.day")] {
+    for broken in [
+        good.replace("\"$0.2\"", "\"$0.2"),
+        good.replace("$0.2", "much"),
+        good.replace("\"day\"", "\"never\""),
+        good.replace("[caps.day]", "[caps.day"),
+    ] {
         fs::write(machine.config(), &broken).unwrap();
         let shown = machine.json(&["cap", "show"]);
         assert_eq!((shown["stopped"].as_bool(), shown["caps"].as_array().unwrap().len()), (Some(true), 2), "{broken}");

@@ -174,14 +174,7 @@ fn each_level_is_told_once_in_its_window_and_written_down() {
     desk.calls(5);
     assert_eq!(desk.ask(caps(), Moment::Step).reached[0].level(), Some(100));
     let told: Vec<_> = desk.decisions().into_iter().rev().map(|d| (d.kind, d.why, d.spent)).collect();
-    assert_eq!(
-        told,
-        [
-            (Kind::Level, Some("50%".into()), 5),
-            (Kind::Level, Some("100%".into()), 10),
-            (Kind::HaltStep, None, 10),
-        ]
-    );
+    assert_eq!(told, [(Kind::Level, Some("50%".into()), 5), (Kind::Level, Some("100%".into()), 10), (Kind::HaltStep, None, 10),]);
 }
 
 #[test]

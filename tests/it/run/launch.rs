@@ -37,7 +37,7 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 fn agents_are_known_by_their_program() {
     let name = |program: &str| launch::of_program(Path::new(program)).map(launch::Launch::agent);
     let names = ["claude", "/usr/bin/codex", "./gemini", "opencode", "sh", "claude-x"].map(name);
-    assert_eq!(names, [Some("claude-code"), Some("codex"), Some("gemini"), Some("opencode"), None, None]);
+    assert_eq!(names, [Some("claude-code"), Some("codex"), Some("gemini-cli"), Some("opencode"), None, None]);
 }
 
 #[test]
@@ -95,14 +95,14 @@ fn codex() {
 
 #[test]
 fn gemini() {
-    let (routes, change) = pointed(plan("gemini", &[], &[], &[], None));
+    let (routes, change) = pointed(plan("gemini-cli", &[], &[], &[], None));
     assert_eq!(
         routes,
         pairs(&[("gemini", "https://generativelanguage.googleapis.com"), ("code-assist", "https://cloudcode-pa.googleapis.com")])
     );
     assert_eq!(change.env[0], ("GOOGLE_GEMINI_BASE_URL".to_owned(), "http://proxy/gemini".to_owned()));
     let env = [("GOOGLE_GENAI_USE_VERTEXAI", "true"), ("GOOGLE_CLOUD_LOCATION", "europe-west1")];
-    let (routes, change) = pointed(plan("gemini", &[], &env, &[], None));
+    let (routes, change) = pointed(plan("gemini-cli", &[], &env, &[], None));
     assert_eq!(routes[2], ("vertex".to_owned(), "https://europe-west1-aiplatform.googleapis.com".to_owned()));
     assert_eq!(change.env[2].0, "GOOGLE_VERTEX_BASE_URL");
 }
