@@ -32,7 +32,7 @@ pub use write::Piece;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// `SQLite` refused.
-    #[error("the store at {path} could not be used while {doing}: {source}")]
+    #[error("the store at {path} could not be used while {doing}: {}", word(source))]
     Sqlite {
         /// The operation.
         doing: &'static str,
@@ -105,6 +105,11 @@ impl StoreError {
         matches!(self, StoreError::Sqlite { source, .. }
             if matches!(source.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull | SystemIoFailure | ReadOnly | CannotOpen)))
     }
+}
+
+/// What `SQLite` says, without the statement that it says it about.
+fn word(error: &rusqlite::Error) -> String {
+    if let rusqlite::Error::SqlInputError { msg, .. } = error { msg.clone() } else { error.to_string() }
 }
 
 /// Whether `SQLite` misses a part of the schema.
