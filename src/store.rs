@@ -16,10 +16,13 @@ pub mod files;
 pub mod memory;
 pub mod merge;
 pub mod open;
+mod pack;
 pub mod read;
 pub mod rebuild;
 pub mod rows;
+mod shelf;
 pub mod sums;
+mod trail;
 pub mod write;
 
 pub use files::{FileRow, FileStat};
