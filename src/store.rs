@@ -17,12 +17,15 @@ pub mod ledger;
 pub mod memory;
 pub mod merge;
 pub mod open;
+mod pack;
 pub mod pending;
 pub mod read;
 pub mod rebuild;
 pub mod rows;
+mod shelf;
 pub mod spend;
 pub mod sums;
+mod trail;
 pub mod write;
 
 pub use files::{FileRow, FileStat};
@@ -36,7 +39,7 @@ pub use write::Piece;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// `SQLite` refused.
-    #[error("the store at {path} could not be used while {doing}: {source}")]
+    #[error("the store at {path} could not be used while {doing}: {}", word(source))]
     Sqlite {
         /// The operation.
         doing: &'static str,
@@ -109,6 +112,11 @@ impl StoreError {
         matches!(self, StoreError::Sqlite { source, .. }
             if matches!(source.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull | SystemIoFailure | ReadOnly | CannotOpen)))
     }
+}
+
+/// What `SQLite` says, without the statement that it says it about.
+fn word(error: &rusqlite::Error) -> String {
+    if let rusqlite::Error::SqlInputError { msg, .. } = error { msg.clone() } else { error.to_string() }
 }
 
 /// Whether `SQLite` misses a part of the schema.

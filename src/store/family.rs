@@ -12,16 +12,50 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use crate::model::{Key, Millis};
 
 use super::deltas::Deltas;
+use super::memory::Memory;
 use super::merge::{CallRow, FactRow};
-use super::rows::{read_call, read_fact, update_call, update_fact};
+use super::pack::Found;
+use super::shelf::Shelf;
+use super::trail::{self, Step};
 
 /// Up to how many sessions are asked about one by one.
 const FEW: usize = 50;
 
-/// Whether a call `c` is its conversation's own: nobody else holds it. Side conversations repeat their parent's calls,
+/// Says whether a call is its conversation's own: nobody else holds it. Side conversations repeat their parent's calls,
 /// which takes nothing from the parent, but what only side conversations hold is none of theirs for certain.
-const OWN: &str =
-    "NOT EXISTS (SELECT 1 FROM claim k JOIN session o ON o.id = k.session WHERE k.key = c.key AND (o.kind <> 1 OR c.flags & 4))";
+const SHARED: &str = "SELECT 1 FROM claim k JOIN session o ON o.id = k.session WHERE k.key = ?1 AND (o.kind <> 1 OR ?2)";
+
+/// When a session, before `until`, first said something that nobody else holds. `unsaved` are steps that its trail does
+/// not have yet.
+fn first_own(
+    tx: &Connection,
+    calls: &mut Shelf<CallRow>,
+    unsaved: &[Step],
+    session: i64,
+    until: Millis,
+) -> rusqlite::Result<Option<Millis>> {
+    let mut steps = trail::of(tx, session, Millis::MIN, until)?;
+    let from = unsaved.partition_point(|(other, ..)| *other < session);
+    let own = unsaved.iter().skip(from).take_while(|(other, ..)| *other == session);
+    steps.extend(own.map(|(_, at, key)| (*at, *key)).filter(|(at, _)| *at < until));
+    let mut shared = tx.prepare_cached(SHARED)?;
+    for (at, key) in steps {
+        if let Found::Row(call) = calls.find(tx, key)?
+            && trail::is_of(call, session, at)
+            && !shared.exists(params![key.to_sql(), call.sidechain])?
+        {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
+}
+
+/// Steps that are not saved yet, by session.
+fn unsaved(calls: &Shelf<CallRow>) -> Vec<Step> {
+    let mut steps: Vec<Step> = calls.steps().collect();
+    steps.sort_unstable();
+    steps
+}
 
 /// The conversations that these sessions belong to, and themselves.
 pub(super) fn with_roots(tx: &Connection, sessions: &BTreeSet<i64>) -> rusqlite::Result<BTreeSet<i64>> {
@@ -43,7 +77,12 @@ fn root_of(tx: &Connection, session: i64) -> rusqlite::Result<i64> {
 /// Sessions with disputed calls of which new lines may decide, beside those that are `decided` about anyway: they had
 /// nothing of their own when last looked at, or something older than that has come to light. A subagent speaks for the
 /// session it belongs to.
-pub(super) fn undecided(tx: &Connection, touched: &BTreeSet<i64>, decided: &BTreeSet<i64>) -> rusqlite::Result<BTreeSet<i64>> {
+pub(super) fn undecided(
+    tx: &Connection,
+    calls: &mut Shelf<CallRow>,
+    touched: &BTreeSet<i64>,
+    decided: &BTreeSet<i64>,
+) -> rusqlite::Result<BTreeSet<i64>> {
     // Few are asked about one by one; of many, those that share nothing are left out at once.
     let sharing = if touched.len() > FEW {
         let mut sharing = tx.prepare_cached("SELECT DISTINCT session FROM claim")?;
@@ -56,13 +95,20 @@ pub(super) fn undecided(tx: &Connection, touched: &BTreeSet<i64>, decided: &BTre
     if sharing.as_ref().is_some_and(|sharing| sharing.is_subset(decided)) {
         return Ok(found);
     }
-    let mut open = tx.prepare_cached(&format!(
-        "SELECT 1 FROM session r WHERE r.id = ?1 AND EXISTS (SELECT 1 FROM claim WHERE session IN (?1, ?2))
-            AND (r.own_at IS NULL OR EXISTS (SELECT 1 FROM call c WHERE c.session = ?2 AND c.at < r.own_at AND {OWN}))"
-    ))?;
+    let mut open =
+        tx.prepare_cached("SELECT own_at FROM session WHERE id = ?1 AND EXISTS (SELECT 1 FROM claim WHERE session IN (?1, ?2))")?;
+    let unsaved = unsaved(calls);
     for session in touched.difference(decided) {
         let root = root_of(tx, *session)?;
-        if !decided.contains(&root) && (shares(session) || shares(&root)) && open.exists([root, *session])? {
+        if decided.contains(&root) || !(shares(session) || shares(&root)) {
+            continue;
+        }
+        let is_open = match open.query_row([root, *session], |r| r.get::<_, Option<Millis>>(0)).optional()? {
+            None => false,
+            Some(None) => true,
+            Some(Some(own_at)) => first_own(tx, calls, &unsaved, *session, own_at)?.is_some(),
+        };
+        if is_open {
             found.extend([root, *session]);
         }
     }
@@ -102,37 +148,67 @@ fn ranks(tx: &Connection, holders: &BTreeSet<i64>) -> rusqlite::Result<HashMap<i
     Ok(ranks)
 }
 
-/// Decides anew about everything that these sessions share with others; gives the sessions whose figures changed.
-pub(super) fn settle(tx: &Connection, sessions: &BTreeSet<i64>, deltas: &mut Deltas) -> rusqlite::Result<BTreeSet<i64>> {
-    // Everybody who shares something with them.
+/// A key that several sessions' logs hold: who they are, each with the task it stands in.
+type Shared = (Key, Vec<(i64, Key)>);
+
+/// Everybody who shares something with these sessions, and everything that those share, in the order of the keys. A member
+/// may share something with a session that shares nothing with those asked about.
+fn shared_by_few(tx: &Connection, sessions: &BTreeSet<i64>) -> rusqlite::Result<(BTreeSet<i64>, Vec<Shared>)> {
     let mut family: BTreeSet<i64> = BTreeSet::new();
-    {
-        let mut sharing = tx.prepare_cached("SELECT DISTINCT b.session FROM claim a JOIN claim b ON b.key = a.key WHERE a.session = ?1")?;
-        for session in sessions {
-            for other in sharing.query_map([session], |r| r.get::<_, i64>(0))? {
-                family.insert(other?);
-            }
+    let mut sharing = tx.prepare_cached("SELECT DISTINCT b.session FROM claim a JOIN claim b ON b.key = a.key WHERE a.session = ?1")?;
+    for session in sessions {
+        for other in sharing.query_map([session], |r| r.get::<_, i64>(0))? {
+            family.insert(other?);
         }
     }
-    find_own(tx, &family)?;
-    // A member may share something with a session that shares nothing with those asked about.
     let mut claims: HashMap<Key, (i64, Vec<(i64, Key)>)> = HashMap::new();
-    {
-        let mut held =
-            tx.prepare_cached("SELECT b.key, b.session, b.task FROM claim a JOIN claim b ON b.key = a.key WHERE a.session = ?1")?;
-        for session in &family {
-            let held = held.query_map([session], |r| Ok((Key::from_sql(r.get(0)?), (r.get(1)?, Key::from_sql(r.get(2)?)))))?;
-            for claim in held {
-                let (key, holder) = claim?;
-                let (asked, holders) = claims.entry(key).or_insert((*session, Vec::new()));
-                if asked == session {
-                    holders.push(holder);
-                }
+    let mut held = tx.prepare_cached("SELECT b.key, b.session, b.task FROM claim a JOIN claim b ON b.key = a.key WHERE a.session = ?1")?;
+    for session in &family {
+        for claim in held.query_map([session], claim)? {
+            let (key, holder) = claim?;
+            let (asked, holders) = claims.entry(key).or_insert((*session, Vec::new()));
+            if asked == session {
+                holders.push(holder);
             }
         }
     }
-    let mut claims: Vec<(Key, Vec<(i64, Key)>)> = claims.into_iter().map(|(key, (_, holders))| (key, holders)).collect();
+    let mut claims: Vec<Shared> = claims.into_iter().map(|(key, (_, holders))| (key, holders)).collect();
     claims.sort_unstable_by_key(|(key, _)| key.to_sql());
+    Ok((family, claims))
+}
+
+/// [`shared_by_few`], for so many that looking at all claims once costs less than asking for each session's.
+fn shared_by_many(tx: &Connection, sessions: &BTreeSet<i64>) -> rusqlite::Result<(BTreeSet<i64>, Vec<Shared>)> {
+    let mut claims: Vec<Shared> = Vec::new();
+    let mut all = tx.prepare_cached("SELECT key, session, task FROM claim ORDER BY key, session")?;
+    for claim in all.query_map([], claim)? {
+        let (key, holder) = claim?;
+        match claims.last_mut() {
+            Some((last, holders)) if *last == key => holders.push(holder),
+            _ => claims.push((key, vec![holder])),
+        }
+    }
+    let is_among = |some: &BTreeSet<i64>, held: &[(i64, Key)]| held.iter().any(|(session, _)| some.contains(session));
+    let sharing = claims.iter().filter(|(_, held)| is_among(sessions, held));
+    let family = sharing.flat_map(|(_, held)| held.iter().map(|(session, _)| *session)).collect();
+    claims.retain(|(_, held)| is_among(&family, held));
+    Ok((family, claims))
+}
+
+fn claim(r: &rusqlite::Row<'_>) -> rusqlite::Result<(Key, (i64, Key))> {
+    Ok((Key::from_sql(r.get(0)?), (r.get(1)?, Key::from_sql(r.get(2)?))))
+}
+
+/// Decides anew about everything that these sessions share with others; gives the sessions whose figures changed.
+pub(super) fn settle(
+    tx: &Connection,
+    sessions: &BTreeSet<i64>,
+    memory: &mut Memory,
+    deltas: &mut Deltas,
+) -> rusqlite::Result<BTreeSet<i64>> {
+    let (family, claims) = if sessions.len() > FEW { shared_by_many(tx, sessions)? } else { shared_by_few(tx, sessions)? };
+    let Memory { calls, facts, .. } = memory;
+    find_own(tx, calls, &family)?;
     let holders: BTreeSet<i64> = claims.iter().flat_map(|(_, held)| held.iter().map(|(session, _)| *session)).collect();
     let ranks = ranks(tx, &holders)?;
     let mut side = HashSet::new();
@@ -146,26 +222,33 @@ pub(super) fn settle(tx: &Connection, sessions: &BTreeSet<i64>, deltas: &mut Del
     }
     let mut changed = BTreeSet::new();
     for (key, claims) in claims {
-        let Some(held) = held(tx, key)? else { continue };
+        let fact = match facts.find(tx, key)? {
+            Found::Row(fact) => Some(fact.clone()),
+            Found::Nothing | Found::Foreign => None,
+        };
+        let call = match calls.find(tx, key)? {
+            Found::Row(call) if fact.is_none() => Some(call.clone()),
+            _ => None,
+        };
+        let held = fact.as_ref().map(|fact| (fact.session, fact.sidechain)).or(call.as_ref().map(|call| (call.session, call.sidechain)));
+        let Some((owner, sidechain)) = held else { continue };
         // Two side conversations may dispute what neither owns once the original has been seen.
-        let may_own = |session: &i64| held.sidechain || !side.contains(session);
+        let may_own = |session: &i64| sidechain || !side.contains(session);
         let Some((session, task)) = claims.into_iter().filter(|(s, _)| may_own(s)).min_by_key(|(s, _)| ranks.get(s)) else { continue };
-        if session == held.session {
+        if session == owner {
             continue;
         }
-        changed.extend([held.session, session]);
-        if held.is_fact {
-            let Some(old) = read_fact(tx, key)? else { continue };
+        changed.extend([owner, session]);
+        if let Some(old) = fact {
             let new = FactRow { session, task, ..old.clone() };
-            update_fact(tx, key, &new)?;
+            facts.change(key, new.clone());
             deltas.fact(&old, -1);
             deltas.fact(&new, 1);
-        } else {
-            let old = read_call(tx, key)?;
+        } else if let Some(old) = call {
             let new = CallRow { session, task, ..old.clone() };
-            update_call(tx, key, &new)?;
             deltas.call(&old, -1);
             deltas.call(&new, 1);
+            calls.change(key, new);
         }
     }
     Ok(changed)
@@ -173,18 +256,18 @@ pub(super) fn settle(tx: &Connection, sessions: &BTreeSet<i64>, deltas: &mut Del
 
 /// Notes when each of these first said something that nobody else holds. A subagent is as old as the session it belongs
 /// to.
-fn find_own(tx: &Connection, family: &BTreeSet<i64>) -> rusqlite::Result<()> {
+fn find_own(tx: &Connection, calls: &mut Shelf<CallRow>, family: &BTreeSet<i64>) -> rusqlite::Result<()> {
     let roots = family.iter().map(|session| root_of(tx, *session)).collect::<Result<BTreeSet<i64>, _>>()?;
     let mut subagents = tx.prepare_cached(
         "SELECT m.id FROM session s JOIN session m ON m.parent_uid = s.uid AND m.agent = s.agent AND m.kind = 1 WHERE s.id = ?1",
     )?;
-    let mut first = tx.prepare_cached(&format!("SELECT c.at FROM call c WHERE c.session = ?1 AND {OWN} ORDER BY c.at LIMIT 1"))?;
+    let unsaved = unsaved(calls);
     let mut note = tx.prepare_cached("UPDATE session SET own_at = ?2 WHERE id = ?1 AND own_at IS NOT ?2")?;
     for session in roots.iter().chain(family.difference(&roots)) {
         let mut own: Option<Millis> = None;
         let members = subagents.query_map([session], |r| r.get(0))?;
         for member in members.chain([Ok(*session)]) {
-            let at: Option<Millis> = first.query_row([member?], |r| r.get(0)).optional()?;
+            let at = first_own(tx, calls, &unsaved, member?, Millis::MAX)?;
             own = match (own, at) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
@@ -193,23 +276,4 @@ fn find_own(tx: &Connection, family: &BTreeSet<i64>) -> rusqlite::Result<()> {
         note.execute(params![session, own])?;
     }
     Ok(())
-}
-
-/// What is to be known of a disputed row to decide about it.
-struct Held {
-    is_fact: bool,
-    session: i64,
-    sidechain: bool,
-}
-
-fn held(tx: &Connection, key: Key) -> rusqlite::Result<Option<Held>> {
-    for (is_fact, sql) in
-        [(true, "SELECT session, flags & 4 FROM fact WHERE key = ?1"), (false, "SELECT session, flags & 4 FROM call WHERE key = ?1")]
-    {
-        let read = |r: &rusqlite::Row<'_>| Ok(Held { is_fact, session: r.get(0)?, sidechain: r.get::<_, i64>(1)? != 0 });
-        if let Some(held) = tx.prepare_cached(sql)?.query_row([key.to_sql()], read).optional()? {
-            return Ok(Some(held));
-        }
-    }
-    Ok(None)
 }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::model::{AgentId, IdMap, Key, KeyMap, KeySet};
+use crate::model::{AgentId, IdMap, Key};
 
 use super::deltas::Deltas;
 use super::merge::{CallRow, FactRow};
+use super::shelf::Shelf;
 
 /// Ids that stay the same for as long as the process lives, and what copies have been met and not yet been decided about.
 ///
@@ -16,15 +17,17 @@ pub struct Memory {
     pub(super) names: Names,
     pub(super) sessions: HashMap<(AgentId, Arc<str>), i64>,
     pub(super) pending: Pending,
-    /// The keys of all calls and of all facts, while a store that was empty is filled: what is not among them is new, and
-    /// the store need not be asked.
-    pub(super) all_keys: Option<[KeySet; 2]>,
+    /// The calls met in this transaction.
+    pub(super) calls: Shelf<CallRow>,
+    /// The facts met in this transaction.
+    pub(super) facts: Shelf<FactRow>,
 }
 
 impl Memory {
     /// Forgets which keys there are. Done at the end of a scan: from then on few come at a time.
     pub fn forget_keys(&mut self) {
-        self.all_keys = None;
+        self.calls.forget_keys();
+        self.facts.forget_keys();
     }
 }
 
@@ -107,63 +110,6 @@ impl Pending {
             self.claims.push(Claim { key, session: a.0, task: a.1 });
             self.claims.push(Claim { key, session: b.0, task: b.1 });
         }
-    }
-}
-
-/// The rows of one write, in the order in which their keys were first met.
-#[derive(Debug)]
-pub(super) struct Gathered<R> {
-    places: KeyMap<u32>,
-    pub rows: Vec<(Key, R)>,
-}
-
-impl<R> Gathered<R> {
-    /// Room for as many rows as may come.
-    pub(super) fn with_capacity(rows: usize) -> Gathered<R> {
-        Gathered {
-            places: KeyMap::with_capacity_and_hasher(rows, std::hash::BuildHasherDefault::default()),
-            rows: Vec::with_capacity(rows),
-        }
-    }
-
-    /// The row of this key, if it was met already.
-    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut R> {
-        let place = usize::try_from(*self.places.get(&key)?).ok()?;
-        self.rows.get_mut(place).map(|(_, row)| row)
-    }
-
-    /// A row that was not met before.
-    pub(super) fn push(&mut self, key: Key, row: R) {
-        if let Ok(place) = u32::try_from(self.rows.len()) {
-            self.places.insert(key, place);
-            self.rows.push((key, row));
-        }
-    }
-}
-
-impl Gathered<CallRow> {
-    /// Meets a call: a new row, or one more sighting of one.
-    pub(super) fn meet(&mut self, pending: &mut Pending, key: Key, row: CallRow) {
-        let Some(known) = self.get_mut(key) else { return self.push(key, row) };
-        if !known.is_other_call(&row) {
-            pending.dispute(key, (known.session, known.task, known.sidechain), (row.session, row.task, row.sidechain));
-            *known = known.merged(&row);
-            return;
-        }
-        let key = other_key(key, row.session);
-        match self.get_mut(key) {
-            Some(known) => *known = known.merged(&row),
-            None => self.push(key, row),
-        }
-    }
-}
-
-impl Gathered<FactRow> {
-    /// Meets a fact: a new row, or one more sighting of one.
-    pub(super) fn meet(&mut self, pending: &mut Pending, key: Key, row: FactRow) {
-        let Some(known) = self.get_mut(key) else { return self.push(key, row) };
-        pending.dispute(key, (known.session, known.task, known.sidechain), (row.session, row.task, row.sidechain));
-        *known = known.merged(&row);
     }
 }
 

@@ -177,6 +177,13 @@ impl FactRow {
         (if self.seen { 1 } else { 0 }) | (if self.failed { 2 } else { 0 }) | (if self.sidechain { 4 } else { 0 })
     }
 
+    /// Sets the flags from that number.
+    pub const fn set_flags(&mut self, flags: i64) {
+        self.seen = flags & 1 != 0;
+        self.failed = flags & 2 != 0;
+        self.sidechain = flags & 4 != 0;
+    }
+
     /// Both sightings as one.
     #[must_use]
     pub fn merged(&self, other: &FactRow) -> FactRow {

@@ -9,10 +9,15 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
 use super::rebuild::rebuild;
+use super::rows::pack_old;
 
 /// The schema's steps, applied in order and never edited.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_tools.sql"), include_str!("migrations/0003_days.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_tools.sql"),
+    include_str!("migrations/0003_packs.sql"),
+    include_str!("migrations/0004_days.sql"),
+];
 
 /// The database's name in the data directory.
 pub const FILE: &str = "aifinops.db";
@@ -255,6 +260,9 @@ impl Store {
         for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
             tx.execute_batch(step).map_err(&fail)?;
         }
+        if found < 3 {
+            pack_old(&tx).map_err(&fail)?;
+        }
         if found == 1 {
             // A failure whose call no log shows counted for the tool calls of 0.1.0.
             rebuild(&tx).map_err(&fail)?;
@@ -286,7 +294,9 @@ impl Store {
 
     /// Whether no log has been read yet.
     pub(super) fn is_empty(&self) -> rusqlite::Result<bool> {
-        self.conn.prepare_cached("SELECT NOT EXISTS (SELECT 1 FROM call) AND NOT EXISTS (SELECT 1 FROM fact)")?.query_row([], |r| r.get(0))
+        self.conn
+            .prepare_cached("SELECT NOT EXISTS (SELECT 1 FROM packed_call) AND NOT EXISTS (SELECT 1 FROM packed_fact)")?
+            .query_row([], |r| r.get(0))
     }
 
     /// Whether the schema is there.

@@ -8,9 +8,10 @@ use rusqlite::params;
 use crate::model::time::SLOT;
 use crate::model::{Cost, Key, Millis, Money, SessionKind, Tokens, Turn, Window};
 
-use super::rows::{CALL_COLUMNS, call_from_row};
+use super::merge::CallRow;
+use super::pack::{self, Found};
 use super::sums::{self, Sums};
-use super::{Store, StoreError};
+use super::{Store, StoreError, trail};
 
 /// A session and what it did in the window asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -166,6 +167,11 @@ fn head(r: &rusqlite::Row<'_>) -> rusqlite::Result<SessionRow> {
 }
 
 impl Store {
+    /// Holds what several statements see to one state of the store, whoever writes meanwhile. Whoever is writing sees its own.
+    pub(super) fn snapshot(&self) -> rusqlite::Result<Option<rusqlite::Transaction<'_>>> {
+        self.conn.is_autocommit().then(|| self.conn.unchecked_transaction()).transpose()
+    }
+
     pub(super) fn rows<T>(
         &self,
         doing: &'static str,
@@ -365,38 +371,54 @@ impl Store {
     /// A session's model calls, oldest first; only the last `limit`.
     pub fn steps(&self, id: i64, limit: usize) -> Result<Vec<StepRow>, StoreError> {
         let names = self.names()?;
-        let sql = format!("SELECT {CALL_COLUMNS} FROM call WHERE session = ?1 ORDER BY at DESC, key LIMIT ?2");
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let mut rows = self.rows("listing steps", &sql, params![id, limit], |r| {
-            let call = call_from_row(r, 0)?;
-            Ok(StepRow {
-                task: call.task,
-                at: call.at,
-                model: names.get(&call.model).cloned(),
-                tokens: call.tokens,
-                context: call.context,
-                money: call.money,
-                lower_bound: call.lower_bound,
-            })
-        })?;
+        let fail = self.fail("listing steps");
+        let _snapshot = self.snapshot().map_err(&fail)?;
+        let mut rows = Vec::new();
+        for (at, key) in trail::of(&self.conn, id, Millis::MIN, Millis::MAX).map_err(&fail)?.into_iter().rev() {
+            if rows.len() >= limit {
+                break;
+            }
+            let Found::Row(call) = pack::find::<CallRow>(&self.conn, key).map_err(&fail)? else { continue };
+            if trail::is_of(&call, id, at) {
+                rows.push(StepRow {
+                    task: call.task,
+                    at: call.at,
+                    model: names.get(&call.model).cloned(),
+                    tokens: call.tokens,
+                    context: call.context,
+                    money: call.money,
+                    lower_bound: call.lower_bound,
+                });
+            }
+        }
         rows.reverse();
         Ok(rows)
     }
 
     /// Instant, session and cost of the calls since `since`, oldest first.
     pub fn recent_spend(&self, since: Millis) -> Result<Vec<(Millis, i64, Cost)>, StoreError> {
-        let sql = "SELECT c.at, c.session, c.nanos, c.reported IS NOT NULL, c.flags & 8 FROM session s
-                   JOIN call c ON c.session = s.id AND c.at >= ?1 WHERE s.last_at >= ?1 ORDER BY c.at";
-        self.rows("summing the last hour", sql, [since], |r| {
-            let cost = match (r.get::<_, Option<i64>>(2)?.map(Money::from_nanos), r.get(3)?) {
-                (None, _) => Cost::unknown(),
-                (Some(money), false) => Cost::priced(money),
-                (Some(money), true) => Cost::reported(money),
-            };
-            // The flag of a call whose logged counters are too low; without a price it is a bound of nothing.
-            let is_low = r.get::<_, i64>(4)? != 0 && cost.unpriced_calls == 0;
-            Ok((r.get(0)?, r.get(1)?, Cost { lower_bound_calls: u64::from(is_low), ..cost }))
-        })
+        let doing = "summing the last hour";
+        let fail = self.fail(doing);
+        let _snapshot = self.snapshot().map_err(&fail)?;
+        let mut spend = Vec::new();
+        for session in self.rows(doing, "SELECT id FROM session WHERE last_at >= ?1", [since], |r| r.get::<_, i64>(0))? {
+            for (at, key) in trail::of(&self.conn, session, since, Millis::MAX).map_err(&fail)? {
+                let Found::Row(call) = pack::find::<CallRow>(&self.conn, key).map_err(&fail)? else { continue };
+                if !trail::is_of(&call, session, at) {
+                    continue;
+                }
+                let cost = match (call.money, call.reported) {
+                    (None, _) => Cost::unknown(),
+                    (Some(money), None) => Cost::priced(money),
+                    (Some(money), Some(_)) => Cost::reported(money),
+                };
+                // Without a price it is a bound of nothing.
+                let is_low = call.lower_bound && cost.unpriced_calls == 0;
+                spend.push((at, session, Cost { lower_bound_calls: u64::from(is_low), ..cost }));
+            }
+        }
+        spend.sort_by_key(|(at, ..)| *at);
+        Ok(spend)
     }
 
     /// A session's tools, most used first.

@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use crate::pricing::Pricer;
 
 use super::deltas::Deltas;
-use super::rows::{CALL_COLUMNS, call_from_row, fact_from_row};
+use super::merge::{CallRow, FactRow};
+use super::pack;
 use super::sums::COLUMNS;
 use super::write::price;
 use super::{Store, StoreError};
@@ -80,28 +81,18 @@ fn names(tx: &Connection) -> rusqlite::Result<HashMap<i64, String>> {
 fn reprice(tx: &Connection, prices: &mut Pricer) -> rusqlite::Result<u64> {
     let names = names(tx)?;
     let mut deltas = Deltas::default();
-    let mut changes = Vec::new();
-    {
-        let mut query = tx.prepare(&format!("SELECT key, {CALL_COLUMNS} FROM call"))?;
-        let mut rows = query.query([])?;
-        while let Some(row) = rows.next()? {
-            let key: i64 = row.get(0)?;
-            let old = call_from_row(row, 1)?;
-            let mut new = old.clone();
-            new.money = price(prices, names.get(&new.model).map(String::as_str), &new);
-            if new.money != old.money {
-                deltas.call(&old, -1);
-                deltas.call(&new, 1);
-                changes.push((key, new.money.map(crate::model::Money::nanos)));
-            }
+    let changed = pack::update(tx, |call: &mut CallRow| {
+        let money = price(prices, names.get(&call.model).map(String::as_str), call);
+        if money == call.money {
+            return false;
         }
-    }
-    let mut update = tx.prepare("UPDATE call SET nanos = ?2 WHERE key = ?1")?;
-    for (key, nanos) in &changes {
-        update.execute(rusqlite::params![key, nanos])?;
-    }
+        deltas.call(call, -1);
+        call.money = money;
+        deltas.call(call, 1);
+        true
+    })?;
     deltas.flush(tx)?;
-    Ok(changes.len() as u64)
+    Ok(changed)
 }
 
 /// [`Store::rebuild`] inside a transaction.
@@ -109,21 +100,18 @@ pub(super) fn rebuild(tx: &Connection) -> rusqlite::Result<RebuildReport> {
     let mut report = RebuildReport::default();
     let mut deltas = Deltas::default();
     {
-        let mut query = tx.prepare(&format!("SELECT {CALL_COLUMNS} FROM call"))?;
-        let mut rows = query.query([])?;
-        while let Some(row) = rows.next()? {
-            let call = call_from_row(row, 0)?;
-            deltas.call(&call, 1);
+        pack::each::<CallRow>(tx, |_, call| {
             report.calls += 1;
-        }
-        let mut query = tx.prepare("SELECT session, task, at, kind, name, flags FROM fact")?;
-        let mut rows = query.query([])?;
-        while let Some(row) = rows.next()? {
+            if let Some(call) = call {
+                deltas.call(&call, 1);
+            }
+        })?;
+        pack::each::<FactRow>(tx, |_, fact| {
             report.facts += 1;
-            if let Some(fact) = fact_from_row(row, 0)? {
+            if let Some(fact) = fact {
                 deltas.fact(&fact, 1);
             }
-        }
+        })?;
     }
     tx.execute_batch("DELETE FROM closed")?;
     let names = COLUMNS.join(", ");

@@ -1,52 +1,20 @@
-//! Calls and facts as rows of their tables, both ways.
+//! Calls and facts as they are packed, rows of numbers, and what earlier releases kept as rows.
 
 use std::sync::Arc;
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Statement, params};
+use rusqlite::{Connection, OptionalExtension as _, Statement};
 
-use crate::model::{FactKind, Key, Money, Speed, Tier, Tokens};
+use crate::model::{FactKind, Key, Millis, Money, Speed, Tier, Tokens};
 
 use super::merge::{CallRow, FactRow};
-
-/// Columns of a call, its key included.
-const CALL_WIDTH: usize = 16;
-/// Columns of a fact, its key included.
-const FACT_WIDTH: usize = 7;
+use super::pack::{Bytes, Packed, put_count, put_key, put_number};
+use super::shelf::Shelf;
 
 /// The columns that [`call_from_row`] reads.
-pub(super) const CALL_COLUMNS: &str = "session, task, at, model, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, searches, context, flags, reported, nanos";
+const CALL_COLUMNS: &str = "session, task, at, model, input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, searches, context, flags, reported, nanos";
 
 /// A row of numbers, as all large tables have them.
 pub(super) type Numbers<const WIDTH: usize> = [Option<i64>; WIDTH];
-
-/// Rows that one statement writes: what it costs besides its rows is paid once for all of them.
-const AT_ONCE: usize = 1;
-
-/// Writes rows whose keys are known to be new. One that is there after all undoes the transaction.
-pub(super) fn insert_new<const WIDTH: usize>(
-    tx: &Connection,
-    table: &str,
-    mut rows: impl ExactSizeIterator<Item = Numbers<WIDTH>>,
-) -> rusqlite::Result<()> {
-    // By default a statement of several rows keeps a copy of every page it touches, to be able to undo itself alone.
-    let statement = |rows: usize| {
-        let row = format!("({})", vec!["?"; WIDTH].join(","));
-        tx.prepare_cached(&format!("INSERT OR ROLLBACK INTO {table} VALUES {}", vec![row; rows].join(",")))
-    };
-    for size in [AT_ONCE, 1] {
-        if rows.len() < size {
-            continue;
-        }
-        let mut insert = statement(size)?;
-        while rows.len() >= size {
-            for (i, row) in rows.by_ref().take(size).enumerate() {
-                bind(&mut insert, i * WIDTH, &row)?;
-            }
-            insert.raw_execute()?;
-        }
-    }
-    Ok(())
-}
 
 /// Writes rows, each added to the row of its key that may be there: `conflict` says how.
 pub(super) fn upsert_all<const WIDTH: usize>(
@@ -71,52 +39,97 @@ fn bind<const WIDTH: usize>(insert: &mut Statement<'_>, from: usize, row: &Numbe
     Ok(())
 }
 
-/// A call as a row of its table.
-pub(super) fn call_numbers(key: Key, row: &CallRow) -> Numbers<CALL_WIDTH> {
-    let t = &row.tokens;
-    [
-        Some(key.to_sql()),
-        Some(row.session),
-        Some(row.task.to_sql()),
-        Some(row.at),
-        Some(row.model),
-        Some(t.input.cast_signed()),
-        Some(t.cache_read.cast_signed()),
-        Some(t.cache_write_5m.cast_signed()),
-        Some(t.cache_write_1h.cast_signed()),
-        Some(t.output.cast_signed()),
-        Some(t.reasoning.cast_signed()),
-        Some(i64::from(row.searches)),
-        Some(row.context.cast_signed()),
-        Some(row.flags()),
-        row.reported.map(Money::nanos),
-        row.money.map(Money::nanos),
-    ]
+impl Packed for CallRow {
+    const TABLE: &'static str = "packed_call";
+    const HAS_TRAIL: bool = true;
+
+    fn step(&self) -> (i64, Millis) {
+        (self.session, self.at)
+    }
+
+    fn encode(&self, to: &mut Vec<u8>) {
+        put_number(to, self.session);
+        put_key(to, self.task);
+        put_number(to, self.at);
+        put_number(to, self.model);
+        let t = &self.tokens;
+        for count in [t.input, t.cache_read, t.cache_write_5m, t.cache_write_1h, t.output, t.reasoning] {
+            put_count(to, count);
+        }
+        put_count(to, u64::from(self.searches));
+        put_count(to, self.context);
+        put_number(to, self.flags());
+        for money in [self.reported, self.money] {
+            put_count(to, u64::from(money.is_some()));
+            if let Some(money) = money {
+                put_number(to, money.nanos());
+            }
+        }
+    }
+
+    fn decode(from: &mut Bytes<'_>) -> Option<CallRow> {
+        let mut row = CallRow {
+            session: from.number()?,
+            task: from.key()?,
+            at: from.number()?,
+            model: from.number()?,
+            tokens: Tokens {
+                input: from.count()?,
+                cache_read: from.count()?,
+                cache_write_5m: from.count()?,
+                cache_write_1h: from.count()?,
+                output: from.count()?,
+                reasoning: from.count()?,
+            },
+            searches: u32::try_from(from.count()?).ok()?,
+            tier: Tier::Standard,
+            speed: Speed::default(),
+            context: from.count()?,
+            sidechain: false,
+            lower_bound: false,
+            gap: false,
+            reported: None,
+            money: None,
+        };
+        row.set_flags(from.number()?);
+        for money in [&mut row.reported, &mut row.money] {
+            if from.count()? != 0 {
+                *money = Some(Money::from_nanos(from.number()?));
+            }
+        }
+        Some(row)
+    }
 }
 
-/// A fact as a row of its table.
-pub(super) fn fact_numbers(key: Key, row: &FactRow) -> Numbers<FACT_WIDTH> {
-    [Some(key.to_sql()), Some(row.session), Some(row.task.to_sql()), Some(row.at), Some(row.kind.to_sql()), row.name, Some(row.flags())]
-}
+impl Packed for FactRow {
+    const TABLE: &'static str = "packed_fact";
+    const HAS_TRAIL: bool = false;
 
-/// A statement that [`is_new`] runs for calls.
-pub(super) fn insert_call(tx: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
-    tx.prepare_cached("INSERT OR IGNORE INTO call VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
-}
+    fn step(&self) -> (i64, Millis) {
+        (self.session, self.at)
+    }
 
-/// A statement that [`is_new`] runs for facts.
-pub(super) fn insert_fact(tx: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
-    tx.prepare_cached("INSERT OR IGNORE INTO fact VALUES (?,?,?,?,?,?,?)")
-}
+    fn encode(&self, to: &mut Vec<u8>) {
+        put_number(to, self.session);
+        put_key(to, self.task);
+        put_number(to, self.at);
+        put_number(to, self.kind.to_sql());
+        put_number(to, self.flags());
+        put_number(to, self.name.unwrap_or(0));
+    }
 
-/// Writes a row unless its key is there already; says whether it was written.
-pub(super) fn is_new<const WIDTH: usize>(insert: &mut CachedStatement<'_>, row: &Numbers<WIDTH>) -> rusqlite::Result<bool> {
-    bind(insert, 0, row)?;
-    Ok(insert.raw_execute()? == 1)
+    fn decode(from: &mut Bytes<'_>) -> Option<FactRow> {
+        let (session, task, at) = (from.number()?, from.key()?, from.number()?);
+        let kind = FactKind::from_sql(from.number()?)?;
+        let mut row = FactRow { session, task, at, kind, name: None, seen: false, failed: false, sidechain: false };
+        row.set_flags(from.number()?);
+        row.name = Some(from.number()?).filter(|name| *name != 0);
+        Some(row)
+    }
 }
 
 /// Reads a call from [`CALL_COLUMNS`], beginning at column `i`.
-pub(super) fn call_from_row(r: &rusqlite::Row<'_>, i: usize) -> rusqlite::Result<CallRow> {
+fn call_from_row(r: &rusqlite::Row<'_>, i: usize) -> rusqlite::Result<CallRow> {
     let count = |c: usize| r.get::<_, i64>(i + c).map(i64::cast_unsigned);
     let money = |c: usize| r.get::<_, Option<i64>>(i + c).map(|m| m.map(Money::from_nanos));
     let mut row = CallRow {
@@ -146,46 +159,44 @@ pub(super) fn call_from_row(r: &rusqlite::Row<'_>, i: usize) -> rusqlite::Result
     Ok(row)
 }
 
-/// A call that is known to be there.
-pub(super) fn read_call(tx: &Connection, key: Key) -> rusqlite::Result<CallRow> {
-    tx.prepare_cached(&format!("SELECT {CALL_COLUMNS} FROM call WHERE key = ?1"))?.query_row([key.to_sql()], |r| call_from_row(r, 0))
+/// Rows of an old table that are packed at a time.
+const AT_A_TIME: usize = 50_000;
+
+/// Moves what the tables of earlier releases hold to the packs, and drops them. What this release does not understand is
+/// left behind.
+pub(super) fn pack_old(tx: &Connection) -> rusqlite::Result<()> {
+    let calls = format!("SELECT key, {CALL_COLUMNS} FROM call ORDER BY key");
+    pack_rows(tx, &calls, |r| call_from_row(r, 1).map(Some))?;
+    pack_rows(tx, "SELECT key, session, task, at, kind, name, flags FROM fact ORDER BY key", |r| fact_from_row(r, 1))?;
+    tx.execute_batch("DROP TABLE call; DROP TABLE fact")
 }
 
-/// Replaces a call.
-pub(super) fn update_call(tx: &Connection, key: Key, row: &CallRow) -> rusqlite::Result<()> {
-    tx.prepare_cached("DELETE FROM call WHERE key = ?1")?.execute([key.to_sql()])?;
-    is_new(&mut insert_call(tx)?, &call_numbers(key, row)).map(|_| ())
+fn pack_rows<R: Packed>(
+    tx: &Connection,
+    sql: &str,
+    read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<Option<R>>,
+) -> rusqlite::Result<()> {
+    let mut query = tx.prepare(sql)?;
+    let mut rows = query.query([])?;
+    let mut shelf = Shelf::default();
+    while let Some(r) = rows.next()? {
+        if let Some(row) = read(r)? {
+            shelf.add(Key::from_sql(r.get(0)?), row);
+        }
+        if shelf.len() == AT_A_TIME {
+            shelf.store(tx)?;
+        }
+    }
+    shelf.store(tx)
 }
 
-/// A fact, if it is there; one of a kind that a newer release wrote is not.
-pub(super) fn read_fact(tx: &Connection, key: Key) -> rusqlite::Result<Option<FactRow>> {
-    tx.prepare_cached("SELECT session, task, at, kind, name, flags FROM fact WHERE key = ?1")?
-        .query_row([key.to_sql()], |r| fact_from_row(r, 0))
-        .optional()
-        .map(Option::flatten)
-}
-
-/// Reads a fact from its columns without the key, beginning at column `i`.
-pub(super) fn fact_from_row(r: &rusqlite::Row<'_>, i: usize) -> rusqlite::Result<Option<FactRow>> {
+/// Reads a fact from its columns, beginning at column `i`; nothing for one of a kind that a newer release wrote.
+fn fact_from_row(r: &rusqlite::Row<'_>, i: usize) -> rusqlite::Result<Option<FactRow>> {
     let Some(kind) = FactKind::from_sql(r.get(i + 3)?) else { return Ok(None) };
-    let flags: i64 = r.get(i + 5)?;
-    Ok(Some(FactRow {
-        session: r.get(i)?,
-        task: Key::from_sql(r.get(i + 1)?),
-        at: r.get(i + 2)?,
-        kind,
-        name: r.get(i + 4)?,
-        seen: flags & 1 != 0,
-        failed: flags & 2 != 0,
-        sidechain: flags & 4 != 0,
-    }))
-}
-
-/// Replaces a fact.
-pub(super) fn update_fact(tx: &Connection, key: Key, row: &FactRow) -> rusqlite::Result<()> {
-    tx.prepare_cached("UPDATE fact SET session = ?2, task = ?3, at = ?4, kind = ?5, name = ?6, flags = ?7 WHERE key = ?1")?
-        .execute(params![key.to_sql(), row.session, row.task.to_sql(), row.at, row.kind.to_sql(), row.name, row.flags()])
-        .map(|_| ())
+    let (session, task, at, name) = (r.get(i)?, Key::from_sql(r.get(i + 1)?), r.get(i + 2)?, r.get(i + 4)?);
+    let mut row = FactRow { session, task, at, kind, name, seen: false, failed: false, sidechain: false };
+    row.set_flags(r.get(i + 5)?);
+    Ok(Some(row))
 }
 
 /// A name by its id.

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use rusqlite::params;
 
+use super::merge::CallRow;
+use super::pack::{self, Found};
 use super::read::{slots_range, text};
 use super::sums::{self, Sums};
+use super::trail;
 use super::{Store, StoreError};
 use crate::model::{Key, Millis, SessionKind, Window};
 
@@ -151,18 +154,23 @@ impl Store {
 
     /// The calls of an agent since an instant, whichever session they are of.
     pub fn calls_since(&self, agent: &str, since: Millis) -> Result<Vec<Logged>, StoreError> {
-        let sql = "SELECT c.key, s.uid, c.at, c.input + c.cache_read + c.cache_write_5m + c.cache_write_1h, c.output FROM session s
-                   JOIN call c ON c.session = s.id AND c.at >= ?2 WHERE s.agent = ?1 AND s.last_at >= ?2 ORDER BY c.at, c.key";
-        let count = |n: i64| u64::try_from(n).unwrap_or(0);
-        self.rows("listing calls", sql, params![agent, since], |r| {
-            Ok(Logged {
-                key: Key::from_sql(r.get(0)?),
-                session: text(r, 1)?.unwrap_or_default(),
-                at: r.get(2)?,
-                prompt: count(r.get(3)?),
-                output: count(r.get(4)?),
-            })
-        })
+        let doing = "listing calls";
+        let fail = self.fail(doing);
+        let _snapshot = self.snapshot().map_err(&fail)?;
+        let sessions = "SELECT id, uid FROM session WHERE agent = ?1 AND last_at >= ?2";
+        let sessions = self.rows(doing, sessions, params![agent, since], |r| Ok((r.get::<_, i64>(0)?, text(r, 1)?.unwrap_or_default())))?;
+        let mut out = Vec::new();
+        for (id, uid) in sessions {
+            for (at, key) in trail::of(&self.conn, id, since, Millis::MAX).map_err(&fail)? {
+                if let Found::Row(call) = pack::find::<CallRow>(&self.conn, key).map_err(&fail)?
+                    && trail::is_of(&call, id, at)
+                {
+                    out.push(Logged { key, session: uid.clone(), at, prompt: call.tokens.prompt(), output: call.tokens.output });
+                }
+            }
+        }
+        out.sort_unstable_by_key(|call| (call.at, call.key.0));
+        Ok(out)
     }
 
     /// A session's conversation: the one that started it and all subagents, itself included. The first is the root.

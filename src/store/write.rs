@@ -1,7 +1,7 @@
 //! Writing: batches in, rows and sums out, all in one transaction.
 //!
-//! A write puts rows into their tables and adds them to the sums. [`Store::settle`] then decides who owns what the logs of
-//! several sessions hold. A first import writes often, so that every core works, and settles once.
+//! A write merges rows with what is known of them and adds them to the sums. [`Store::settle`] then decides who owns what the
+//! logs of several sessions hold, and puts the rows into their tables. A first import writes often, so that every core works, and settles once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,11 +12,10 @@ use crate::model::{AgentId, Batch, Key, Money, RateLimit, SessionUpdate, Turn};
 use crate::pricing::Pricer;
 
 use super::files::{self, FileRow};
-use super::memory::{Claim, Gathered, Memory, other_key};
+use super::memory::{Claim, Memory, other_key};
 use super::merge::{CallRow, FactRow};
-use super::rows::{
-    call_numbers, fact_numbers, insert_call, insert_fact, insert_new, is_new, read_call, read_fact, read_name, update_call, update_fact,
-};
+use super::pack::Found;
+use super::rows::read_name;
 use super::{Store, StoreError, family};
 
 /// What was read from one file, and how far.
@@ -38,8 +37,9 @@ impl Store {
     pub fn begin(&self, memory: &mut Memory) -> Result<(), StoreError> {
         let fail = self.fail("beginning to write");
         self.conn.execute_batch("BEGIN IMMEDIATE").map_err(&fail)?;
-        if memory.all_keys.is_none() {
-            memory.all_keys = self.is_empty().map_err(&fail)?.then(Default::default);
+        if !memory.calls.knows_all() && self.is_empty().map_err(&fail)? {
+            memory.calls.begin_empty();
+            memory.facts.begin_empty();
         }
         Ok(())
     }
@@ -78,7 +78,11 @@ impl Store {
     /// Decides who owns what was written and stands in several sessions' logs. Until then it counts for the first that was
     /// met. Gives the sessions whose figures or state changed.
     pub fn settle(&self, memory: &mut Memory) -> Result<BTreeSet<i64>, StoreError> {
-        let settled = settle(&self.conn, memory);
+        let settled = settle(&self.conn, memory).and_then(|touched| {
+            memory.calls.store(&self.conn)?;
+            memory.facts.store(&self.conn)?;
+            Ok(touched)
+        });
         settled.map_err(self.fail("telling copies from originals")).inspect_err(|_| self.rollback(memory))
     }
 }
@@ -94,24 +98,16 @@ impl Writer<'_> {
         self.batches(pieces.iter().map(|piece| (piece.agent, &piece.batch, Some(&piece.file))))
     }
 
-    fn batches<'b>(
-        &mut self,
-        batches: impl IntoIterator<Item = (AgentId, &'b Batch, Option<&'b FileRow>), IntoIter: Clone>,
-    ) -> rusqlite::Result<()> {
-        let batches = batches.into_iter();
-        let mut calls = Gathered::with_capacity(batches.clone().map(|(_, batch, _)| batch.calls.len()).sum());
-        let mut facts = Gathered::with_capacity(batches.clone().map(|(_, batch, _)| batch.facts.len()).sum());
+    fn batches<'b>(&mut self, batches: impl IntoIterator<Item = (AgentId, &'b Batch, Option<&'b FileRow>)>) -> rusqlite::Result<()> {
         for (agent, batch, file) in batches {
             let sessions = self.sessions(agent, batch)?;
-            self.gather(batch, &sessions, &mut calls, &mut facts)?;
+            self.gather(batch, &sessions)?;
             self.limits(agent, &batch.limits, &sessions)?;
             if let Some(file) = file {
                 files::save(self.tx, file, sessions.first().copied())?;
             }
             self.memory.pending.touched.extend(&sessions);
         }
-        self.save_calls(calls.rows)?;
-        self.save_facts(facts.rows)?;
         self.save_claims()?;
         std::mem::take(&mut self.memory.pending.deltas).flush(self.tx)
     }
@@ -128,14 +124,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Turns a batch's calls and facts into rows.
-    fn gather(
-        &mut self,
-        batch: &Batch,
-        sessions: &[i64],
-        calls: &mut Gathered<CallRow>,
-        facts: &mut Gathered<FactRow>,
-    ) -> rusqlite::Result<()> {
+    /// Puts a batch's calls and facts where they belong.
+    fn gather(&mut self, batch: &Batch, sessions: &[i64]) -> rusqlite::Result<()> {
         let session = |i: u32| usize::try_from(i).ok().and_then(|i| sessions.get(i)).copied();
         for call in &batch.calls {
             let Some(session) = session(call.session) else { continue };
@@ -159,7 +149,7 @@ impl Writer<'_> {
                 reported: call.reported,
                 money: None,
             };
-            calls.meet(&mut self.memory.pending, call.key, row);
+            self.meet_call(call.key, row)?;
         }
         for fact in &batch.facts {
             let Some(session) = session(fact.session) else { continue };
@@ -174,7 +164,7 @@ impl Writer<'_> {
                 failed: fact.failed,
                 sidechain: fact.sidechain,
             };
-            facts.meet(&mut self.memory.pending, fact.key, row);
+            self.meet_fact(fact.key, row)?;
         }
         Ok(())
     }
@@ -269,85 +259,63 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Writes calls in the order of their keys: so each page of the table is visited once.
-    fn save_calls(&mut self, mut rows: Vec<(Key, CallRow)>) -> rusqlite::Result<()> {
-        let Memory { pending, all_keys, names, .. } = &mut *self.memory;
-        if let Some([keys, _]) = all_keys {
-            let (mut fresh, known): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(key, _)| keys.insert(*key));
-            // Priced and counted in the order of the log: neighbours are of one session and one task.
-            for (_, row) in &mut fresh {
-                row.money = price(self.prices, names.texts.get(&row.model).map(AsRef::as_ref), row);
-                pending.deltas.call(row, 1);
-            }
-            fresh.sort_unstable_by_key(|(key, _)| key.to_sql());
-            insert_new(self.tx, "call", fresh.iter().map(|(key, row)| call_numbers(*key, row)))?;
-            rows = known;
+    /// Meets a call: a new row, or one more sighting of one.
+    fn meet_call(&mut self, key: Key, row: CallRow) -> rusqlite::Result<()> {
+        let old = match self.memory.calls.find(self.tx, key)? {
+            Found::Nothing => return self.add_call(key, row),
+            Found::Row(old) => old.clone(),
+            Found::Foreign => return Ok(()),
+        };
+        if !old.is_other_call(&row) {
+            self.memory.pending.dispute(key, (old.session, old.task, old.sidechain), (row.session, row.task, row.sidechain));
+            return self.merge_call(key, &old, &row);
         }
-        rows.sort_unstable_by_key(|(key, _)| key.to_sql());
-        rows.into_iter().try_for_each(|(key, row)| self.save_call(key, row))
+        let key = other_key(key, row.session);
+        match self.memory.calls.find(self.tx, key)? {
+            Found::Row(old) => {
+                let old = old.clone();
+                self.merge_call(key, &old, &row)
+            }
+            Found::Nothing => self.add_call(key, row),
+            Found::Foreign => Ok(()),
+        }
     }
 
-    /// Writes a call that the store may hold already.
-    fn save_call(&mut self, mut key: Key, mut row: CallRow) -> rusqlite::Result<()> {
+    fn add_call(&mut self, key: Key, mut row: CallRow) -> rusqlite::Result<()> {
         row.money = self.price(&row)?;
-        let mut insert = insert_call(self.tx)?;
-        let mut is_fresh = is_new(&mut insert, &call_numbers(key, &row))?;
-        if !is_fresh {
-            let old = read_call(self.tx, key)?;
-            if old.is_other_call(&row) {
-                key = other_key(key, row.session);
-                is_fresh = is_new(&mut insert, &call_numbers(key, &row))?;
-                if let Some([keys, _]) = &mut self.memory.all_keys {
-                    keys.insert(key);
-                }
-            } else {
-                let (a, b) = (&old, &row);
-                self.memory.pending.dispute(key, (a.session, a.task, a.sidechain), (b.session, b.task, b.sidechain));
-            }
-        }
-        if is_fresh {
-            self.memory.pending.deltas.call(&row, 1);
-            return Ok(());
-        }
-        // The fuller version stays, and only the difference reaches the sums.
-        let old = read_call(self.tx, key)?;
-        let mut new = old.merged(&row);
-        new.money = self.price(&new)?;
-        if new != old {
-            update_call(self.tx, key, &new)?;
-            self.memory.pending.call_changed(&old, &new);
+        self.memory.pending.deltas.call(&row, 1);
+        self.memory.calls.add(key, row);
+        Ok(())
+    }
+
+    /// The fuller version stays, and only the difference reaches the sums.
+    fn merge_call(&mut self, key: Key, old: &CallRow, row: &CallRow) -> rusqlite::Result<()> {
+        let mut new = CallRow { money: old.money, ..old.merged(row) };
+        if new != *old {
+            new.money = self.price(&new)?;
+            self.memory.pending.call_changed(old, &new);
+            self.memory.calls.change(key, new);
         }
         Ok(())
     }
 
-    /// As [`Writer::save_calls`].
-    fn save_facts(&mut self, mut rows: Vec<(Key, FactRow)>) -> rusqlite::Result<()> {
-        let Memory { pending, all_keys, .. } = &mut *self.memory;
-        if let Some([_, keys]) = all_keys {
-            let (mut fresh, known): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(key, _)| keys.insert(*key));
-            for (_, row) in &fresh {
-                pending.deltas.fact(row, 1);
+    /// Meets a fact: a new row, or one more sighting of one.
+    fn meet_fact(&mut self, key: Key, row: FactRow) -> rusqlite::Result<()> {
+        let Memory { pending, facts, .. } = &mut *self.memory;
+        match facts.find(self.tx, key)? {
+            Found::Nothing => {
+                pending.deltas.fact(&row, 1);
+                facts.add(key, row);
             }
-            fresh.sort_unstable_by_key(|(key, _)| key.to_sql());
-            insert_new(self.tx, "fact", fresh.iter().map(|(key, row)| fact_numbers(*key, row)))?;
-            rows = known;
-        }
-        rows.sort_unstable_by_key(|(key, _)| key.to_sql());
-        rows.into_iter().try_for_each(|(key, row)| self.save_fact(key, &row))
-    }
-
-    /// As [`Writer::save_call`].
-    fn save_fact(&mut self, key: Key, row: &FactRow) -> rusqlite::Result<()> {
-        if is_new(&mut insert_fact(self.tx)?, &fact_numbers(key, row))? {
-            self.memory.pending.deltas.fact(row, 1);
-            return Ok(());
-        }
-        let Some(old) = read_fact(self.tx, key)? else { return Ok(()) };
-        self.memory.pending.dispute(key, (old.session, old.task, old.sidechain), (row.session, row.task, row.sidechain));
-        let new = old.merged(row);
-        if new != old {
-            update_fact(self.tx, key, &new)?;
-            self.memory.pending.fact_changed(&old, &new);
+            Found::Row(old) => {
+                pending.dispute(key, (old.session, old.task, old.sidechain), (row.session, row.task, row.sidechain));
+                let new = old.merged(&row);
+                if new != *old {
+                    pending.fact_changed(old, &new);
+                    facts.change(key, new);
+                }
+            }
+            Found::Foreign => {}
         }
         Ok(())
     }
@@ -374,10 +342,10 @@ impl Writer<'_> {
 fn settle(tx: &Connection, memory: &mut Memory) -> rusqlite::Result<BTreeSet<i64>> {
     let mut pending = std::mem::take(&mut memory.pending);
     let mut disputed = std::mem::take(&mut pending.disputed);
-    disputed.extend(family::undecided(tx, &pending.touched, &disputed)?);
+    disputed.extend(family::undecided(tx, &mut memory.calls, &pending.touched, &disputed)?);
     disputed.extend(family::with_roots(tx, &pending.moved)?);
     if !disputed.is_empty() {
-        pending.touched.extend(family::settle(tx, &disputed, &mut pending.deltas)?);
+        pending.touched.extend(family::settle(tx, &disputed, memory, &mut pending.deltas)?);
         pending.deltas.flush(tx)?;
     }
     Ok(pending.touched)

@@ -61,3 +61,13 @@ proptest! {
         prop_assert!(world.ingest.store.total(Window::ALL).unwrap().lower == 0);
     }
 }
+#[test]
+fn a_line_that_loses_its_carriage_return_is_the_same_line() {
+    use super::program::Op::{Append, Rewrite, Scan};
+
+    let mut world = World::new();
+    for op in [Append(2, vec![2, 41]), Rewrite(2), Append(2, vec![0]), Scan] {
+        world.run(&op);
+    }
+    check(&mut world, 4).unwrap();
+}

@@ -90,6 +90,12 @@ impl Told {
     }
 }
 
+/// A line without its end.
+fn record(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
 /// A log and who writes it.
 struct Writer {
     uid: String,
@@ -181,9 +187,8 @@ impl World {
 
     fn scan(&mut self) -> bool {
         for line in self.disk.values().flat_map(|bytes| bytes.split_inclusive(|b| *b == b'\n')) {
-            // A record that only lacks its newline counts already.
-            let ends: &[&[u8]] = if line.ends_with(b"}") { &[b"\n", b"\r\n"] } else { &[b""] };
-            if let Some((f, said)) = ends.iter().find_map(|end| self.lines.get(&[line, end].concat())) {
+            // A record that only lacks its newline counts already, and whichever newline it gets is one.
+            if let Some((f, said)) = self.lines.get(record(line)) {
                 self.seen[*f].1.add(said);
             }
         }
@@ -219,7 +224,7 @@ impl World {
         };
         let line = (line + if n.is_multiple_of(3) { "\r\n" } else { "\n" }).into_bytes();
         self.made[f].add(&said);
-        self.lines.insert(line.clone(), (f, said));
+        self.lines.insert(record(&line).to_vec(), (f, said));
         line
     }
 
