@@ -31,7 +31,7 @@ pub struct Hours {
 /// again later, its failure is said once.
 pub struct Teller {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    thread: JoinHandle<()>,
 }
 
 struct Shared {
@@ -47,6 +47,8 @@ struct State {
     /// Whether the thread has nothing to do, but for what has to wait.
     idle: bool,
     stop: bool,
+    /// Whether it has been said that the thread has ended, which only a fault can bring about.
+    mourned: bool,
 }
 
 impl Teller {
@@ -62,7 +64,7 @@ impl Teller {
         let of_thread = Arc::clone(&shared);
         let thread = thread::Builder::new().name("alerts".to_owned());
         let thread = thread.spawn(move || work(&of_thread, desk, &clock)).map_err(WayError::System)?;
-        Ok(Teller { shared, thread: Some(thread) })
+        Ok(Teller { shared, thread })
     }
 
     /// Takes an alert and returns at once. Where too many wait, the oldest one is dropped, which is said in the news.
@@ -83,8 +85,10 @@ impl Teller {
     /// What has gone wrong since this was last asked, in words: `desktop notifications: no session bus (…)`.
     #[must_use]
     pub fn take_news(&self) -> Vec<String> {
-        let mut news = std::mem::take(&mut self.shared.lock().news);
-        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+        let mut state = self.shared.lock();
+        let mut news = std::mem::take(&mut state.news);
+        if !state.mourned && self.thread.is_finished() {
+            state.mourned = true;
             news.push("notifications have stopped: their thread has ended".to_owned());
         }
         news
@@ -97,8 +101,7 @@ impl Teller {
         let mut state = self.shared.lock();
         while !state.idle {
             let left = end.saturating_duration_since(Instant::now());
-            let gone = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
-            if left.is_zero() || gone {
+            if left.is_zero() || self.thread.is_finished() {
                 return false;
             }
             let waited = self.shared.changed.wait_timeout(state, left.min(Duration::from_millis(100)));

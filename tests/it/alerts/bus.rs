@@ -45,7 +45,7 @@ impl Bus {
         let mut daemon = match command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn() {
             Ok(daemon) => daemon,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                eprintln!("skipped: there is no `dbus-daemon` here; Debian's package `dbus-daemon` has it");
+                eprintln!("skipped: there is no `dbus-daemon` here; Debian's package `dbus` brings it");
                 return None;
             }
             Err(error) => panic!("dbus-daemon: {error}"),
