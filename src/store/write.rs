@@ -28,6 +28,8 @@ pub struct Piece {
     pub file: FileRow,
     /// What the lines say.
     pub batch: Batch,
+    /// Whether the file holds many sessions, and is none's own log.
+    pub is_shared: bool,
 }
 
 /// Whether an update is newer than what the session's row says; never for one without a time.
@@ -91,7 +93,7 @@ impl Writer<'_> {
             let sessions = self.sessions(piece.agent, &piece.batch)?;
             self.gather(&piece.batch, &sessions, &mut calls, &mut facts)?;
             self.limits(piece.agent, &piece.batch.limits, &sessions)?;
-            files::save(self.tx, &piece.file, sessions.first().copied())?;
+            files::save(self.tx, &piece.file, sessions.first().copied().filter(|_| !piece.is_shared))?;
             self.memory.pending.touched.extend(&sessions);
         }
         self.save_calls(calls.rows)?;
