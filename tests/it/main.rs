@@ -20,6 +20,8 @@ mod home;
 mod hostile;
 mod logs;
 mod money;
+mod opencode;
+mod opencode_db;
 mod pricing;
 mod pty;
 mod screens;
