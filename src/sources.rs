@@ -12,13 +12,18 @@ use crate::model::{AgentId, Batch, SessionState};
 
 pub mod claude_code;
 pub mod codex;
+pub mod cost;
 pub mod gemini_cli;
 pub mod intern;
 pub mod json;
 pub mod lines;
+pub mod opencode;
+pub mod table;
+
+pub use table::{RowId, Table};
 
 /// All agents, in the order in which they are looked for. A new agent is its file and its line here.
-pub const ALL: &[&dyn Source] = &[&claude_code::ClaudeCode, &codex::Codex, &gemini_cli::GeminiCli];
+pub const ALL: &[&dyn Source] = &[&claude_code::ClaudeCode, &codex::Codex, &gemini_cli::GeminiCli, &opencode::OpenCode];
 
 /// The source of an agent by its name.
 #[must_use]
@@ -76,8 +81,18 @@ pub trait Source: Send + Sync {
     /// The version of what this reader understands. Raising it makes every file be read again.
     fn version(&self) -> u32;
 
-    /// The directories to look in, existing or not.
+    /// The directories to look in, existing or not; a log itself where the user has named it to the agent.
     fn roots(&self, places: &Places<'_>) -> Vec<PathBuf>;
+
+    /// How deep below a root logs may lie; 1 is in the root itself.
+    fn depth(&self) -> usize {
+        12
+    }
+
+    /// The tables to read, where the agent's logs are databases. Their rows are skimmed as lines.
+    fn tables(&self) -> &'static [Table] {
+        &[]
+    }
 
     /// Whether a file under a root is a log to read.
     fn accepts(&self, path: &Path) -> bool;
@@ -132,6 +147,11 @@ pub trait Fold: Send {
 
     /// Says that the file was read before, when it held something else.
     fn again(&mut self) {}
+
+    /// The rows that will be changed in place: they are read again with whatever is new.
+    fn unfinished(&self) -> &[RowId] {
+        &[]
+    }
 
     /// Shows the companion file.
     fn companion(&mut self, _bytes: &[u8]) {}

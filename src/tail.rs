@@ -3,9 +3,13 @@
 //! It knows the trait [`crate::sources::Source`] and no agent's format, and it never writes. A file is read up to its
 //! last newline only, so that a record that is being written is never taken for a broken one, and it is known again by
 //! its first kilobyte and the bytes before its offset rather than by its inode, which systems use again.
+//!
+//! Some agents write databases. Their rows are turned into lines ([`foreign`]), and what is behind that does not know the
+//! difference.
 
 pub mod catalog;
 pub mod fingerprint;
+pub mod foreign;
 pub mod pool;
 pub mod span;
 pub mod watch;

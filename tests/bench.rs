@@ -87,7 +87,33 @@ fn skim_codex(bencher: Bencher<'_, '_>) {
     bencher.counter(BytesCount::of_str(&text)).bench_local(|| sources::codex::Codex.skim_bytes(text.as_bytes()));
 }
 
-/// Both go through the trait that the reader uses.
+/// Rows of `OpenCode` as lines: this many steps, each with a tool.
+fn opencode(steps: usize) -> String {
+    let mut text = String::new();
+    let body = "warning: unused variable: `offset`\\n".repeat(60);
+    for step in 0..steps {
+        let at = 1_795_000_000_000_u64 + step as u64 * 4000;
+        let session = r#""session":{"directory":"/w/web","version":"1.18.33","time_created":1795000000000}"#;
+        let message = format!(
+            r#""message":{{"data":{{"role":"assistant","parentID":"msg_1","mode":"build","agent":"build","modelID":"gpt-5.5","providerID":"openai","time":{{"created":{at}}},"cost":0}}}}"#
+        );
+        for data in [
+            format!(r#"{{"type":"tool","tool":"bash","callID":"call_{step:08}","state":{{"status":"completed","input":{{"command":"cargo test"}},"output":"{body}","title":"","metadata":{{"exit":0}},"time":{{"start":{at},"end":{at}}}}}}}"#),
+            r#"{"reason":"tool-calls","snapshot":"5d","type":"step-finish","tokens":{"total":9120,"input":1000,"output":120,"reasoning":0,"cache":{"write":0,"read":8000}},"cost":0.0125}"#.to_owned(),
+        ] {
+            writeln!(text, r#"{{"table":"part","id":"prt_{step}","session_id":"ses_1","message_id":"msg_{step}","time_created":{at},{session},{message},"data":{data}}}"#).unwrap();
+        }
+    }
+    text
+}
+
+#[divan::bench]
+fn skim_opencode(bencher: Bencher<'_, '_>) {
+    let text = opencode(1000);
+    bencher.counter(BytesCount::of_str(&text)).bench_local(|| sources::opencode::OpenCode.skim_bytes(text.as_bytes()));
+}
+
+/// All go through the trait that the reader uses.
 trait SkimBytes {
     fn skim_bytes(&self, bytes: &[u8]) -> sources::Skim;
 }

@@ -155,7 +155,7 @@ impl Context {
         let home = &self.settings.home;
         let moved = home.origin != Origin::Default;
         // Who has moved the home is not to meet the real logs by way of a variable of the desktop's.
-        let env = |name: &str| variable(name).filter(|dir| !moved || name != "XDG_CONFIG_HOME" || Path::new(dir).starts_with(&home.value));
+        let env = |name: &str| variable(name).filter(|dir| !moved || !name.starts_with("XDG_") || Path::new(dir).starts_with(&home.value));
         let places = Places { home, env: &env };
         let mut roots = Vec::new();
         for source in sources::ALL {

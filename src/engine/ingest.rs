@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::{AgentId, Batch};
 use crate::pricing::Pricer;
+use crate::sources;
 use crate::store::files::path_key;
 use crate::store::{Memory, Piece, Store, StoreError};
 use crate::tail::{Buffer, Catalog, Found, Job, Pool, Reading, RootReport};
@@ -116,8 +117,18 @@ impl Ingest {
 
     /// Reads what has changed among these paths.
     pub fn look(&mut self, paths: &BTreeSet<PathBuf>) -> Result<ScanReport, StoreError> {
-        let found = paths.iter().filter_map(|path| self.catalog.look(path)).collect();
-        self.read(found, &|_| true, &mut Watcher::Bar(&mut |_| ControlFlow::Continue(())), Ending::Keep)
+        let mut news = Vec::new();
+        for path in paths {
+            let Some(found) = self.catalog.look(path) else { continue };
+            // One database is heard of by several paths, and sometimes because it was opened.
+            let is_database = sources::by_agent(found.agent).is_some_and(|source| !source.tables().is_empty());
+            let is_known = |f: &Found| f.path == found.path;
+            if is_database && (news.iter().any(is_known) || self.store.file(&found.path)?.is_some_and(|row| row.stat == found.stat)) {
+                continue;
+            }
+            news.push(found);
+        }
+        self.read(news, &|_| true, &mut Watcher::Bar(&mut |_| ControlFlow::Continue(())), Ending::Keep)
     }
 
     /// Answers a question with the new lines of these files counted.

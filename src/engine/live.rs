@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::model::Millis;
+use crate::sources;
 use crate::store::StoreError;
 use crate::tail::watch::Watch;
 
@@ -192,8 +193,8 @@ impl Worker {
     }
 
     fn watch_roots(&mut self, watch: &mut Watch) {
-        for (_, root) in self.ingest.catalog.roots() {
-            watch.add(root);
+        for (agent, root) in self.ingest.catalog.roots() {
+            watch.add(root, sources::by_agent(agent).is_none_or(|source| source.depth() > 1));
         }
         self.view.draft.notices = watch.problem.iter().cloned().collect();
     }

@@ -27,6 +27,8 @@ pub struct Piece {
     pub file: FileRow,
     /// What the lines say.
     pub batch: Batch,
+    /// Whether the file holds many sessions, and is none's own log.
+    pub is_shared: bool,
 }
 
 /// Whether an update is newer than what the session's row says; never for one without a time.
@@ -95,16 +97,19 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn pieces(&mut self, pieces: &[Piece]) -> rusqlite::Result<()> {
-        self.batches(pieces.iter().map(|piece| (piece.agent, &piece.batch, Some(&piece.file))))
+        self.batches(pieces.iter().map(|piece| (piece.agent, &piece.batch, Some((&piece.file, piece.is_shared)))))
     }
 
-    fn batches<'b>(&mut self, batches: impl IntoIterator<Item = (AgentId, &'b Batch, Option<&'b FileRow>)>) -> rusqlite::Result<()> {
+    fn batches<'b>(
+        &mut self,
+        batches: impl IntoIterator<Item = (AgentId, &'b Batch, Option<(&'b FileRow, bool)>)>,
+    ) -> rusqlite::Result<()> {
         for (agent, batch, file) in batches {
             let sessions = self.sessions(agent, batch)?;
             self.gather(batch, &sessions)?;
             self.limits(agent, &batch.limits, &sessions)?;
-            if let Some(file) = file {
-                files::save(self.tx, file, sessions.first().copied())?;
+            if let Some((file, is_shared)) = file {
+                files::save(self.tx, file, sessions.first().copied().filter(|_| !is_shared))?;
             }
             self.memory.pending.touched.extend(&sessions);
         }

@@ -11,10 +11,7 @@ use crate::model::AgentId;
 use crate::sources::{self, Source};
 use crate::store::FileStat;
 
-use super::fingerprint;
-
-/// How deep below a root logs are looked for.
-const DEPTH: usize = 12;
+use super::{fingerprint, foreign};
 
 /// Links to directories beyond these are not followed, and problems beyond these not told.
 const MOST_LINKS: usize = 256;
@@ -101,13 +98,23 @@ impl Catalog {
         let mut reports = Vec::new();
         let mut seen = Seen::default();
         for (agent, root) in self.roots.clone() {
-            let mut report = RootReport { agent, path: root.clone(), exists: root.is_dir(), files: 0, problems: Vec::new() };
+            let mut report = RootReport { agent, path: root.clone(), exists: root.exists(), files: 0, problems: Vec::new() };
             match std::fs::metadata(&root) {
-                Ok(meta) if !meta.is_dir() => report.problem(&root, "is no directory"),
+                Ok(meta) if meta.is_file() && names_itself(agent) => {
+                    if let Some(source) = sources::by_agent(agent)
+                        && root.canonicalize().is_ok_and(|real| seen.files.insert(real))
+                    {
+                        find(source, root.clone(), &meta, &mut files, &mut report);
+                    }
+                }
+                Ok(meta) if !meta.is_dir() => {
+                    report.problem(&root, "is no directory");
+                    report.exists = false;
+                }
                 Err(error) if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => report.problem(&root, error),
                 _ => {}
             }
-            if let (true, Some(source)) = (report.exists, sources::by_agent(agent)) {
+            if let (true, Some(source)) = (root.is_dir(), sources::by_agent(agent)) {
                 Catalog::walk_root(source, &root, &mut seen, &mut files, &mut report);
             }
             reports.push(report);
@@ -122,7 +129,7 @@ impl Catalog {
             Ok(real) if !seen.dirs.iter().any(|dir| real.starts_with(dir)) => seen.dirs.insert(real),
             _ => return,
         };
-        for entry in WalkDir::new(root).max_depth(DEPTH) {
+        for entry in WalkDir::new(root).max_depth(source.depth()) {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
@@ -159,6 +166,9 @@ impl Catalog {
             }
         };
         if meta.is_dir() {
+            if source.depth() < 2 {
+                return;
+            }
             let inside = seen.dirs.iter().any(|dir| real.starts_with(dir));
             if !inside && seen.links < MOST_LINKS {
                 seen.links += 1;
@@ -171,17 +181,23 @@ impl Catalog {
 
     /// Looks at one path that the system says has changed: a log of a known root, or nothing.
     pub fn look(&mut self, path: &Path) -> Option<Found> {
-        let agent = self.roots.iter().find(|(_, root)| path.starts_with(root))?.0;
-        let source = sources::by_agent(agent)?;
+        // What an agent writes beside its database concerns the database.
+        let owner = foreign::owner(path);
+        let path = owner.as_deref().unwrap_or(path);
+        let itself = self.roots.iter().find(|(_, root)| path == root);
+        let (agent, root) = itself.or_else(|| self.roots.iter().find(|(_, root)| path.starts_with(root)))?;
+        let (agent, source) = (*agent, sources::by_agent(agent)?);
         let meta = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
-        if !source.accepts(path) {
+        let is_log = if path == root { names_itself(agent) } else { source.accepts(path) };
+        let depth = path.strip_prefix(root).map_or(0, |below| below.components().count());
+        if !is_log || depth > source.depth() {
             return None;
         }
         self.remember(path);
         Some(Found {
             agent,
             path: path.to_path_buf(),
-            stat: fingerprint::stat(&meta, source.version()),
+            stat: fingerprint::of(source, path, &meta),
             modified: meta.modified().unwrap_or(SystemTime::UNIX_EPOCH),
         })
     }
@@ -207,12 +223,17 @@ impl Catalog {
     }
 }
 
+/// Whether a root may be a log itself: the agent was told to write its database there, under whatever name.
+fn names_itself(agent: AgentId) -> bool {
+    sources::by_agent(agent).is_some_and(|source| !source.tables().is_empty())
+}
+
 fn find(source: &dyn Source, path: PathBuf, meta: &std::fs::Metadata, files: &mut Vec<Found>, report: &mut RootReport) {
     report.files += 1;
     files.push(Found {
         agent: source.agent(),
+        stat: fingerprint::of(source, &path, meta),
         path,
-        stat: fingerprint::stat(meta, source.version()),
         modified: meta.modified().unwrap_or(SystemTime::UNIX_EPOCH),
     });
 }

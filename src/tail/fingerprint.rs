@@ -4,9 +4,13 @@ use std::fs::Metadata;
 use std::io;
 #[cfg(unix)]
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::Path;
 
 use crate::model::Key;
+use crate::sources::Source;
 use crate::store::FileStat;
+
+use super::foreign::beside;
 
 /// How many bytes at the start identify a file.
 pub const HEAD: u64 = 1024;
@@ -21,15 +25,29 @@ pub fn stat(meta: &Metadata, version: u32) -> FileStat {
     #[cfg(unix)]
     let (ino, changed) = (meta.ino(), meta.ctime().saturating_mul(1_000_000_000).saturating_add(meta.ctime_nsec()));
     #[cfg(not(unix))]
-    let (ino, changed) = (
-        0,
-        meta.modified()
-            .ok()
-            .and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok())
-            .and_then(|d| i64::try_from(d.as_nanos()).ok())
-            .unwrap_or(0),
-    );
+    let (ino, changed) = (0, modified(meta));
     FileStat { ino, size: meta.len(), mtime: changed, version }
+}
+
+/// What can be seen of a log of this source without opening it.
+///
+/// What is new in a database stands in a file beside it, often for hours. Both are known by their modification time: to
+/// open a database can move the change time, and a database is never renamed over another in between two writes.
+#[must_use]
+pub fn of(source: &dyn Source, path: &Path, meta: &Metadata) -> FileStat {
+    let seen = stat(meta, source.version());
+    if source.tables().is_empty() {
+        return seen;
+    }
+    let log = std::fs::metadata(beside(path, "-wal")).ok().filter(|log| log.len() > 0);
+    let size = seen.size.saturating_add(log.as_ref().map_or(0, Metadata::len));
+    FileStat { size, mtime: modified(meta).max(log.as_ref().map_or(0, modified)), ..seen }
+}
+
+/// The modification time in nanoseconds; 0 where the system has none.
+fn modified(meta: &Metadata) -> i64 {
+    let since = meta.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0)
 }
 
 /// The identity of the `len` bytes that begin at `from`.

@@ -14,6 +14,8 @@ use super::fingerprint::{HEAD, TAIL, hash_at, read_at};
 use super::span::{self, Buffer};
 use super::{CHUNK, Catalog, MAX_LINE, fingerprint};
 
+mod rows;
+
 /// A file to read on.
 #[derive(Debug)]
 pub struct Job {
@@ -202,6 +204,9 @@ impl<'a> Pool<'a> {
     /// Reads a small file, or prepares a large one for all workers.
     fn begin(&self, mut job: Job, buf: &mut Buffer, sink: &Sink<'_>) -> io::Result<Option<Large>> {
         let Some(source) = sources::by_agent(job.agent) else { return Ok(None) };
+        if !source.tables().is_empty() {
+            return self.database(source, job, sink).map(|()| None);
+        }
         let file = File::open(&job.path)?;
         let meta = file.metadata()?;
         if !meta.is_file() {
@@ -324,7 +329,7 @@ impl<'a> Pool<'a> {
         };
         saved.carry = state.fold.carry();
         let unfinished = (last && saved.stat.size > saved.offset).then(|| saved.clone());
-        self.emit(Reading::Piece(Box::new(Piece { agent: state.agent, file: saved, batch })), sink);
+        self.emit(Reading::Piece(Box::new(Piece { agent: state.agent, file: saved, batch, is_shared: false })), sink);
         match unfinished {
             Some(saved) => self.last_line(state, file, saved, sink),
             None => Ok(()),
@@ -348,7 +353,7 @@ impl<'a> Pool<'a> {
         let mut batch = Batch::default();
         state.fold.feed(source.skim(line.bytes()), &mut batch);
         if batch.lines == 1 && batch.malformed == 0 {
-            self.emit(Reading::Piece(Box::new(Piece { agent: state.agent, file: saved, batch })), sink);
+            self.emit(Reading::Piece(Box::new(Piece { agent: state.agent, file: saved, batch, is_shared: false })), sink);
         }
         Ok(())
     }

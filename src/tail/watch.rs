@@ -65,13 +65,19 @@ impl Watch {
         }
     }
 
-    /// Watches a directory and everything below it. A directory that does not exist is not an error: call again later.
-    pub fn add(&mut self, dir: &Path) {
+    /// Watches a directory, and everything below it if it is `deep`. A file is watched with the directory that it lies in,
+    /// so that those beside it are seen as well. What does not exist is not an error: call again later.
+    pub fn add(&mut self, root: &Path, deep: bool) {
+        let (dir, deep) = match root.parent() {
+            Some(parent) if root.is_file() => (parent, false),
+            _ => (root, deep),
+        };
         if self.watched.contains(dir) || !dir.is_dir() {
             return;
         }
+        let mode = if deep { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
         if let Some(watcher) = &mut self.watcher {
-            match watcher.watch(dir, RecursiveMode::Recursive) {
+            match watcher.watch(dir, mode) {
                 Ok(()) => {
                     self.watched.insert(dir.to_path_buf());
                 }

@@ -53,7 +53,7 @@ fn survives(bytes: &[u8]) {
 }
 
 /// Lines as the agents write them, each rich in members.
-const VALID: [&str; 17] = [
+const VALID: [&str; 21] = [
     r#"{"parentUuid":null,"isSidechain":false,"cwd":"/code/api","sessionId":"s","version":"2.1.226","gitBranch":"main","type":"user","message":{"role":"user","content":"fix it"},"uuid":"u1","timestamp":"2026-08-10T09:00:00.000Z"}"#,
     r#"{"type":"assistant","uuid":"u2","parentUuid":"u1","sessionId":"s","isSidechain":true,"requestId":"r","timestamp":"2026-08-10T09:00:02.000Z","message":{"id":"msg_1","model":"claude-opus-4-6","stop_reason":"tool_use","content":[{"type":"tool_use","id":"t1","name":"Bash","input":{"usage":{"x":null}}}],"usage":{"input_tokens":6,"cache_creation_input_tokens":10,"cache_read_input_tokens":5,"cache_creation":{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":6},"output_tokens":278,"output_tokens_details":{"thinking_tokens":120},"server_tool_use":{"web_search_requests":1},"service_tier":"standard","inference_geo":"us","iterations":[{"type":"advisor_message","model":"m","input_tokens":4,"output_tokens":6}],"speed":"fast"}}}"#,
     r#"{"type":"user","uuid":"u3","sessionId":"s","agentId":"a","forkedFrom":{"sessionId":"o"},"timestamp":"2026-08-10T09:00:03.000Z","message":{"role":"user","content":[{"tool_use_id":"t1","type":"tool_result","content":"no","is_error":true}]}}"#,
@@ -71,6 +71,10 @@ const VALID: [&str; 17] = [
     r#"{"id":"m3","timestamp":"2026-08-10T09:00:02.000Z","type":"gemini","content":"","thoughts":[],"tokens":{"input":100,"output":10,"cached":40,"thoughts":5,"tool":1,"total":116},"model":"gemini-2.5-pro","toolCalls":[{"id":"c1","name":"glob","args":{},"result":[],"status":"error","timestamp":"2026-08-10T09:00:02.000Z"}]}"#,
     r#"{"$set":{"messages":[{"id":"m4","type":"gemini","content":[{"text":"Got it. Thanks for the additional context!"}]}],"lastUpdated":"2026-08-10T09:00:03.000Z"}}"#,
     r#"{"id":"m5","timestamp":"2026-08-10T09:00:04.000Z","type":"error","content":"[API Error: no]"}"#,
+    r#"{"table":"message","id":"msg_2","session_id":"ses_1","time_created":1786352402000,"session":{"parent_id":"ses_0","directory":"/w","version":"1.18.33","time_created":1786352400000},"parts":false,"data":{"role":"assistant","parentID":"msg_1","modelID":"m","agent":"build","time":{"created":1786352402000,"completed":1786352404000},"cost":0.0125,"tokens":{"total":161,"input":100,"output":40,"reasoning":16,"cache":{"read":5,"write":0}},"finish":"tool-calls","error":{"name":"APIError"}}}"#,
+    r#"{"table":"part","id":"prt_1","session_id":"ses_1","message_id":"msg_2","time_created":1786352403000,"session":{"directory":"/w","version":"1.2.26"},"message":{"data":{"role":"assistant","parentID":"msg_1","modelID":"m","time":{"created":1786352402000}}},"twins":1,"data":{"type":"step-finish","cost":1e-7,"tokens":{"input":100,"output":40,"reasoning":16,"cache":{"read":5,"write":7}}}}"#,
+    r#"{"table":"part","id":"prt_2","session_id":"ses_1","message_id":"msg_2","time_created":1786352403000,"message":{"data":{"role":"user","time":{"created":1786352402000}}},"data":{"type":"tool","tool":"bash","callID":"c1","state":{"status":"running","metadata":{"exit":1},"time":{"start":1786352403000}}}}"#,
+    r#"{"table":"session_message","id":"msg_3","session_id":"ses_1","type":"assistant","time_created":1786352403000,"older":false,"data":{"model":{"id":"m"},"content":[{"type":"tool","id":"c2","name":"bash","state":{"status":"error"}}],"time":{"created":1786352402000,"completed":1786352404000},"cost":2,"tokens":{"input":1,"output":2}}}"#,
 ];
 
 /// What takes the place of a number or a whole value.
@@ -115,7 +119,7 @@ fn the_valid_lines_are_valid() {
     let all = VALID.join("\n") + "\n";
     for source in sources::ALL {
         let batch = &read(*source, all.as_bytes(), usize::MAX)[0];
-        assert_eq!((batch.lines, batch.malformed), (17, 0));
+        assert_eq!((batch.lines, batch.malformed), (21, 0));
         assert!(!batch.calls.is_empty() && !batch.facts.is_empty(), "{} finds its own lines", source.agent());
     }
 }

@@ -22,6 +22,8 @@ mod home;
 mod hostile;
 mod logs;
 mod money;
+mod opencode;
+mod opencode_db;
 mod pricing;
 mod proxy;
 mod pty;

@@ -41,6 +41,7 @@ fn nothing_yet() -> Snapshot {
         world::root("claude-code", "/home/someone/.config/claude/projects", false, 0),
         world::root("codex", "/home/someone/.codex/sessions", false, 0),
         world::root("gemini-cli", "/home/someone/.gemini/tmp", false, 0),
+        world::root("opencode", "/home/someone/.local/share/opencode", false, 0),
     ];
     Snapshot { roots, ..Snapshot::default() }
 }
@@ -68,7 +69,7 @@ fn an_empty_machine_hears_where_was_looked_and_of_the_demo() {
     let mut stage = Stage::new(nothing_yet());
     shows("empty", &mut stage, &[SMALL, USUAL, WIDE]);
     let screen = text(&stage.draw(80, 24));
-    for words in ["Looked in:", "~/.claude/projects", ".codex/sessions", ".gemini/tmp", "aifinops top --demo"] {
+    for words in ["Looked in:", "~/.claude/projects", ".codex/sessions", ".gemini/tmp", ".local/share/opencode", "aifinops top --demo"] {
         let words = words.replace('~', "/home/someone");
         assert!(screen.contains(&words), "{words} is not in\n{screen}");
     }

@@ -2,6 +2,7 @@
 //!
 //! A case is `tests/fixtures/sources/<agent>/<case>.jsonl`, or a directory `<case>/` with several files, and
 //! `<case>.expect.json`. A new case is its files; nothing has to be listed here. All logs were written for these tests.
+//! Those of `OpenCode` are rows that become its database (`opencode_db.rs`).
 
 mod case;
 mod expect;
@@ -13,6 +14,7 @@ use crate::home::{scan, sessions};
 const CLAUDE_CODE: &str = "claude-code";
 const CODEX: &str = "codex";
 const GEMINI_CLI: &str = "gemini-cli";
+const OPENCODE: &str = "opencode";
 
 /// Runs a check on every case and tells of all that fail at once.
 fn each(agent: &str, check: impl Fn(&Case) -> Result<(), String>) {
@@ -76,7 +78,7 @@ fn sums_are_those_of_the_rows(case: &Case) -> Result<(), String> {
 
 #[test]
 fn every_log_has_an_expectation_and_every_expectation_a_log() {
-    for agent in [CLAUDE_CODE, CODEX, GEMINI_CLI] {
+    for agent in [CLAUDE_CODE, CODEX, GEMINI_CLI, OPENCODE] {
         assert_eq!(case::lonely(agent), Vec::<String>::new());
         assert!(Case::all(agent).len() > 20, "the cases of {agent} are there");
     }
@@ -98,10 +100,16 @@ fn every_gemini_cli_case_reads_as_expected() {
 }
 
 #[test]
+fn every_opencode_case_reads_as_expected() {
+    each(OPENCODE, reads_as_expected);
+}
+
+#[test]
 fn files_replaced_by_their_copies_change_nothing() {
     each(CLAUDE_CODE, reads_the_same_again);
     each(CODEX, reads_the_same_again);
     each(GEMINI_CLI, reads_the_same_again);
+    each(OPENCODE, reads_the_same_again);
 }
 
 #[test]
@@ -117,6 +125,16 @@ fn a_codex_case_read_while_it_is_written_is_the_same() {
 #[test]
 fn a_gemini_cli_case_read_while_it_is_written_is_the_same() {
     each(GEMINI_CLI, reads_the_same_while_it_is_written);
+}
+
+#[test]
+fn an_opencode_case_read_while_it_is_written_is_the_same() {
+    each(OPENCODE, reads_the_same_while_it_is_written);
+}
+
+#[test]
+fn an_opencode_case_read_after_each_row_is_the_same() {
+    each(OPENCODE, reads_the_same_line_by_line);
 }
 
 #[test]
@@ -139,6 +157,7 @@ fn the_sums_of_every_case_are_those_of_its_rows() {
     each(CLAUDE_CODE, sums_are_those_of_the_rows);
     each(CODEX, sums_are_those_of_the_rows);
     each(GEMINI_CLI, sums_are_those_of_the_rows);
+    each(OPENCODE, sums_are_those_of_the_rows);
 }
 
 /// Hooks of an agent tell of one file, and it may be the only one.

@@ -7,7 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aifinops::model::time::rfc3339;
 
+use serde_json::json;
+
 use super::terminal::Machine;
+use crate::opencode_db;
 
 const ID: &str = "aaaa1111-0000-4000-8000-000000000001";
 /// A model of which a million tokens cost a dollar, so that every figure can be seen at once.
@@ -48,7 +51,7 @@ fn append(path: &Path, line: &str) {
 fn an_empty_machine_is_told_where_was_looked() {
     let machine = Machine::new();
     let mut top = machine.run(&["top"], 120, 30);
-    top.shows(&["No agent logs yet", "Looked in", ".claude/projects", ".codex/sessions", ".gemini/tmp", "--demo"]);
+    top.shows(&["No agent logs yet", "Looked in", ".claude/projects", ".codex/sessions", ".gemini/tmp", ".local/share/opencode", "--demo"]);
     top.press("\rjks?qq");
     assert!(top.ended().success());
     top.is_restored();
@@ -85,6 +88,40 @@ fn a_log_that_grows_is_followed() {
     OpenOptions::new().append(true).open(&path).unwrap().write_all(begin.as_bytes()).unwrap();
     append(&path, end);
     top.shows(&["$16.00 today"]);
+    top.press("q");
+    assert!(top.ended().success());
+}
+
+#[test]
+fn a_database_that_its_agent_writes_is_followed() {
+    let machine = Machine::new();
+    machine.write("config.toml", PRICES);
+    let mut top = machine.run(&["top"], 120, 30);
+    top.shows(&["Looked in"]);
+    // The agent begins, and keeps its database open.
+    let agent = opencode_db::open(&machine.path("home/.local/share/opencode/opencode.db"));
+    let now = || i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap() - 1000;
+    let began = now();
+    opencode_db::row(
+        &agent,
+        &json!({"table": "session", "id": "ses_1", "directory": "/code/api", "version": "1.18.33", "time_created": began}),
+    );
+    let mut slowest = std::time::Duration::ZERO;
+    for total in 1..=5 {
+        let (message, at) = (format!("msg_{total}"), now());
+        opencode_db::row(
+            &agent,
+            &json!({"table": "message", "id": message, "session_id": "ses_1", "time_created": at,
+            "data": {"role": "assistant", "modelID": "house", "time": {"created": at}}}),
+        );
+        opencode_db::row(
+            &agent,
+            &json!({"table": "part", "id": format!("prt_{total}"), "message_id": message, "session_id": "ses_1",
+            "time_created": at, "data": {"type": "step-finish", "cost": 0, "tokens": {"input": 1_000_000, "output": 0}}}),
+        );
+        slowest = slowest.max(top.shows(&["opencode", "api", &format!("${total}.00 today")]));
+    }
+    println!("from a row in a database to the screen: at most {slowest:?}");
     top.press("q");
     assert!(top.ended().success());
 }

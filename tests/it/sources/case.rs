@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::expect::Expected;
 use crate::home::Home;
+use crate::opencode_db;
 
 /// One case. Files are in the order of their names: a case names an original before its copies.
 pub(super) struct Case {
@@ -50,6 +51,7 @@ impl Case {
         let (below, single) = match agent {
             "claude-code" => (".claude/projects/-work-api", ".claude/projects/-work-api"),
             "gemini-cli" => (".gemini", ".gemini/tmp/api/chats"),
+            "opencode" => (".local/share/opencode", ".local/share/opencode"),
             _ => (".codex", ".codex/sessions/2026/08/10"),
         };
         let mut files = Vec::new();
@@ -64,6 +66,12 @@ impl Case {
             }
         }
         assert!(!files.is_empty(), "{name} has no log");
+        if agent == "opencode" {
+            for (path, _) in &mut files {
+                let name = if dir.is_dir() { path.trim_end_matches(".jsonl").to_owned() } else { format!("{single}/opencode") };
+                *path = format!("{name}.db");
+            }
+        }
         Case { name, expected, files }
     }
 
@@ -80,7 +88,11 @@ impl Case {
     pub(super) fn home(&self) -> Home {
         let home = Home::new();
         for (path, bytes) in &self.files {
-            home.append(path, bytes);
+            if is_database(path) {
+                opencode_db::write(&opencode_db::open(&home.path().join(path)), bytes);
+            } else {
+                home.append(path, bytes);
+            }
         }
         home
     }
@@ -99,22 +111,33 @@ impl Case {
     fn grow_by(&self, step: impl Fn(&[u8], usize) -> usize, mut look: impl FnMut(&Home)) -> Home {
         let home = Home::new();
         let (logs, others): (Vec<_>, Vec<_>) =
-            self.files.iter().partition(|(path, _)| Path::new(path).extension().is_some_and(|e| e == "jsonl"));
+            self.files.iter().partition(|(path, _)| is_database(path) || Path::new(path).extension().is_some_and(|e| e == "jsonl"));
         for (path, bytes) in others {
             home.append(path, bytes); // small files beside the logs, and compressed ones, are written at once
         }
         look(&home);
         for (path, bytes) in logs {
             let mut rest = bytes.as_slice();
+            let database = is_database(path).then(|| opencode_db::open(&home.path().join(path)));
             while !rest.is_empty() {
-                let (now, later) = rest.split_at(step(rest, bytes.len()).clamp(1, rest.len()));
-                home.append(path, now);
+                let (mut now, mut later) = rest.split_at(step(rest, bytes.len()).clamp(1, rest.len()));
+                if let Some(database) = &database {
+                    let to = now.len() + later.iter().position(|b| *b == b'\n').map_or(0, |i| i + 1);
+                    (now, later) = rest.split_at(if now.ends_with(b"\n") { now.len() } else { to });
+                    opencode_db::write(database, now);
+                } else {
+                    home.append(path, now);
+                }
                 look(&home);
                 rest = later;
             }
         }
         home
     }
+}
+
+fn is_database(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|e| e == "db")
 }
 
 fn gather(dir: &Path, below: &str, files: &mut Vec<(String, Vec<u8>)>) {

@@ -188,7 +188,8 @@ impl World {
     fn scan(&mut self) -> bool {
         for line in self.disk.values().flat_map(|bytes| bytes.split_inclusive(|b| *b == b'\n')) {
             // A record that only lacks its newline counts already, and whichever newline it gets is one.
-            if let Some((f, said)) = self.lines.get(record(line)) {
+            let ends = line.ends_with(b"\n") || line.ends_with(b"}");
+            if let Some((f, said)) = self.lines.get(record(line)).filter(|_| ends) {
                 self.seen[*f].1.add(said);
             }
         }
