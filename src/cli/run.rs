@@ -1,6 +1,5 @@
 //! `run`: starts an agent below the metering proxy, and ends with it.
 
-use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
@@ -33,7 +32,8 @@ EXAMPLES:
   aifinops run -- gemini -p \"explain this\"          arguments go to the agent as they are
   aifinops run --upstream http://localhost:4000 -- claude
                                                     metered, and on to a gateway of your own
-  aifinops run --agent codex -- npx @openai/codex   an agent behind another program
+  aifinops run -- npx @openai/codex                 an agent behind a runner
+  aifinops run --agent codex -- ./my-codex          an agent under another name
   aifinops run --no-proxy -- my-agent               no proxy: signals stop it at the cap
 
 The agent's exit code is passed on; 128 and the number where a signal ended it.";
@@ -114,11 +114,15 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, CliError> {
     let Some((program, own)) = args.command.split_first() else {
         return Err(CliError::usage("there is no command to run", "`aifinops run -- claude`"));
     };
-    let agent = args.agent.as_deref().map_or_else(|| launch::of_program(Path::new(program)), launch::of_agent);
+    let found = launch::find(&args.command);
+    let agent = args.agent.as_deref().map_or(found.map(|(_, agent)| agent), launch::of_agent);
+    // What stands before the agent's own arguments.
+    let (before, own) = own.split_at_checked(found.map_or(0, |(at, _)| at)).unwrap_or((&[], own));
     let limit = args.max_usd.map(|most| Arc::new(RunLimit::new(most, Pricer::new(context.book()))));
     let caps = caps(context, agent)?;
     let gate = gate(caps.as_ref(), limit.as_ref());
     let mut command = Command::new(program);
+    command.args(before);
     let proxy = if args.no_proxy { None } else { proxy(context, args, own, agent, &gate, &mut command)? };
     if proxy.is_none() {
         if limit.is_some() {

@@ -143,7 +143,7 @@ impl RunLimit {
         }
         let waiting = if spent < self.most { format!(" and {reserved} reserved for calls under way") } else { String::new() };
         Some(format!(
-            "aifinops: the limit of {} for this run is used up ({spent} spent{waiting}). Stopped; run again with a higher --max-usd to go on.",
+            "aifinops: the limit of {} for this run is used up ({spent} spent{waiting}). Run again with a higher --max-usd to go on.",
             self.most
         ))
     }

@@ -77,18 +77,35 @@ pub trait Launch: Sync {
     /// Its name, such as `claude-code`.
     fn agent(&self) -> &'static str;
 
-    /// The programs that it is started by.
+    /// The programs and packages that it is started by.
     fn programs(&self) -> &'static [&'static str];
 
     /// How it is pointed; or why it cannot be, with the settings that it has.
     fn plan(&self, world: &World<'_>) -> Result<Plan, String>;
 }
 
-/// The agent that is started by this program.
+/// Programs that start the program that one of their arguments names.
+const RUNNERS: [&str; 13] = ["bun", "bunx", "caffeinate", "deno", "env", "mise", "nice", "node", "npx", "pnpm", "pnpx", "time", "yarn"];
+
+/// The agent that is started by this program: `codex`, `/usr/bin/codex`, `@openai/codex@latest`, `codex.js`.
 #[must_use]
-pub fn of_program(program: &Path) -> Option<&'static dyn Launch> {
-    let name = program.file_stem()?.to_str()?;
+pub fn of_program(program: &str) -> Option<&'static dyn Launch> {
+    let name = name_of(program);
     ALL.into_iter().find(|agent| agent.programs().contains(&name))
+}
+
+fn name_of(program: &str) -> &str {
+    let name = program.rsplit('/').next().unwrap_or_default();
+    let name = name.split('@').next().unwrap_or_default();
+    name.split('.').next().unwrap_or_default()
+}
+
+/// Which word of a command is the agent's program, and which agent it is: the first one, or one that a runner starts.
+#[must_use]
+pub fn find(command: &[String]) -> Option<(usize, &'static dyn Launch)> {
+    let is_runner = command.first().is_some_and(|program| RUNNERS.contains(&name_of(program)));
+    let words = if is_runner { command.len() } else { 1 };
+    command.iter().take(words).enumerate().find_map(|(at, word)| Some((at, of_program(word)?)))
 }
 
 /// The agent of this name.

@@ -24,7 +24,9 @@ const SEED: u64 = 20_260_302;
 fn program(home: &Home) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aifinops"));
     command.args(["report", "daily", "--all", "--json"]).stdin(Stdio::null());
-    for name in ["CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "OPENCODE_DATA_DIR", "OPENCODE_DB", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
+    for name in
+        ["CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "OPENCODE_DATA_DIR", "OPENCODE_DB", "XDG_CONFIG_HOME", "XDG_DATA_HOME"]
+    {
         command.env_remove(name);
     }
     command.env("HOME", home.path()).env("AIFINOPS_HOME", home.path()).env("AIFINOPS_DATA_DIR", home.data());

@@ -217,6 +217,10 @@ fn the_agent_is_pointed_at_the_proxy_and_nothing_is_said_of_it() {
     let var = |name: &str| env.iter().find_map(|line| line.strip_prefix(&format!("{name}="))).unwrap();
     assert!(var("ANTHROPIC_BASE_URL").starts_with("http://127.0.0.1:") && var("ANTHROPIC_BASE_URL").ends_with("/anthropic"));
     assert_eq!((var("ANTHROPIC_API_KEY"), var("NO_PROXY")), ("sk-hidden", "example.org,127.0.0.1,localhost"));
+    let codex = agent(&dir, "codex").display().to_string();
+    aifinops(dir.path(), &["--", "env", "A=1", &codex, "exec", "x"]).output().unwrap();
+    let args = lines(&dir.path().join("args"));
+    assert!(args[0] == "-c" && args[1].starts_with("openai_base_url=\"http://127.0.0.1:") && args[2..] == ["exec", "x"], "{args:?}");
     // The user's own address is where it goes on to, and it must be one.
     let wrong = aifinops(dir.path(), &["--", &claude]).env("ANTHROPIC_BASE_URL", "nonsense").output().unwrap();
     assert_eq!(wrong.status.code(), Some(1));

@@ -40,7 +40,9 @@ fn program(home: &Home, before: &str) -> Command {
     let mut command = Command::new("sh");
     command.arg("-c").arg(format!(r#"{before}; exec "$0" "$@""#));
     command.args([env!("CARGO_BIN_EXE_aifinops"), "report", "daily", "--all", "--json"]);
-    for name in ["CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "OPENCODE_DATA_DIR", "OPENCODE_DB", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
+    for name in
+        ["CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "OPENCODE_DATA_DIR", "OPENCODE_DB", "XDG_CONFIG_HOME", "XDG_DATA_HOME"]
+    {
         command.env_remove(name);
     }
     command.env("HOME", home.path()).env("AIFINOPS_HOME", home.path()).env("AIFINOPS_DATA_DIR", home.data());

@@ -22,7 +22,7 @@ impl Launch for ClaudeCode {
     }
 
     fn programs(&self) -> &'static [&'static str] {
-        &["claude"]
+        &["claude", "claude-code"]
     }
 
     fn plan(&self, world: &World<'_>) -> Result<Plan, String> {

@@ -18,7 +18,7 @@ impl Launch for Gemini {
     }
 
     fn programs(&self) -> &'static [&'static str] {
-        &["gemini"]
+        &["gemini", "gemini-cli"]
     }
 
     fn plan(&self, world: &World<'_>) -> Result<Plan, String> {

@@ -34,7 +34,7 @@ impl Launch for OpenCode {
     }
 
     fn programs(&self) -> &'static [&'static str] {
-        &["opencode"]
+        &["opencode", "opencode-ai"]
     }
 
     fn plan(&self, world: &World<'_>) -> Result<Plan, String> {

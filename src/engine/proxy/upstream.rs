@@ -58,14 +58,14 @@ fn shown(text: &str) -> String {
     text.rsplit('@').next().unwrap_or_default().to_owned()
 }
 
-/// A client that changes nothing: no redirects, no decompression, no cookies, no retries of its own.
+/// A client that changes nothing: no redirects, no decompression, no cookies. What it tries again is only
+/// what the service says that it has not looked at, such as a request into a connection that was being closed.
 pub(super) fn client(connect: Duration) -> Result<reqwest::Client, ProxyError> {
     // Already installed is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .redirect(Policy::none())
         .no_gzip()
-        .retry(reqwest::retry::never())
         .connect_timeout(connect)
         .build()
         .map_err(|error| ProxyError::Client(chain(&error)))

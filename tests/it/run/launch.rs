@@ -1,7 +1,6 @@
 //! How each agent is pointed, with the settings that a user may have.
 
 use std::fs;
-use std::path::Path;
 
 use aifinops::engine::launch::{self, Change, Plan, World};
 use serde_json::{Value, json};
@@ -35,9 +34,19 @@ fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn agents_are_known_by_their_program() {
-    let name = |program: &str| launch::of_program(Path::new(program)).map(launch::Launch::agent);
-    let names = ["claude", "/usr/bin/codex", "./gemini", "opencode", "sh", "claude-x"].map(name);
-    assert_eq!(names, [Some("claude-code"), Some("codex"), Some("gemini-cli"), Some("opencode"), None, None]);
+    let name = |program: &str| launch::of_program(program).map(launch::Launch::agent);
+    let names = ["claude", "/usr/bin/codex", "./gemini", "opencode", "sh", "claude-x", ""].map(name);
+    assert_eq!(names, [Some("claude-code"), Some("codex"), Some("gemini-cli"), Some("opencode"), None, None, None]);
+    let packages = ["@anthropic-ai/claude-code", "@openai/codex@0.169.0", "codex.js", "@google/gemini-cli", "opencode-ai@latest"].map(name);
+    assert_eq!(packages, [Some("claude-code"), Some("codex"), Some("codex"), Some("gemini-cli"), Some("opencode")]);
+    let find = |command: &str| {
+        let words: Vec<String> = command.split(' ').map(str::to_owned).collect();
+        launch::find(&words).map(|(at, agent)| (at, agent.agent()))
+    };
+    assert_eq!(find("claude -p codex"), Some((0, "claude-code")));
+    assert_eq!(find("npx -y @openai/codex@latest exec claude"), Some((2, "codex")));
+    assert_eq!(find("/usr/bin/env A=1 node /opt/gemini.js -p x"), Some((3, "gemini-cli")));
+    assert_eq!((find("sh -c codex"), find("npx other"), find("")), (None, None, None));
 }
 
 #[test]
