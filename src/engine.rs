@@ -13,6 +13,7 @@ pub mod snapshot;
 #[cfg(unix)]
 pub mod stop;
 pub mod view;
+pub mod watchman;
 
 pub use live::{Command, Engine, Setup};
 pub use snapshot::{Snapshot, Span};

@@ -23,7 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tail", &["model", "sources", "store"]),
     ("query", &["budgets", "model", "pricing", "sources", "store"]),
     ("demo", &["model"]),
-    ("engine", &["budgets", "model", "pricing", "query", "sources", "store", "tail", "wires"]),
+    ("engine", &["alerts", "budgets", "model", "pricing", "query", "sources", "store", "tail", "wires"]),
     ("ui", &["config", "engine", "model", "query"]),
     ("export", &["model", "query", "store"]),
     ("cli", &["alerts", "budgets", "config", "demo", "engine", "export", "model", "pricing", "query", "sources", "store", "tail", "ui"]),

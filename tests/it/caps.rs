@@ -6,6 +6,7 @@ mod commands;
 mod gate;
 mod judge;
 mod ledger;
+mod watchman;
 
 use aifinops::budgets::{self, Assumed, Raise, Spend, Standing};
 use aifinops::model::cap::{Action, Amount, AmountError, Cap, Scope, Span, Unit};

@@ -1,0 +1,188 @@
+//! What a person should hear of now: levels of caps, caps that are reached, costly sessions, loops that were stopped,
+//! broken guards, models without a price. A look at the sums, whoever asks: the screen, `watch`, or what a hook leaves
+//! behind. That each is told once is the business of whoever tells.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::alerts::{Alert, AlertKind, Memory, Urgency};
+use crate::budgets::{self, Standing};
+use crate::engine::judge::{Rules, level_key};
+use crate::model::time::{HOUR, MINUTE};
+use crate::model::{Millis, Money, Window};
+use crate::query::caps::{self, Asking};
+use crate::query::project_of;
+use crate::store::ledger::{Decision, Kind};
+use crate::store::{Ledger, Store, StoreError};
+
+/// How long it is remembered that something without a window was told.
+const MONTH: Millis = 31 * 24 * HOUR;
+/// Loops stopped longer ago are no news.
+const NEWS: Millis = 10 * MINUTE;
+
+/// A guard that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenGuard {
+    /// The agent's name.
+    pub agent: &'static str,
+    /// What is wrong, in words.
+    pub why: String,
+}
+
+/// What to look at.
+pub struct Watch<'a> {
+    /// The rules.
+    pub rules: &'a Rules,
+    /// What a session may cost before somebody should hear of it.
+    pub session_over: Option<Money>,
+    /// Guards that do not hold.
+    pub guards: &'a [BrokenGuard],
+    /// Now.
+    pub now: Millis,
+}
+
+/// How caps stand, and what there is to tell.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Round {
+    /// Each cap.
+    pub standings: Vec<Standing>,
+    /// What there is to tell, told before or not.
+    pub alerts: Vec<Alert>,
+}
+
+/// Looks.
+pub fn round(store: &Store, ledger: &Ledger, watch: &Watch<'_>) -> Result<Round, StoreError> {
+    let (rules, now) = (watch.rules, watch.now);
+    let raises = caps::raises(ledger, now)?;
+    let asking = Asking { caps: &rules.caps, raises: &raises, assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
+    let standings = caps::standings(store, &asking, None)?;
+    let mut alerts: Vec<Alert> = standings.iter().filter_map(|standing| level(standing, watch)).collect();
+    alerts.extend(costly(store, watch)?);
+    alerts.extend(ledger.decisions(now - NEWS, usize::MAX)?.iter().filter_map(|decision| stopped(decision, now)));
+    alerts.extend(unpriced(store, watch)?);
+    alerts.extend(watch.guards.iter().map(|guard| broken(guard, watch)));
+    Ok(Round { standings, alerts })
+}
+
+fn level(standing: &Standing, watch: &Watch<'_>) -> Option<Alert> {
+    let level = standing.level()?;
+    let reached = standing.is_reached();
+    let until = if standing.cap.span.is_calendar() { standing.window.to } else { watch.now + MONTH };
+    let words = standing.cap.words();
+    let title = if reached { format!("{} reached: {words}", if standing.cap.has_teeth() { "Cap" } else { "Limit" }) } else { format!("{level}% of the {words}") };
+    let body = match (reached, standing.cap.has_teeth()) {
+        (true, true) => budgets::halt_text(standing, watch.rules.zone).trim_start_matches("aifinops: ").to_owned(),
+        _ => format!("{} of {} spent; it {}", standing.spent(), standing.allowed(), budgets::resets(standing, watch.rules.zone)),
+    };
+    Some(Alert {
+        kind: if reached { AlertKind::CapHit } else { AlertKind::CapLevel },
+        key: level_key(standing, None),
+        at: watch.now,
+        until,
+        title,
+        body,
+        urgency: if reached && standing.cap.has_teeth() { Urgency::Critical } else { Urgency::Normal },
+    })
+}
+
+/// Sessions that are at work and have cost more than anybody expects of one.
+fn costly(store: &Store, watch: &Watch<'_>) -> Result<Vec<Alert>, StoreError> {
+    let Some(over) = watch.session_over else { return Ok(Vec::new()) };
+    let mut alerts = Vec::new();
+    for who in store.sessions_since(watch.now - HOUR)? {
+        let ids = store.conversation(who.id)?;
+        // A subagent's spend is its session's.
+        if ids.first() != Some(&who.id) {
+            continue;
+        }
+        let spent: Money = store.spend_of(&ids)?.iter().map(|row| row.sums.cost().known).sum();
+        if spent < over {
+            continue;
+        }
+        alerts.push(Alert {
+            kind: AlertKind::SessionOver,
+            key: format!("session:{}:{}:{}", who.agent, who.uid, over.nanos()),
+            at: watch.now,
+            until: watch.now + MONTH,
+            title: format!("A session has cost {spent}"),
+            body: format!("{} in {}, over {over}", who.agent, project_of(who.cwd.as_deref())),
+            urgency: Urgency::Normal,
+        });
+    }
+    Ok(alerts)
+}
+
+/// A loop that was stopped. That a prompt was blocked, the person at the agent has seen.
+fn stopped(decision: &Decision, now: Millis) -> Option<Alert> {
+    let how = match decision.kind {
+        Kind::HaltStep => "was halted between two steps",
+        Kind::Stop => "was ended by a signal",
+        Kind::Refuse => "had its next call refused",
+        _ => return None,
+    };
+    let (agent, session) = (decision.agent.as_deref().unwrap_or("an agent"), decision.session.as_deref().unwrap_or_default());
+    let short: String = session.chars().take(8).collect();
+    Some(Alert {
+        kind: AlertKind::LoopStopped,
+        // Once for a session and cap while they are stopped: an agent that asks again and again is one piece of news.
+        key: format!("stopped:{agent}:{session}:{}", decision.cap),
+        at: now,
+        until: now + HOUR,
+        title: format!("{agent} {how}"),
+        body: format!("Session {short}, by the cap `{}`. `aifinops cap raise` makes room.", decision.cap),
+        urgency: Urgency::Critical,
+    })
+}
+
+/// Models of today's calls that no list has a price for.
+fn unpriced(store: &Store, watch: &Watch<'_>) -> Result<Vec<Alert>, StoreError> {
+    let mut models: Vec<String> = Vec::new();
+    for row in store.spend(Window::today(watch.now, watch.rules.zone))? {
+        if row.sums.unpriced > 0
+            && let Some(model) = row.model
+            && !models.contains(&model.to_string())
+        {
+            models.push(model.to_string());
+        }
+    }
+    let alert = |model: String| Alert {
+        kind: AlertKind::Unpriced,
+        key: format!("unpriced:{model}"),
+        at: watch.now,
+        until: watch.now + MONTH,
+        title: format!("No price is known for {model}"),
+        body: format!("Its calls are shown as unknown and count against caps at the assumed price. `aifinops prices set {model}` gives it one."),
+        urgency: Urgency::Normal,
+    };
+    Ok(models.into_iter().map(alert).collect())
+}
+
+fn broken(guard: &BrokenGuard, watch: &Watch<'_>) -> Alert {
+    Alert {
+        kind: AlertKind::GuardBroken,
+        key: format!("guard:{}:{}", guard.agent, guard.why),
+        at: watch.now,
+        until: watch.now + 24 * HOUR,
+        title: format!("The guard of {} does not hold", guard.agent),
+        body: format!("{}. `aifinops guard verify` looks closer.", guard.why),
+        urgency: Urgency::Critical,
+    }
+}
+
+/// What has been told, kept in the ledger: by all processes, in all runs.
+#[derive(Debug)]
+pub struct Told(Ledger);
+
+impl Told {
+    /// Opens the ledger for it.
+    pub fn open(dir: &Path, patience: Duration) -> Result<Told, StoreError> {
+        Ok(Told(Ledger::open(dir, patience)?.0))
+    }
+}
+
+impl Memory for Told {
+    fn first(&self, key: &str, until: Millis, now: Millis) -> bool {
+        // What cannot be remembered is told rather than kept back.
+        self.0.first(&format!("told:{key}"), until, now).unwrap_or(true)
+    }
+}
