@@ -17,6 +17,8 @@ pub mod context;
 pub mod doctor;
 pub mod error;
 pub mod filters;
+pub mod guard;
+pub mod hook;
 pub mod listing;
 pub mod man;
 pub mod modes;
@@ -42,6 +44,7 @@ EXAMPLES:
   aifinops report daily --since monday      spend by day, this week
   aifinops report models --all --json       everything by model, for a script
   aifinops session 3f2a91c0                 one session: tasks, tools, limits
+  aifinops guard install --all              agents ask before they spend
   aifinops doctor                           what was read, and what was not";
 
 /// The screen beside your coding agents: live spend per session, to the cent.
@@ -151,6 +154,12 @@ pub enum Command {
     /// Show, set and update prices of models
     #[command(after_help = prices::EXAMPLES)]
     Prices(prices::PricesArgs),
+    /// Make agents ask before they spend, so that caps hold
+    #[command(after_help = guard::EXAMPLES)]
+    Guard(guard::GuardArgs),
+    /// Answer an agent's question; agents run this, people need not
+    #[command(hide = true)]
+    Hook(hook::HookArgs),
     /// Look at everything that is read and stored, and say what is wrong
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::DoctorArgs),
@@ -168,6 +177,10 @@ pub enum Command {
 /// Reads the command line, runs the command and tells what went wrong.
 #[must_use]
 pub fn main() -> ExitCode {
+    // An agent waits for this answer at each of its steps.
+    if let Some(code) = hook::quick() {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return error::usage(&error, std::env::args_os().any(|arg| arg == "--json")),
@@ -197,6 +210,8 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Session(args)) => session::run(&context()?, args),
         Some(Command::Report(args)) => report::run(&context()?, args),
         Some(Command::Prices(args)) => prices::run(&context()?, args),
+        Some(Command::Guard(args)) => guard::run(&context()?, args),
+        Some(Command::Hook(args)) => Ok(hook::run(args)),
         Some(Command::Doctor(args)) => doctor::run(&context()?, args),
         Some(Command::Config(args)) => config::run(&context()?, args),
         Some(Command::Completions(args)) => completions::run(args),

@@ -7,11 +7,11 @@ mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aifinops::{sources, ui};
+use aifinops::{guards, sources, ui};
 use source::{File, files, themes};
 
 /// What each module may use, from the ground up. Nothing else, and never one of its own floor.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("model", &[]),
     ("pricing", &["model"]),
     ("sources", &["model"]),
@@ -21,9 +21,10 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("query", &["model", "pricing", "sources", "store"]),
     ("demo", &["model"]),
     ("engine", &["model", "pricing", "query", "sources", "store", "tail"]),
+    ("guards", &["model", "sources"]),
     ("ui", &["config", "engine", "model", "query"]),
     ("export", &["model", "query", "store"]),
-    ("cli", &["config", "demo", "engine", "export", "model", "pricing", "query", "sources", "store", "tail", "ui"]),
+    ("cli", &["config", "demo", "engine", "export", "guards", "model", "pricing", "query", "sources", "store", "tail", "ui"]),
 ];
 
 /// Edges that are meant for a few names only.
@@ -37,7 +38,7 @@ const ONLY: [(&str, &str, &[&str]); 4] = [
 ];
 
 /// Where a package may be named: in these modules or files and nowhere else.
-const PACKAGES: [(&str, &[&str]); 25] = [
+const PACKAGES: [(&str, &[&str]); 27] = [
     ("ratatui", &["ui"]),
     ("crossterm", &["ui", "cli/table.rs"]),
     ("crokey", &["ui/keymap.rs", "config/keys.rs"]),
@@ -60,7 +61,9 @@ const PACKAGES: [(&str, &[&str]); 25] = [
     ("comfy_table", &["cli/table.rs"]),
     ("indicatif", &["cli"]),
     ("toml", &["ui/theme.rs", "ui/theme"]),
-    ("toml_edit", &["config"]),
+    ("toml_edit", &["config", "guards/codex"]),
+    ("rustix", &["guards/process.rs"]),
+    ("ring", &["guards/codex"]),
     ("etcetera", &["config"]),
     ("iana_time_zone", &["config"]),
 ];
@@ -191,6 +194,8 @@ fn every_agent_and_every_theme_is_registered() {
     assert_eq!(names.len(), sources::ALL.len(), "agents' names differ");
     let embedded: BTreeSet<String> = ui::theme::EMBEDDED.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(embedded, themes(), "themes/*.toml are the themes that are built in");
+    let guarded: usize = files().iter().map(|f| f.code.matches("impl Guard for ").count()).sum();
+    assert_eq!(guarded, guards::ALL.len(), "guards::ALL has a line for each agent");
 }
 
 #[test]
