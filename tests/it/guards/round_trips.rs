@@ -115,19 +115,19 @@ fn value() -> impl Strategy<Value = String> {
         Just("{}".to_owned())
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
-        let part = (space(), inner, space());
+        let part = (space(), inner, space()).boxed();
         prop_oneof![
             prop::collection::vec(part.clone(), 1..3).prop_map(|parts| {
                 let parts: Vec<String> = parts.into_iter().map(|(a, value, b)| format!("{a}{value}{b}")).collect();
                 format!("[{}]", parts.join(","))
             }),
-            prop::collection::vec(part, 1..3).prop_map(object),
+            prop::collection::vec(part, 1..3).prop_map(|parts| object(&parts)),
         ]
     })
 }
 
-fn object(parts: Vec<(String, String, String)>) -> String {
-    let parts: Vec<String> = parts.into_iter().enumerate().map(|(i, (a, value, b))| format!("{a}\"k{i}\"{b}:{a}{value}{b}")).collect();
+fn object(parts: &[(String, String, String)]) -> String {
+    let parts: Vec<String> = parts.iter().enumerate().map(|(i, (a, value, b))| format!("{a}\"k{i}\"{b}:{a}{value}{b}")).collect();
     format!("{{{}}}", parts.join(","))
 }
 
