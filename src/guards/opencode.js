@@ -55,9 +55,9 @@ export const Aifinops = async ({ client, directory }) => {
   return {
     // Comes before every model call; the last call's tokens are in the database by then.
     "chat.params": async (input) => {
-      let answer
+      let answer, agent
       try {
-        const agent = typeof input.agent === "string" ? input.agent : input.agent?.name
+        agent = typeof input.agent === "string" ? input.agent : input.agent?.name
         answer = await ask({ hook_event_name: "chat.params", session_id: input.sessionID, cwd: directory, agent })
       } catch {}
       if (answer?.halt !== true) return
@@ -67,8 +67,9 @@ export const Aifinops = async ({ client, directory }) => {
         aborted = (await client.session.abort({ path: { id: input.sessionID } }))?.data === true
       } catch {}
       await tell(text)
-      // The last resort: an error ends the turn, too, with poorer words.
-      if (!aborted) throw new Error(text)
+      // Titles and summaries are made beside the session and know nothing of its end: they take an error. For the session
+      // itself an error is the last resort; it ends the turn, too, with poorer words.
+      if (!aborted || agent === "title" || agent === "summary") throw new Error(text)
     },
   }
 }

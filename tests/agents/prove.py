@@ -134,7 +134,8 @@ class OpenCode(Agent):
             "provider": {"mock": {"npm": "@ai-sdk/openai-compatible", "name": "mock", "options": options, "models": models}}}, indent=1))
 
     def env(self):
-        return {"OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1", "OPENCODE_DISABLE_SHARE": "1"}
+        # It fetches a package for plugins at its start and waits for that: 70 seconds without a network, none with a "no".
+        return {"npm_config_registry": f"http://127.0.0.1:{PORT}/", "npm_config_fetch_retries": "0", "OPENCODE_DISABLE_AUTOUPDATE": "1", "OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_LSP_DOWNLOAD": "1", "OPENCODE_DISABLE_SHARE": "1"}
 
     def command(self, prompt, again):
         return [self.program, "run", *(["--continue"] if again else []), "--format", "json", prompt]
@@ -223,7 +224,7 @@ def inside(name, options):
         aifinops("guard", "uninstall", agent.guard)
         ended = contents()
         result["settings"] = "identical" if ended == begun else f"DIFFER: {[file for file in begun if begun[file] != ended[file]]}"
-        result["ok"] = result["after cap"] == 0 and fresh["calls"] == 0 and result["after raise"] >= 1 and ended == begun and loop["ended"]
+        result["ok"] = result["after cap"] == 0 and result["new prompt"] == 0 and result["after raise"] >= 1 and ended == begun and loop["ended"]
     except (RuntimeError, subprocess.TimeoutExpired) as error:
         result |= {"ok": False, "error": str(error)}
     finally:
