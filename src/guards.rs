@@ -155,6 +155,13 @@ pub struct Status {
     pub state: State,
 }
 
+/// The guards that somebody wanted and does not have as he thinks: not trusted, switched off, of another program.
+#[must_use]
+pub fn in_trouble(site: &Site<'_>) -> Vec<(AgentId, Status)> {
+    let all = ALL.iter().map(|guard| (guard.agent(), guard.status(site)));
+    all.filter(|(_, status)| status.state.needs_attention()).collect()
+}
+
 /// One question as the agent would ask it, for a self-test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {

@@ -1,10 +1,10 @@
-//! OpenCode: a plugin of ours in its configuration.
+//! `OpenCode`: a plugin of ours in its configuration.
 //!
 //! **Event.** `chat.params` comes before every model call, also before those for titles and in subagents, and at that
 //! time the last call is in the database with its tokens, always (1.18.33). At `tool.execute.before` and `.after` it is
 //! not. One question per call covers new prompts and running loops alike.
 //!
-//! **Answer.** The plugin aborts the session; the call is not made. OpenCode says "Aborted" and the plugin says why. A
+//! **Answer.** The plugin aborts the session; the call is not made. `OpenCode` says "Aborted" and the plugin says why. A
 //! plugin that throws instead makes "Unexpected server error" of it.
 
 use std::path::{Path, PathBuf};

@@ -40,7 +40,7 @@ def write(path, text):
 
 class Agent:
     """One agent: how it is set up and how it is given a prompt."""
-    model = "mock-model"
+    model, subagent = "mock-model", "general-purpose"
 
     def __init__(self, home, program):
         self.home, self.program = home, program
@@ -123,7 +123,7 @@ class Gemini(Agent):
 
 
 class OpenCode(Agent):
-    guard, program_name = "opencode", "opencode"
+    guard, program_name, subagent = "opencode", "opencode", "general"
     settings = [".config/opencode/opencode.json", ".config/opencode/plugin/aifinops.js"]
 
     def setup(self):
@@ -181,7 +181,7 @@ def inside(name, options):
     result = {"agent": name, "model": agent.model}
     version = subprocess.run([options.program, "--version"], env=env, capture_output=True, text=True, timeout=120, check=False).stdout.split()
     result["version"] = next((word for word in version if word[:1].isdigit()), "?")
-    server = subprocess.Popen([sys.executable, str(HERE / "mock_llm.py"), "--port", str(PORT), "--log", str(base / "mock.jsonl"), "--usage", USAGE,
+    server = subprocess.Popen([sys.executable, str(HERE / "mock_llm.py"), "--port", str(PORT), "--log", str(base / "mock.jsonl"), "--usage", USAGE, "--subagent", agent.subagent,
                                "--gap", str(options.gap)], stdout=subprocess.PIPE, text=True)
     server.stdout.readline()
 

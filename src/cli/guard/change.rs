@@ -113,10 +113,9 @@ fn print(rows: &[Row], dry_run: bool, way: Way) -> Result<(), CliError> {
     for row in rows {
         let verb = match (way, row.changed, dry_run) {
             (Way::In, true, false) => "asks before it spends from its next start on",
-            (Way::In, true, true) => "would be changed so",
             (Way::In, false, _) => "asks already",
             (Way::Out, true, false) => "does not ask any more",
-            (Way::Out, true, true) => "would be changed so",
+            (_, true, true) => "would be changed so",
             (Way::Out, false, _) => "nothing of ours in its settings",
         };
         match &row.error {

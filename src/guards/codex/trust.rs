@@ -6,6 +6,7 @@
 //!
 //! Only whole tables of ours are put in and taken out, as text: TOML libraries write line ends of their own.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -58,8 +59,11 @@ fn hash(event: &str, handler: &Value) -> String {
     let timeout = handler.get("timeout").cloned().unwrap_or_default();
     let what =
         format!(r#"{{"event_name":"{event}","hooks":[{{"async":false,"command":{command},"timeout":{timeout},"type":"command"}}]}}"#);
-    let hex: String = digest(&SHA256, what.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
+    let mut out = "sha256:".to_owned();
+    for byte in digest(&SHA256, what.as_bytes()).as_ref() {
+        let _ = write!(out, "{byte:02x}"); // a string takes everything
+    }
+    out
 }
 
 /// The change of `config.toml` that takes the old trust out and puts the new in.
@@ -125,19 +129,18 @@ fn with(text: &str, mut document: DocumentMut, entry: &Entry) -> String {
     if !out.is_empty() {
         out.push_str(end);
     }
-    out.push_str(&format!("{}{end}trusted_hash = {}{end}", header(&entry.key), Value::from(entry.hash.as_str())));
+    let _ = write!(out, "{}{end}trusted_hash = {}{end}", header(&entry.key), Value::from(entry.hash.as_str()));
     let is_stored = out.parse::<DocumentMut>().is_ok_and(|document| stored(&document).iter().any(|(key, _)| *key == entry.key));
     if is_stored {
         return out;
     }
     // Somebody has written `hooks` or `hooks.state` in braces: then it goes in there.
     let state = document.entry("hooks").or_insert_with(|| Item::Table(Table::new()));
-    if let Some(state) = state.as_table_like_mut().map(|hooks| hooks.entry("state").or_insert_with(|| Item::Table(Table::new()))) {
-        if let Some(state) = state.as_table_like_mut() {
-            let mut trusted = toml_edit::InlineTable::new();
-            trusted.insert("trusted_hash", entry.hash.as_str().into());
-            state.insert(&entry.key, value(trusted));
-        }
+    let state = state.as_table_like_mut().map(|hooks| hooks.entry("state").or_insert_with(|| Item::Table(Table::new())));
+    if let Some(state) = state.and_then(Item::as_table_like_mut) {
+        let mut trusted = toml_edit::InlineTable::new();
+        trusted.insert("trusted_hash", entry.hash.as_str().into());
+        state.insert(&entry.key, value(trusted));
     }
     document.to_string()
 }

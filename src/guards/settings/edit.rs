@@ -33,25 +33,19 @@ impl Document {
         let Some(last) = parts.last() else { return self.with_first(node, part) };
         let from = parts.len().checked_sub(2).and_then(|i| parts.get(i)).map_or(node.span.start + 1, |before| before.end);
         let gap = self.text.get(from..last.start)?;
-        let (layout, indent, separator) = match line_end(gap) {
-            Some((newline, at)) => {
-                let indent = leading_space(gap.get(at..)?).to_owned();
-                let layout = Layout { newline: Some(newline), unit: self.unit() };
-                let separator = layout.line(&indent);
-                (layout, indent, separator)
-            }
-            None => {
-                let space = if self.text.get(node.span.clone())?.contains(": ") || gap.contains(' ') { " " } else { "" };
-                (Layout { newline: None, unit: String::new() }, String::new(), space.to_owned())
-            }
+        let (layout, indent, separator) = if let Some((newline, at)) = line_end(gap) {
+            let indent = leading_space(gap.get(at..)?).to_owned();
+            let layout = Layout { newline: Some(newline), unit: self.unit() };
+            let separator = layout.line(&indent);
+            (layout, indent, separator)
+        } else {
+            let space = if self.text.get(node.span.clone())?.contains(": ") || gap.contains(' ') { " " } else { "" };
+            (Layout { newline: None, unit: String::new() }, String::new(), space.to_owned())
         };
         let new = format!("{separator}{}", part(&layout, &indent));
         let after = last.end + same_line_comment(self.text.get(last.end..)?, self.bare.get(last.end..)?);
-        if after == last.end {
-            return self.replaced(vec![(last.end..last.end, format!(",{new}"))]);
-        }
         // A `//` comment reaches to the end of its line: without lines there is nowhere to go but before it.
-        if layout.newline.is_none() {
+        if after == last.end || layout.newline.is_none() {
             return self.replaced(vec![(last.end..last.end, format!(",{new}"))]);
         }
         self.replaced(vec![(last.end..last.end, ",".to_owned()), (after..after, new)])

@@ -64,8 +64,8 @@ fn from_installing_to_uninstalling() {
     let installed = aifinops(&home, &["guard", "install", "--all"]);
     assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stdout));
     let status = json_of(&aifinops(&home, &["guard", "status", "--json"]));
-    let states: Vec<&str> = status["guards"].as_array().unwrap().iter().map(|guard| guard["state"].as_str().unwrap()).collect();
-    assert_eq!(states, ["installed"; 4], "{status}");
+    let found: Vec<&str> = status["guards"].as_array().unwrap().iter().map(|guard| guard["state"].as_str().unwrap()).collect();
+    assert_eq!(found, ["installed"; 4], "{status}");
 
     let verify = aifinops(&home, &["guard", "verify", "--json"]);
     let proved = json_of(&verify);
@@ -137,7 +137,7 @@ fn gemini_goes_on_when_our_program_has_gone() {
     }
 }
 
-/// OpenCode's plugin in another runtime of JavaScript, with a client that writes down what is asked of it.
+/// The plugin of `OpenCode` in another runtime of JavaScript, with a client that writes down what is asked of it.
 #[test]
 fn opencode_s_plugin_aborts_where_it_must_and_never_stands_in_the_way() {
     let works = |command: &str| Command::new(command).arg("--version").output().is_ok_and(|out| out.status.success());
