@@ -21,6 +21,8 @@ pub mod context;
 pub mod doctor;
 pub mod error;
 pub mod filters;
+pub mod guard;
+pub mod hook;
 pub mod listing;
 pub mod man;
 pub mod modes;
@@ -34,6 +36,7 @@ pub mod screen;
 pub mod session;
 pub mod sessions;
 pub mod table;
+pub mod telling;
 pub mod top;
 pub mod verdict;
 pub mod when;
@@ -50,6 +53,7 @@ EXAMPLES:
   aifinops report daily --since monday      spend by day, this week
   aifinops report models --all --json       everything by model, for a script
   aifinops session 3f2a91c0                 one session: tasks, tools, limits
+  aifinops guard install --all              agents ask before they spend
   aifinops doctor                           what was read, and what was not";
 
 /// The screen beside your coding agents: live spend per session, to the cent.
@@ -189,6 +193,12 @@ pub enum Command {
     /// Try how you are told of caps, loops and costly sessions
     #[command(after_help = alerts::EXAMPLES)]
     Alerts(alerts::AlertsArgs),
+    /// Make agents ask before they spend, so that caps hold
+    #[command(after_help = guard::EXAMPLES)]
+    Guard(guard::GuardArgs),
+    /// Answer an agent's question; agents run this, people need not
+    #[command(hide = true)]
+    Hook(hook::HookArgs),
     /// Look at everything that is read and stored, and say what is wrong
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::DoctorArgs),
@@ -198,8 +208,6 @@ pub enum Command {
     /// Do what a hook has left for later
     #[command(hide = true)]
     CatchUp(catch_up::CatchUpArgs),
-    #[command(hide = true)]
-    Judge { agent: String, session: String, transcript: PathBuf, moment: String },
     /// Print completions for a shell
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionsArgs),
@@ -211,6 +219,10 @@ pub enum Command {
 /// Reads the command line, runs the command and tells what went wrong.
 #[must_use]
 pub fn main() -> ExitCode {
+    // An agent waits for this answer at each of its steps.
+    if let Some(code) = hook::quick() {
+        return code;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return error::usage(&error, std::env::args_os().any(|arg| arg == "--json")),
@@ -240,29 +252,13 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Session(args)) => session::run(&context()?, args),
         Some(Command::Report(args)) => report::run(&context()?, args),
         Some(Command::Cap(args)) => cap::run(&context()?, args),
-        Some(Command::Judge { agent, session, transcript, moment }) => {
-            let source = crate::sources::by_agent(agent).map(|s| s.agent()).unwrap_or_default();
-            let question = crate::engine::judge::Question {
-                agent: source,
-                session: Some(session.clone()),
-                transcript: Some(transcript.clone()),
-                cwd: None,
-                moment: if moment == "prompt" { crate::engine::judge::Moment::Prompt } else { crate::engine::judge::Moment::Step },
-            };
-            let t = std::time::Instant::now();
-            let answer = verdict::verdict(&cli.global, question);
-            let mut out = Out::text();
-            if std::env::var_os("SHOW").is_some() {
-                out.line(&format!("{answer:?} {:?}", t.elapsed()))?;
-            }
-            std::io::Write::flush(&mut out)?;
-            Ok(ExitCode::SUCCESS)
-        }
         Some(Command::CatchUp(args)) => catch_up::run(&context()?, args),
         #[cfg(unix)]
         Some(Command::Run(args)) => run::run(&context()?, args),
         Some(Command::Prices(args)) => prices::run(&context()?, args),
         Some(Command::Alerts(args)) => alerts::run(&context()?, args),
+        Some(Command::Guard(args)) => guard::run(&context()?, args),
+        Some(Command::Hook(args)) => Ok(hook::run(args)),
         Some(Command::Doctor(args)) => doctor::run(&context()?, args),
         Some(Command::Config(args)) => config::run(&context()?, args),
         Some(Command::Completions(args)) => completions::run(args),

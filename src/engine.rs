@@ -13,6 +13,7 @@ pub mod snapshot;
 #[cfg(unix)]
 pub mod stop;
 pub mod view;
+pub mod warden;
 pub mod watchman;
 
 pub use live::{Command, Engine, Setup};

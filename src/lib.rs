@@ -14,6 +14,7 @@
 //! | 5 | [`ui`] | the screen; one file per panel |
 //! | 5 | [`export`] | answers as bytes; one file per format |
 //! | 4 | [`engine`] | the thread that reads, writes and publishes the picture of the present; agents below a proxy |
+//! | 4 | [`guards`] | makes agents ask before they spend; one file per agent |
 //! | 3 | [`query`] | questions to the store in the words of the house |
 //! | 3 | [`tail`] | which files there are, what is new in them |
 //! | 3 | [`demo`] | a made-up workday, written as the agents would |
@@ -42,6 +43,7 @@ pub mod config;
 pub mod demo;
 pub mod engine;
 pub mod export;
+pub mod guards;
 pub mod model;
 pub mod pricing;
 pub mod query;

@@ -7,6 +7,12 @@
 //! Some agents write databases. Their rows are turned into lines ([`foreign`]), and what is behind that does not know the
 //! difference.
 
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
+use memchr::memmem;
+
 pub mod catalog;
 pub mod fingerprint;
 pub mod foreign;
@@ -22,3 +28,20 @@ pub use span::Buffer;
 pub const MAX_LINE: usize = 32 << 20;
 /// How much of a file is read at once; larger files are shared between the cores in pieces of this size.
 pub const CHUNK: u64 = 2 << 20;
+
+/// How far from its end a log is looked through for its last call.
+const LAST_BYTES: u64 = 256 << 10;
+
+/// Whether the end of a log has this text in it.
+#[must_use]
+pub fn mentions(log: &Path, text: &str) -> bool {
+    let tail = || {
+        let mut file = File::open(log)?;
+        let size = file.metadata()?.len();
+        file.seek(SeekFrom::Start(size.saturating_sub(LAST_BYTES)))?;
+        let mut tail = Vec::new();
+        file.take(LAST_BYTES).read_to_end(&mut tail)?;
+        io::Result::Ok(tail)
+    };
+    tail().is_ok_and(|tail| memmem::find(&tail, text.as_bytes()).is_some())
+}

@@ -8,6 +8,7 @@ use clap::Args;
 use super::GlobalArgs;
 use super::context::Context;
 use super::error::CliError;
+use super::telling;
 
 /// The arguments.
 #[derive(Debug, Clone, Default, Args)]
@@ -15,6 +16,9 @@ pub struct CatchUpArgs {
     /// Read all logs
     #[arg(long)]
     pub read: bool,
+    /// Tell what there is to tell
+    #[arg(long)]
+    pub tell: bool,
 }
 
 /// Starts it, and waits for nothing. Where it cannot be started, the next command does the same work.
@@ -30,9 +34,7 @@ pub fn start(global: &GlobalArgs, args: &CatchUpArgs) {
     place(&mut command, "--home", &global.home);
     place(&mut command, "--data-dir", &global.data_dir);
     place(&mut command, "--config", &global.config);
-    if args.read {
-        command.arg("--read");
-    }
+    command.args(args.read.then_some("--read")).args(args.tell.then_some("--tell"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir(Path::new("/"));
     // Its own group: whoever ends the agent's group is not to end this in the middle.
     #[cfg(unix)]
@@ -48,6 +50,9 @@ pub fn run(context: &Context, args: &CatchUpArgs) -> Result<ExitCode, CliError> 
     let store = context.store()?;
     if store.is_writer() {
         store.checkpoint();
+    }
+    if args.tell {
+        telling::tell_now(context, &store)?;
     }
     Ok(ExitCode::SUCCESS)
 }

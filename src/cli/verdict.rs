@@ -12,7 +12,7 @@ use super::rules;
 use crate::budgets;
 use crate::engine::ingest::Ingest;
 use crate::engine::journal;
-use crate::engine::judge::{Judgement, Question, judge};
+use crate::engine::judge::{Judgement, Question, Rules, judge};
 use crate::model::Millis;
 use crate::model::cap::OnFailure;
 use crate::pricing::Pricer;
@@ -20,6 +20,8 @@ use crate::store::Store;
 
 /// An agent waits no longer than this; then `on_failure` decides.
 const DEADLINE: Duration = Duration::from_millis(50);
+/// How much longer it waits for its own log, near a cap.
+const LATE: Duration = Duration::from_millis(450);
 /// How long the store is waited for while another process holds it.
 const PATIENCE: Duration = Duration::from_millis(40);
 
@@ -32,10 +34,12 @@ pub enum Answer {
     Halt(String),
 }
 
-/// What the worker found.
-struct Found {
-    answer: Answer,
-    judgement: Judgement,
+/// What the worker says.
+enum Word {
+    /// The agent writes its log late, and what is missing may decide: it is worth a wait.
+    Wait,
+    /// The end of it.
+    Done(Result<(Answer, Judgement), CliError>),
 }
 
 /// Judges, with a deadline. Never fails and never panics: an agent's session is not to break because of us.
@@ -54,23 +58,36 @@ pub fn verdict(global: &GlobalArgs, question: Question) -> Answer {
         return Answer::Go;
     }
     let (dir, now, agent) = (context.settings.data_dir.value.clone(), context.now, question.agent);
-    let (send, receive) = mpsc::sync_channel(1);
+    let (send, receive) = mpsc::sync_channel(2);
+    let waiting = send.clone();
     std::thread::spawn(move || {
-        let found = work(&context, &rules, &question);
-        let _ = send.send(found);
+        let wait = move || {
+            let _ = waiting.send(Word::Wait);
+        };
+        let _ = send.send(Word::Done(work(&context, &rules, &question, &wait)));
     });
-    let why = match receive.recv_timeout(DEADLINE) {
-        Ok(Ok(found)) => {
-            if found.judgement.behind || found.judgement.untidy {
-                catch_up::start(&global, &CatchUpArgs { read: found.judgement.behind });
+    let mut patience = DEADLINE;
+    let why = loop {
+        match receive.recv_timeout(patience) {
+            Ok(Word::Wait) => patience += LATE,
+            Ok(Word::Done(Ok((answer, judgement)))) => {
+                leave(&global, &judgement);
+                return answer;
             }
-            return found.answer;
+            Ok(Word::Done(Err(error))) => break error.to_string(),
+            Err(mpsc::RecvTimeoutError::Timeout) => break format!("no answer within {} ms", patience.as_millis()),
+            Err(mpsc::RecvTimeoutError::Disconnected) => break "the guard broke down".to_owned(),
         }
-        Ok(Err(error)) => error.to_string(),
-        Err(mpsc::RecvTimeoutError::Timeout) => format!("no answer within {} ms", DEADLINE.as_millis()),
-        Err(mpsc::RecvTimeoutError::Disconnected) => "the guard broke down".to_owned(),
     };
     failed(&dir, now, agent, &why, on_failure)
+}
+
+/// Leaves for later what no agent should wait for.
+fn leave(global: &GlobalArgs, judgement: &Judgement) {
+    let tell = !judgement.reached.is_empty() || judgement.halt.is_some();
+    if judgement.behind || judgement.untidy || tell {
+        catch_up::start(global, &CatchUpArgs { read: judgement.behind, tell });
+    }
 }
 
 /// Decides without knowing, and writes down why.
@@ -89,15 +106,15 @@ fn failed(dir: &Path, now: Millis, agent: &str, why: &str, on_failure: OnFailure
     }
 }
 
-fn work(context: &Context, rules: &crate::engine::judge::Rules, question: &Question) -> Result<Found, CliError> {
+fn work(context: &Context, rules: &Rules, question: &Question, waiting: &dyn Fn()) -> Result<(Answer, Judgement), CliError> {
     let dir = &context.settings.data_dir.value;
     let store = Store::open_quickly(dir, PATIENCE)?;
     let (book, _) = context.prices();
     let mut ingest = Ingest::new(store, Pricer::new(book), context.catalog(), 1);
-    let judgement = judge(&mut ingest, dir, rules, question, context.now, &rules::who())?;
+    let judgement = judge(&mut ingest, dir, rules, question, context.now, &rules::who(), waiting)?;
     let answer = match &judgement.halt {
         Some(standing) => Answer::Halt(budgets::halt_text(standing, rules.zone)),
         None => Answer::Go,
     };
-    Ok(Found { answer, judgement })
+    Ok((answer, judgement))
 }

@@ -135,10 +135,20 @@ impl Ingest {
     ///
     /// Where another process writes, it will read these lines itself, but nobody knows how soon: so they are counted here
     /// as well, and forgotten with the answer.
-    pub fn ask<T>(&mut self, paths: &BTreeSet<PathBuf>, question: impl FnOnce(&Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub fn ask<T>(
+        &mut self,
+        agent: AgentId,
+        paths: &BTreeSet<PathBuf>,
+        question: impl FnOnce(&Store) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let mut found = Vec::new();
-        for file in paths.iter().filter_map(|path| self.catalog.look(path)).collect::<Vec<_>>() {
-            if self.store.file(&file.path)?.is_none_or(|known| known.stat != file.stat) {
+        for file in paths.iter().filter_map(|path| self.catalog.look_as(agent, path)).collect::<Vec<_>>() {
+            let known = self.store.file(&file.path)?;
+            if known.is_none() {
+                // A new log may begin with the history of one that has been read.
+                self.catalog.index_paths(self.store.paths()?.iter().map(PathBuf::as_path));
+            }
+            if known.is_none_or(|known| known.stat != file.stat) {
                 found.push(file);
             }
         }
@@ -160,9 +170,9 @@ impl Ingest {
     }
 
     /// How many bytes of these files have not been read yet.
-    pub fn unread(&mut self, paths: &BTreeSet<PathBuf>) -> Result<u64, StoreError> {
+    pub fn unread(&mut self, agent: AgentId, paths: &BTreeSet<PathBuf>) -> Result<u64, StoreError> {
         let mut bytes = 0;
-        for found in paths.iter().filter_map(|path| self.catalog.look(path)).collect::<Vec<_>>() {
+        for found in paths.iter().filter_map(|path| self.catalog.look_as(agent, path)).collect::<Vec<_>>() {
             let read = self.store.file(&found.path)?.map_or(0, |known| known.offset);
             bytes += found.stat.size.saturating_sub(read);
         }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Weekday;
 use chrono_tz::Tz;
@@ -14,11 +14,12 @@ use chrono_tz::Tz;
 use super::ingest::Ingest;
 use crate::budgets::{self, Assumed, Standing};
 use crate::model::Millis;
-use crate::model::cap::{Cap, Span};
+use crate::model::cap::{Cap, Span, Unit};
 use crate::query::caps::{self, Asking, Focus};
 use crate::sources;
 use crate::store::ledger::{Decision, Kind};
-use crate::store::{Ledger, StoreError};
+use crate::store::{Ledger, Store, StoreError};
+use crate::tail;
 
 /// More new bytes than this are not read while an agent waits: the sums as they are decide, and somebody else reads.
 const MOST_TAIL: u64 = 8 << 20;
@@ -61,6 +62,8 @@ pub struct Question {
     pub cwd: Option<PathBuf>,
     /// When it asks.
     pub moment: Moment,
+    /// A tool call of the last model call: once its id is in the log, so is that call.
+    pub tool_use: Option<String>,
 }
 
 /// The answer.
@@ -79,21 +82,25 @@ pub struct Judgement {
 /// How long a write to the ledger waits for another process.
 const PATIENCE: Duration = Duration::from_millis(30);
 
-/// Judges.
-pub fn judge(ingest: &mut Ingest, dir: &Path, rules: &Rules, question: &Question, now: Millis, who: &str) -> Result<Judgement, StoreError> {
+/// Judges. `waiting` is called before a wait for an agent that writes its log late.
+pub fn judge(
+    ingest: &mut Ingest,
+    dir: &Path,
+    rules: &Rules,
+    question: &Question,
+    now: Millis,
+    who: &str,
+    waiting: &dyn Fn(),
+) -> Result<Judgement, StoreError> {
     let paths = logs(question);
-    let behind = ingest.unread(&paths)? > MOST_TAIL;
+    let behind = ingest.unread(question.agent, &paths)? > MOST_TAIL;
     let read = if behind { BTreeSet::new() } else { paths };
-    let mut standings = ingest.ask(&read, |store| {
-        let asking = Asking { caps: &rules.caps, raises: &[], assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
-        let found = match (&question.session, &question.transcript) {
-            (Some(uid), _) => store.session_of(question.agent, uid)?,
-            (None, Some(log)) => store.session_of_file(log)?,
-            (None, None) => None,
-        };
-        let focus = found.map_or_else(|| stranger(question), Focus::from);
-        caps::standings(store, &asking, Some(&focus))
-    })?;
+    let (mut standings, is_near) = look(ingest, rules, question, now, &read)?;
+    if is_near && !standings.iter().any(Standing::halts) && !is_logged(question) {
+        waiting();
+        wait_for_log(question);
+        standings = look(ingest, rules, question, now, &read)?.0;
+    }
     // A new prompt begins a task of its own, whatever the last one cost.
     if question.moment == Moment::Prompt {
         standings.retain(|s| s.cap.span != Span::Task);
@@ -106,6 +113,69 @@ pub fn judge(ingest: &mut Ingest, dir: &Path, rules: &Rules, question: &Question
         settle(&ledger, &mut standings, question, now, who, &mut judgement)?;
     }
     Ok(judgement)
+}
+
+/// Reads what is new and says how the caps of the session stand; and whether one more call may use one of them up.
+fn look(
+    ingest: &mut Ingest,
+    rules: &Rules,
+    question: &Question,
+    now: Millis,
+    logs: &BTreeSet<PathBuf>,
+) -> Result<(Vec<Standing>, bool), StoreError> {
+    ingest.ask(question.agent, logs, |store| {
+        let asking = Asking { caps: &rules.caps, raises: &[], assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
+        let found = match (&question.session, &question.transcript) {
+            (Some(uid), _) => store.session_of(question.agent, uid)?,
+            (None, Some(log)) => store.session_of_file(log)?,
+            (None, None) => None,
+        };
+        let focus = found.map_or_else(|| stranger(question), Focus::from);
+        let standings = caps::standings(store, &asking, Some(&focus))?;
+        let is_near = question.tool_use.is_some() && is_near(store, &standings, focus.session)?;
+        Ok((standings, is_near))
+    })
+}
+
+/// Whether a call as large as twice the last ones would use up what is left of a cap.
+fn is_near(store: &Store, standings: &[Standing], session: Option<i64>) -> Result<bool, StoreError> {
+    const LAST: usize = 3;
+    let toothed: Vec<&Standing> = standings.iter().filter(|s| s.cap.has_teeth()).collect();
+    if toothed.is_empty() {
+        return Ok(false);
+    }
+    let steps = session.map_or(Ok(Vec::new()), |id| store.steps(id, LAST))?;
+    let money = steps.iter().filter_map(|step| step.money).max().map(|money| money.nanos().saturating_mul(2));
+    let tokens =
+        steps.iter().map(|step| step.tokens.total()).max().map(|tokens| i64::try_from(tokens).unwrap_or(i64::MAX).saturating_mul(2));
+    Ok(toothed.into_iter().any(|standing| {
+        let next = match standing.cap.limit.unit {
+            Unit::Money => money,
+            Unit::Tokens => tokens,
+            Unit::Steps => Some(1),
+        };
+        // Of a session's first call nobody knows how large it is.
+        next.is_none_or(|next| standing.left().count <= next)
+    }))
+}
+
+/// An agent that writes its log by a timer is waited for so long.
+const LATE: Duration = Duration::from_millis(400);
+/// How often its log is looked at meanwhile.
+const PAUSE: Duration = Duration::from_millis(5);
+
+fn wait_for_log(question: &Question) {
+    let begun = Instant::now();
+    while begun.elapsed() < LATE && !is_logged(question) {
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// Whether the log shows the call that asked for the tool. Where that cannot be told, nobody waits for it.
+fn is_logged(question: &Question) -> bool {
+    let (Some(id), Some(log)) = (&question.tool_use, &question.transcript) else { return true };
+    let parts = sources::by_agent(question.agent).map(|source| source.parts(log)).unwrap_or_default();
+    std::iter::once(log).chain(&parts).any(|log| tail::mentions(log, id))
 }
 
 /// Counts raises in, finds what halts and what has just been reached, and writes it down.

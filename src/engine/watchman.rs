@@ -69,7 +69,11 @@ fn level(standing: &Standing, watch: &Watch<'_>) -> Option<Alert> {
     let reached = standing.is_reached();
     let until = if standing.cap.span.is_calendar() { standing.window.to } else { watch.now + MONTH };
     let words = standing.cap.words();
-    let title = if reached { format!("{} reached: {words}", if standing.cap.has_teeth() { "Cap" } else { "Limit" }) } else { format!("{level}% of the {words}") };
+    let title = if reached {
+        format!("{} reached: {words}", if standing.cap.has_teeth() { "Cap" } else { "Limit" })
+    } else {
+        format!("{level}% of the {words}")
+    };
     let body = match (reached, standing.cap.has_teeth()) {
         (true, true) => budgets::halt_text(standing, watch.rules.zone).trim_start_matches("aifinops: ").to_owned(),
         _ => format!("{} of {} spent; it {}", standing.spent(), standing.allowed(), budgets::resets(standing, watch.rules.zone)),
@@ -151,7 +155,9 @@ fn unpriced(store: &Store, watch: &Watch<'_>) -> Result<Vec<Alert>, StoreError> 
         at: watch.now,
         until: watch.now + MONTH,
         title: format!("No price is known for {model}"),
-        body: format!("Its calls are shown as unknown and count against caps at the assumed price. `aifinops prices set {model}` gives it one."),
+        body: format!(
+            "Its calls are shown as unknown and count against caps at the assumed price. `aifinops prices set {model}` gives it one."
+        ),
         urgency: Urgency::Normal,
     };
     Ok(models.into_iter().map(alert).collect())

@@ -75,6 +75,14 @@ impl Store {
         rows.collect::<Result<_, _>>().map_err(&fail)
     }
 
+    /// All log files that are known.
+    pub fn paths(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let fail = self.fail("listing log files");
+        let mut query = self.conn.prepare_cached("SELECT path FROM file").map_err(&fail)?;
+        let rows = query.query_map([], |r| r.get::<_, String>(0).map(PathBuf::from)).map_err(&fail)?;
+        rows.collect::<Result<_, _>>().map_err(&fail)
+    }
+
     /// What is remembered of one file.
     pub fn file(&self, path: &Path) -> Result<Option<FileRow>, StoreError> {
         self.conn

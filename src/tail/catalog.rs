@@ -202,6 +202,26 @@ impl Catalog {
         })
     }
 
+    /// As [`Catalog::look`], for a log that an agent itself has named: it need not lie below a known root.
+    pub fn look_as(&mut self, agent: AgentId, path: &Path) -> Option<Found> {
+        if let Some(found) = self.look(path) {
+            return Some(found);
+        }
+        let source = sources::by_agent(agent)?;
+        let meta = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        source.accepts(path).then(|| Found {
+            agent,
+            path: path.to_path_buf(),
+            stat: fingerprint::of(source, path, &meta),
+            modified: meta.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+        })
+    }
+
+    /// Remembers which file belongs to which session, by their paths.
+    pub fn index_paths<'a>(&mut self, paths: impl IntoIterator<Item = &'a Path>) {
+        paths.into_iter().for_each(|path| self.remember(path));
+    }
+
     /// Remembers which file belongs to which session; called before files are read.
     pub fn index(&mut self, found: &[Found]) {
         self.by_id.clear(); // files move

@@ -7,7 +7,7 @@ mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aifinops::{alerts, config, sources, ui};
+use aifinops::{alerts, config, guards, sources, ui};
 use source::{File, files, themes};
 
 /// What each module may use, from the ground up. Nothing else, and never one of its own floor.
@@ -24,9 +24,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("query", &["budgets", "model", "pricing", "sources", "store"]),
     ("demo", &["model"]),
     ("engine", &["alerts", "budgets", "model", "pricing", "query", "sources", "store", "tail", "wires"]),
+    ("guards", &["model", "sources"]),
     ("ui", &["config", "engine", "model", "query"]),
     ("export", &["model", "query", "store"]),
-    ("cli", &["alerts", "budgets", "config", "demo", "engine", "export", "model", "pricing", "query", "sources", "store", "tail", "ui"]),
+    (
+        "cli",
+        &[
+            "alerts", "budgets", "config", "demo", "engine", "export", "guards", "model", "pricing", "query", "sources", "store", "tail",
+            "ui",
+        ],
+    ),
 ];
 
 /// Edges that are meant for a few names only.
@@ -71,7 +78,9 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("comfy_table", &["cli/table.rs"]),
     ("indicatif", &["cli"]),
     ("toml", &["ui/theme.rs", "ui/theme", "engine/launch/codex.rs"]),
-    ("toml_edit", &["config"]),
+    ("toml_edit", &["config", "guards/codex"]),
+    ("rustix", &["guards/process.rs"]),
+    ("ring", &["guards/codex"]),
     ("etcetera", &["config"]),
     ("iana_time_zone", &["config"]),
 ];
@@ -202,6 +211,8 @@ fn every_agent_and_every_theme_is_registered() {
     assert_eq!(names.len(), sources::ALL.len(), "agents' names differ");
     let embedded: BTreeSet<String> = ui::theme::EMBEDDED.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(embedded, themes(), "themes/*.toml are the themes that are built in");
+    let guarded: usize = files().iter().map(|f| f.code.matches("impl Guard for ").count()).sum();
+    assert_eq!(guarded, guards::ALL.len(), "guards::ALL has a line for each agent");
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod config;
 mod crash;
 mod dedup;
 mod demo;
+mod guards;
 mod home;
 mod hostile;
 mod logs;

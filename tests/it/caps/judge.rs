@@ -58,13 +58,14 @@ impl Desk {
             transcript: Some(self.home.claude(&self.uid)),
             cwd: Some(PathBuf::from("/code/app")),
             moment,
+            tool_use: None,
         }
     }
 
     fn ask(&self, caps: Vec<Cap>, moment: Moment) -> Judgement {
         let store = Store::open(self.data.path()).unwrap().store;
         let mut ingest = self.home.reader(store);
-        judge(&mut ingest, self.data.path(), &rules(caps), &self.question(moment), after(self.lines), "me").unwrap()
+        judge(&mut ingest, self.data.path(), &rules(caps), &self.question(moment), after(self.lines), "me", &|| ()).unwrap()
     }
 
     fn decisions(&self) -> Vec<Decision> {
@@ -140,7 +141,8 @@ fn only_a_cap_that_covers_the_session_stops_it() {
     question.session = Some(uuid(1, 2));
     question.transcript = Some(desk.home.claude(&uuid(1, 2)));
     let mut ingest = desk.home.reader(Store::open(desk.data.path()).unwrap().store);
-    let mut judged = |caps: Vec<Cap>| judge(&mut ingest, desk.data.path(), &rules(caps), &question, after(desk.lines), "me").unwrap().halt;
+    let mut judged =
+        |caps: Vec<Cap>| judge(&mut ingest, desk.data.path(), &rules(caps), &question, after(desk.lines), "me", &|| ()).unwrap().halt;
     assert!(judged(vec![steps(10, Span::Day)]).is_some(), "a daily cap holds for every session");
     assert!(judged(vec![steps(10, Span::Session)]).is_none(), "it has spent nothing itself");
     assert!(judged(narrowed(Scope { project: part("app"), ..Scope::default() })).is_some());
@@ -230,7 +232,7 @@ fn a_locked_store_is_an_error_in_time_and_not_an_answer() {
     let store = Store::open_quickly(desk.data.path(), std::time::Duration::from_millis(20));
     let judged = store.and_then(|store| {
         let mut ingest = desk.home.reader(store);
-        judge(&mut ingest, desk.data.path(), &rules(vec![steps(1, Span::Day)]), &desk.question(Moment::Step), after(3), "me")
+        judge(&mut ingest, desk.data.path(), &rules(vec![steps(1, Span::Day)]), &desk.question(Moment::Step), after(3), "me", &|| ())
     });
     assert!(judged.unwrap_err().is_busy());
     assert!(begun.elapsed() < std::time::Duration::from_secs(1));

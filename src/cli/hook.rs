@@ -1,0 +1,107 @@
+//! `hook`: what agents run; the whole way from their question to the answer that they obey.
+//!
+//! An agent waits for this before each step, so it is as short as it can be: no screen, no walk through the logs, and the
+//! command line is read by hand. What goes wrong is decided by the setting `on_failure`, see [`verdict`].
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::process::{Command, ExitCode};
+
+use clap::Args;
+
+use crate::engine::judge::{self, Question};
+use crate::guards::{self, Ask, Moment, Verdict, process};
+use crate::model::AgentId;
+
+use super::GlobalArgs;
+use super::error::FAILURE;
+use super::out::{FAINT, note};
+use super::verdict::{self, Answer};
+
+/// Questions can hold a whole conversation; the fields that matter come first.
+const LONGEST: u64 = 4 << 20;
+
+/// The arguments.
+#[derive(Debug, Clone, Args)]
+pub struct HookArgs {
+    /// The agent that asks
+    pub agent: String,
+    /// The agent's name of the event, where the question does not say it
+    pub event: Option<String>,
+}
+
+/// The variable by which a self-test makes every hook that it starts halt, with its value as the reason.
+const SELF_TEST: &str = "AIFINOPS_HOOK_HALT";
+
+/// Makes every hook that a command starts halt with this text, whatever has been spent.
+pub fn force_halt(command: &mut Command, text: &str) {
+    command.env(SELF_TEST, text);
+}
+
+/// Whether the agent must stop, and what the person in front of it is told.
+fn judge(agent: AgentId, ask: Ask) -> Option<String> {
+    let moment = match ask.moment {
+        Moment::Prompt => judge::Moment::Prompt,
+        Moment::Step => judge::Moment::Step,
+        Moment::Other => return None,
+    };
+    if let Some(text) = std::env::var(SELF_TEST).ok().filter(|text| !text.is_empty()) {
+        return Some(text);
+    }
+    let Ask { session, transcript, cwd, tool_use, .. } = ask;
+    match verdict::verdict(&GlobalArgs::default(), Question { agent, session, transcript, cwd, moment, tool_use }) {
+        Answer::Go => None,
+        Answer::Halt(text) => Some(text),
+    }
+}
+
+/// Answers at once if the command line is `hook AGENT [EVENT]`; `None` for any other, which is read in the usual way.
+#[must_use]
+pub fn quick() -> Option<ExitCode> {
+    let mut args = std::env::args_os().skip(1);
+    if args.next()? != "hook" {
+        return None;
+    }
+    let rest: Vec<String> = args.map(std::ffi::OsString::into_string).collect::<Result<_, _>>().ok()?;
+    match rest.as_slice() {
+        [agent] if !agent.starts_with('-') => Some(answer(agent, None)),
+        [agent, event] if !agent.starts_with('-') && !event.starts_with('-') => Some(answer(agent, Some(event))),
+        _ => None,
+    }
+}
+
+/// Reads the question from standard input, judges and answers.
+#[must_use]
+pub fn run(args: &HookArgs) -> ExitCode {
+    answer(&args.agent, args.event.as_deref())
+}
+
+fn answer(agent: &str, event: Option<&str>) -> ExitCode {
+    let Some(guard) = guards::by_agent(agent) else {
+        let known: Vec<&str> = guards::ALL.iter().map(|guard| guard.agent()).collect();
+        note(FAINT, &format!("there is no guard for this agent; there are some for {}", known.join(", ")));
+        // 1 halts no agent; 2 would.
+        return ExitCode::from(FAILURE);
+    };
+    let Ok(ask) = guard.read(event, &question()) else { return ExitCode::SUCCESS };
+    let text = judge(guard.agent(), ask.clone());
+    let reply = guard.speak(&ask, text.as_deref().map_or(Verdict::Go, Verdict::Halt));
+    // Nobody is left to tell that this could not be told.
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(&reply.stdout).and_then(|()| out.flush());
+    let _ = std::io::stderr().lock().write_all(&reply.stderr);
+    if let Some(pid) = reply.interrupt {
+        process::interrupt(pid);
+    }
+    ExitCode::from(reply.code)
+}
+
+/// What the agent wrote, as far as it is read. The rest is taken and dropped, so that the agent can finish writing.
+fn question() -> Vec<u8> {
+    let mut stdin = std::io::stdin().lock();
+    let mut bytes = Vec::new();
+    if !std::io::stdin().is_terminal() {
+        let _ = stdin.by_ref().take(LONGEST).read_to_end(&mut bytes);
+        let _ = std::io::copy(&mut stdin, &mut std::io::sink());
+    }
+    bytes
+}

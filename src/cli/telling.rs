@@ -1,0 +1,72 @@
+//! Who tells a person what the watchman has seen, and what the watchman needs to know: put together from the settings.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::alerts::{self, InMemory, Memory, Teller, teller::Hours, terminal};
+use crate::config::{Origin, Settings};
+use crate::engine::warden::Orders;
+use crate::engine::watchman::{BrokenGuard, Told, Watch, round};
+use crate::guards::{self, Site};
+use crate::sources::Places;
+use crate::store::{Ledger, Store};
+
+use super::context::{Context, clock, variable};
+use super::error::CliError;
+use super::guard;
+use super::rules;
+
+/// How long a lock of another process is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a process that ends waits until everything has been told.
+const LAST_WORDS: Duration = Duration::from_secs(8);
+
+/// Who tells. What has been told is kept in the ledger; where that cannot be used, each process tells for itself.
+pub fn teller(context: &Context, screen: Option<terminal::Hand>) -> Result<Teller, CliError> {
+    let chosen = &context.settings.alerts;
+    let mut setup = alerts::Setup { env: &variable, webhook: chosen.webhook().cloned(), screen };
+    let ways = alerts::ways(chosen.ways(), &mut setup);
+    let memory: Box<dyn Memory> = match Told::open(&context.settings.data_dir, PATIENCE) {
+        Ok(told) => Box::new(told),
+        Err(_) => Box::new(InMemory::default()),
+    };
+    let hours = Hours { quiet: chosen.quiet(), zone: context.zone() };
+    Teller::start(ways, memory, hours, clock).map_err(|error| CliError::Screen(error.to_string()))
+}
+
+/// What holds by these settings.
+#[must_use]
+pub fn orders(settings: &Settings) -> Orders {
+    Orders { rules: rules::rules(settings, &rules::policy()), session_over: settings.alerts.session_over() }
+}
+
+/// Which guards do not hold, asked again and again.
+pub fn guards(context: &Context) -> impl Fn() -> Vec<BrokenGuard> + Send + use<> {
+    let home: PathBuf = context.settings.home.value.clone();
+    let moved = context.settings.home.origin != Origin::Default;
+    move || {
+        let env = guard::environment(&home, moved);
+        let places = Places { home: &home, env: &env };
+        let Ok(binary) = guard::own_path(&env) else { return Vec::new() };
+        let site = Site { places: &places, binary: &binary };
+        let broken =
+            |(agent, status): (&'static str, guards::Status)| BrokenGuard { agent, why: status.state.why().unwrap_or_default().to_owned() };
+        guards::in_trouble(&site).into_iter().map(broken).collect()
+    }
+}
+
+/// Tells what there is to tell now, and waits until it has been told.
+pub fn tell_now(context: &Context, store: &Store) -> Result<Vec<alerts::Alert>, CliError> {
+    let orders = orders(&context.settings);
+    let (ledger, _) = Ledger::open(&context.settings.data_dir, PATIENCE)?;
+    let guards = guards(context)();
+    let watch = Watch { rules: &orders.rules, session_over: orders.session_over, guards: &guards, now: context.now };
+    let round = round(store, &ledger, &watch)?;
+    let teller = teller(context, None)?;
+    round.alerts.iter().cloned().for_each(|alert| teller.tell(alert));
+    if !teller.flush(LAST_WORDS) {
+        context.note("not everything could be told in time");
+    }
+    teller.take_news().iter().for_each(|text| context.note(text));
+    Ok(round.alerts)
+}

@@ -1,0 +1,160 @@
+//! `watch`: tells and holds caps without a screen.
+
+use std::collections::HashSet;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::alerts::Alert;
+use crate::engine::warden::{self, News, Warden};
+use crate::engine::{self, Engine, Span};
+use crate::model::text::clean;
+use crate::model::time;
+use crate::pricing::Pricer;
+
+use super::context::{Context, clock};
+use super::error::CliError;
+use super::out::{FAINT, Out};
+use super::telling;
+
+pub mod service;
+
+/// Shown under `--help`.
+pub const EXAMPLES: &str = "\
+EXAMPLES:
+  aifinops watch                  tells and holds caps until it is ended
+  aifinops watch --once           looks once, tells what there is to tell, and ends
+  aifinops watch --install        a service of yours that does it from every login on
+  aifinops watch --install --print
+  aifinops watch --uninstall
+  aifinops watch --json           a line of JSON for everything that is told";
+
+/// The arguments.
+#[derive(Debug, Clone, Default, Args)]
+pub struct WatchArgs {
+    /// Look once, tell what there is to tell, and end
+    #[arg(long, conflicts_with_all = ["install", "uninstall"])]
+    pub once: bool,
+    /// Write a service file: a systemd user unit, or a launchd agent on macOS
+    #[arg(long)]
+    pub install: bool,
+    /// Remove the service file
+    #[arg(long, conflicts_with = "install")]
+    pub uninstall: bool,
+    /// Print the service file and write nothing
+    #[arg(long, requires = "install")]
+    pub print: bool,
+}
+
+#[derive(Serialize)]
+struct AlertJson {
+    at: String,
+    kind: &'static str,
+    title: String,
+    body: String,
+    key: String,
+}
+
+#[derive(Serialize)]
+struct ServiceJson {
+    path: String,
+    changed: bool,
+    next: String,
+}
+
+/// Watches.
+pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode, CliError> {
+    if args.install || args.uninstall {
+        return change(context, args);
+    }
+    context.note_problems();
+    if args.once {
+        let fresh = context.open()?;
+        for alert in telling::tell_now(context, &fresh.ingest.store)? {
+            print(context, &alert)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    watch(context)
+}
+
+fn watch(context: &Context) -> Result<ExitCode, CliError> {
+    let (book, problems) = context.prices();
+    problems.iter().for_each(|problem| context.note(problem));
+    let ingest = engine::ingest::Ingest::new(context.store()?, Pricer::new(book), context.catalog(), context.settings.threads.value);
+    let engine = Engine::start(engine::Setup { ingest, zone: context.zone(), span: Span::Today, notices: Vec::new(), clock });
+    let again = context.again();
+    let warden = Warden::start(warden::Setup {
+        dir: context.settings.data_dir.value.clone(),
+        snapshots: engine.snapshots.clone(),
+        orders: Box::new(move || telling::orders(&again().settings)),
+        guards: Box::new(telling::guards(context)),
+        teller: telling::teller(context, None)?,
+        clock,
+    });
+    context.note("watching; Ctrl-C ends it");
+    let ended = super::signals::ended().map_err(|error| CliError::Screen(error.to_string()))?;
+    let mut said = HashSet::new();
+    while !ended.is_set() {
+        match warden.news.recv_timeout(Duration::from_millis(200)) {
+            Ok(News::Alert(alert)) => {
+                if said.insert(alert.key.clone()) {
+                    print(context, &alert)?;
+                }
+            }
+            Ok(News::Trouble(text)) => context.note(&text),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Err(CliError::Screen("the watch has ended".to_owned())),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(context: &Context, alert: &Alert) -> Result<(), CliError> {
+    if context.json {
+        let (title, body, key) = (clean(&alert.title), clean(&alert.body), clean(&alert.key));
+        return Ok(Out::json(&AlertJson { at: time::rfc3339(alert.at), kind: alert.kind.word(), title, body, key })?);
+    }
+    let mut out = Out::text();
+    let at = time::utc(alert.at).with_timezone(&context.zone()).format("%Y-%m-%d %H:%M:%S");
+    out.line(&format!("{at}  {}", clean(&alert.title)))?;
+    out.styled(FAINT, &format!("{:19}  {}", "", clean(&alert.body)))?;
+    Ok(out.flush()?)
+}
+
+/// Writes, shows or removes the service file.
+fn change(context: &Context, args: &WatchArgs) -> Result<ExitCode, CliError> {
+    let config_home = context.config_home();
+    let service = service::of_system(&context.settings.home, &config_home, &service::command(context));
+    let file = |doing: &'static str| {
+        let path = service.path.clone();
+        move |source| CliError::File { doing, path, source }
+    };
+    let mut out = Out::text();
+    if args.print {
+        out.write_all(service.text.as_bytes())?;
+        out.flush()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let path = clean(&service.path.display().to_string());
+    let (changed, next, said) = if args.uninstall {
+        let changed = service::remove(&service).map_err(file("remove"))?;
+        (changed, service.stop.clone(), if changed { "Removed" } else { "There is no" })
+    } else {
+        let changed = service::write(&service).map_err(file("write"))?;
+        (changed, service.start.clone(), if changed { "Written:" } else { "Up to date:" })
+    };
+    if context.json {
+        Out::json(&ServiceJson { path, changed, next })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    out.line(&format!("{said} {path}"))?;
+    let until = if args.uninstall { "If it is still running, end it" } else { "Start it now and at every login" };
+    out.line(&format!("{until}:\n  {next}"))?;
+    out.flush()?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,181 @@
+//! The thread that watches over caps while something runs: it looks whenever the picture of the present has changed, hands
+//! what there is to tell to the teller, and ends what goes on past a cap that is to stop it.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::judge::Rules;
+use super::snapshot::Snapshot;
+use super::watchman::{self, BrokenGuard, Round, Watch};
+use crate::alerts::{Alert, Teller};
+use crate::model::{Millis, Money};
+use crate::store::{Ledger, Store, StoreError};
+
+/// The pause between two looks while things happen.
+const PACE: Duration = Duration::from_secs(1);
+/// The longest pause: windows end although nothing happens.
+const NAP: Duration = Duration::from_secs(30);
+/// How often agents' settings are looked at: guards may be switched off.
+const GUARDS: Duration = Duration::from_secs(60);
+/// How long a lock of another process is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// News that may wait for whoever shows them; more are dropped, for the teller tells them all the same.
+const QUEUE: usize = 64;
+
+/// What holds now.
+#[derive(Debug, Clone)]
+pub struct Orders {
+    /// The rules.
+    pub rules: Rules,
+    /// What a session may cost before somebody should hear of it.
+    pub session_over: Option<Money>,
+}
+
+/// What the thread needs to know.
+pub struct Setup {
+    /// Where the store and the ledger lie.
+    pub dir: PathBuf,
+    /// The pictures of the present.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// What holds, asked before each look: settings may be changed meanwhile.
+    pub orders: Box<dyn Fn() -> Orders + Send>,
+    /// Which guards do not hold.
+    pub guards: Box<dyn Fn() -> Vec<BrokenGuard> + Send>,
+    /// Who tells.
+    pub teller: Teller,
+    /// The clock.
+    pub clock: fn() -> Millis,
+}
+
+/// What has happened, for whoever shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum News {
+    /// There is something to tell, for the first time in this process.
+    Alert(Alert),
+    /// Something went wrong, in words.
+    Trouble(String),
+}
+
+/// The running thread.
+#[derive(Debug)]
+pub struct Warden {
+    /// What has happened.
+    pub news: Receiver<News>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Warden {
+    /// Starts the thread.
+    #[must_use]
+    pub fn start(setup: Setup) -> Warden {
+        let (send, news) = mpsc::sync_channel(QUEUE);
+        let stop = Arc::new(AtomicBool::new(false));
+        let of_thread = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || Worker::new(setup, send).run(&of_thread));
+        Warden { news, stop, thread: Some(thread) }
+    }
+}
+
+impl Drop for Warden {
+    /// The thread notices within a nap at most; nobody waits for it.
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        drop(self.thread.take());
+    }
+}
+
+struct Worker {
+    setup: Setup,
+    news: SyncSender<News>,
+    store: Option<Store>,
+    ledger: Option<Ledger>,
+    guards: Vec<BrokenGuard>,
+    guards_at: Option<Instant>,
+    known: HashSet<String>,
+    trouble: Option<String>,
+}
+
+impl Worker {
+    fn new(setup: Setup, news: SyncSender<News>) -> Worker {
+        Worker { setup, news, store: None, ledger: None, guards: Vec::new(), guards_at: None, known: HashSet::new(), trouble: None }
+    }
+
+    fn run(mut self, stop: &AtomicBool) {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build() else { return };
+        while !stop.load(Ordering::Relaxed) {
+            let begun = Instant::now();
+            match self.look() {
+                Ok(round) => self.tell(round),
+                Err(error) => self.complain(error.to_string()),
+            }
+            for text in self.setup.teller.take_news() {
+                self.say(News::Trouble(text));
+            }
+            let changed = runtime.block_on(tokio::time::timeout(NAP, self.setup.snapshots.changed()));
+            if matches!(changed, Ok(Err(_))) {
+                return; // whoever made the pictures has ended
+            }
+            std::thread::sleep(PACE.saturating_sub(begun.elapsed()));
+        }
+    }
+
+    fn say(&self, news: News) {
+        let _ = self.news.try_send(news);
+    }
+
+    /// Says what is wrong, once.
+    fn complain(&mut self, why: String) {
+        // The next look opens everything anew.
+        (self.store, self.ledger) = (None, None);
+        if self.trouble.as_ref() != Some(&why) {
+            self.say(News::Trouble(why.clone()));
+            self.trouble = Some(why);
+        }
+    }
+
+    fn look(&mut self) -> Result<Round, StoreError> {
+        let store = match self.store.take() {
+            Some(store) => store,
+            None => {
+                let mut store = Store::open_quickly(&self.setup.dir, PATIENCE)?;
+                store.stop_writing(); // somebody else reads the logs
+                store
+            }
+        };
+        let ledger = match self.ledger.take() {
+            Some(ledger) => ledger,
+            None => Ledger::open(&self.setup.dir, PATIENCE)?.0,
+        };
+        if self.guards_at.is_none_or(|at| at.elapsed() >= GUARDS) {
+            self.guards_at = Some(Instant::now());
+            self.guards = (self.setup.guards)();
+        }
+        let orders = (self.setup.orders)();
+        let now = (self.setup.clock)();
+        let watch = Watch { rules: &orders.rules, session_over: orders.session_over, guards: &self.guards, now };
+        let round = watchman::round(&store, &ledger, &watch)?;
+        self.trouble = None;
+        (self.store, self.ledger) = (Some(store), Some(ledger));
+        Ok(round)
+    }
+
+    fn tell(&mut self, round: Round) {
+        let present: HashSet<String> = round.alerts.iter().map(|alert| alert.key.clone()).collect();
+        for alert in round.alerts {
+            if !self.known.contains(&alert.key) {
+                self.setup.teller.tell(alert.clone());
+                self.say(News::Alert(alert));
+            }
+        }
+        // What is over may come again; whether it is told again is for the memory of what was told to say.
+        self.known = present;
+    }
+}

@@ -1,0 +1,95 @@
+//! Processes: which agent started us, and how it is interrupted.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Ancestors that are looked at; shells and launchers between an agent and its hook are few.
+const FAR: usize = 16;
+
+/// The nearest ancestor of this process that is called so. One of our own programs ends the search: a self-test must not
+/// interrupt the agent in which somebody runs it.
+#[must_use]
+pub fn ancestor(name: &str) -> Option<u32> {
+    let mut pid = std::process::id();
+    for _ in 0..FAR {
+        let (_, parent) = look(pid)?;
+        if parent <= 1 {
+            return None;
+        }
+        let (called, _) = look(parent)?;
+        if called == name {
+            return Some(parent);
+        }
+        if called.starts_with("aifinops") {
+            return None;
+        }
+        pid = parent;
+    }
+    None
+}
+
+/// A process' name and its parent.
+#[cfg(target_os = "linux")]
+fn look(pid: u32) -> Option<(String, u32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name is in parentheses and may hold some itself.
+    let (open, close) = (stat.find('(')?, stat.rfind(')')?);
+    let name = stat.get(open + 1..close)?.to_owned();
+    let parent = stat.get(close + 1..)?.split_whitespace().nth(1)?.parse().ok()?;
+    Some((name, parent))
+}
+
+/// A process' name and its parent.
+#[cfg(not(target_os = "linux"))]
+fn look(pid: u32) -> Option<(String, u32)> {
+    let told = Command::new("ps").args(["-o", "ppid=,comm=", "-p", &pid.to_string()]).output().ok()?;
+    let line = String::from_utf8(told.stdout).ok()?;
+    let (parent, path) = line.trim().split_once(char::is_whitespace)?;
+    let name = Path::new(path.trim()).file_name()?.to_str()?.to_owned();
+    Some((name, parent.parse().ok()?))
+}
+
+/// Interrupts a process as Ctrl-C would. That it is already gone is as good.
+#[cfg(unix)]
+pub fn interrupt(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+    }
+}
+
+/// Where there are no signals, nothing is interrupted.
+#[cfg(not(unix))]
+pub fn interrupt(_: u32) {}
+
+/// Whether a file is a program that may be started.
+#[must_use]
+pub fn is_program(file: &Path) -> bool {
+    #[cfg(unix)]
+    let may = |meta: &std::fs::Metadata| std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o111 != 0;
+    #[cfg(not(unix))]
+    let may = |_: &std::fs::Metadata| true;
+    std::fs::metadata(file).is_ok_and(|meta| meta.is_file() && may(&meta))
+}
+
+/// What a program prints, if it ends well and in time.
+#[must_use]
+pub fn output_of(command: &mut Command, patience: Duration) -> Option<String> {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    let deadline = Instant::now() + patience;
+    loop {
+        match child.try_wait().ok()? {
+            Some(status) => {
+                let mut text = String::new();
+                std::io::Read::read_to_string(&mut child.stdout.take()?, &mut text).ok()?;
+                return status.success().then_some(text);
+            }
+            None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
+            None => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return None;
+            }
+        }
+    }
+}
