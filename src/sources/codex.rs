@@ -5,7 +5,8 @@
 //!
 //! **Counters.** `token_count` events carry cumulative totals of the thread and the last call's own. The same totals are
 //! written again on every refresh of the screen; a call is what raises them. Totals that fall begin a new count. `input`
-//! includes cached and cache-write tokens; `output` includes reasoning. The model is the last `turn_context`'s.
+//! includes cached and cache-write tokens; `output` includes reasoning. The model is the last `turn_context`'s. Since 0.169
+//! a `token_usage_record` tells a call, and the totals with it, before the call's tools run.
 //!
 //! **Copies.** A fork, a backtrack and a subagent with history begin with their parent's records, stamped anew or not;
 //! those belong to the parent and are passed over. How the end of the copy is found is told in `codex/history.rs`.
@@ -16,7 +17,7 @@
 //! waiting and would refuse the thread.
 //!
 //! Sources of these rules: openai/codex at main of 2026-08 (`codex-rs/protocol`, `codex-rs/rollout`), and rollouts of
-//! 0.46 to 0.156.
+//! 0.46 to 0.169.
 
 use std::path::{Path, PathBuf};
 

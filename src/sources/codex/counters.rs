@@ -33,6 +33,15 @@ impl Counters {
         self.totals.is_none()
     }
 
+    /// Whether these totals are those of before and this one call. Of a thread's first totals that cannot be said where they
+    /// may be another's.
+    pub(super) fn go_on(&self, totals: &Usage, own: &Usage, of_others: bool) -> bool {
+        match &self.totals {
+            Some(before) => minus(totals, before).as_ref() == Some(own),
+            None => !of_others && totals == own,
+        }
+    }
+
     /// Forgets the totals: those of a history were another thread's.
     pub(super) fn begin_anew(&mut self) {
         (self.totals, self.base) = (None, None);

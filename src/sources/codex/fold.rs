@@ -240,6 +240,11 @@ impl CodexFold {
                 }
             }
             Body::Count(count) => self.count(&count, at, out),
+            // Of a thread that goes on from another one's counters only the counter itself is sure.
+            Body::Call { totals, own } if self.memory.counters.go_on(&totals, &own, self.is_of_others()) => {
+                self.count(&Count { totals: Some(totals), last: Some(own), ..Count::default() }, at, out);
+            }
+            Body::Call { .. } => {}
             Body::Tool { call, name, search } => {
                 self.memory.spoke = true;
                 self.memory.just_asked = false;
@@ -352,10 +357,15 @@ impl CodexFold {
         });
     }
 
+    /// Whether what the file begins with may be another thread's.
+    fn is_of_others(&self) -> bool {
+        self.memory.forked || self.memory.subagent || self.memory.parent.is_some() || self.reverted().is_some()
+    }
+
     /// Whether the first counter of a file is another's last one, told again: a fork or a revert that copies no records
     /// begins with it.
     fn is_inherited(&self, totals: &Usage, last: Option<&Usage>) -> bool {
-        let of_others = self.memory.forked || self.memory.subagent || self.memory.parent.is_some() || self.reverted().is_some();
+        let of_others = self.is_of_others();
         let holds_history = last.is_some_and(|last| last.total < totals.total);
         // Where the other's file is gone: a call's counter comes after what the model said.
         of_others && self.known.as_ref().map_or(holds_history && !self.memory.spoke, |known| known.has_count(totals, last))

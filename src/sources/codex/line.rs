@@ -88,6 +88,11 @@ pub(super) enum Body {
     /// Something that the model said.
     Output,
     Count(Box<Count>),
+    /// What one call used, told before its tools run; the counter tells it again.
+    Call {
+        totals: Usage,
+        own: Usage,
+    },
     Tool {
         call: Key,
         name: Arc<str>,
@@ -173,6 +178,7 @@ fn payload(kind: &[u8], c: &mut Cursor<'_>, names: &mut Names) -> Result<Body, B
     match kind {
         b"session_meta" => meta(c, names),
         b"turn_context" => context(c, names),
+        b"token_usage_record" => call_usage(c),
         b"event_msg" => event(c, names),
         b"response_item" => item(c, names),
         b"compacted" => {
@@ -388,6 +394,20 @@ fn info(c: &mut Cursor<'_>, count: &mut Count) -> Result<(), Bad> {
         }
         Ok(())
     })
+}
+
+/// A `token_usage_record` (0.169): what the call used, and the thread's totals with it.
+fn call_usage(c: &mut Cursor<'_>) -> Result<Body, Bad> {
+    let (mut totals, mut own) = (None, None);
+    c.object(|key, c| {
+        match key {
+            b"thread_token_usage" => totals = usage(c)?,
+            b"usage" => own = usage(c)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(totals.zip(own).map_or(Body::Other, |(totals, own)| Body::Call { totals, own }))
 }
 
 fn usage(c: &mut Cursor<'_>) -> Result<Option<Usage>, Bad> {
