@@ -13,10 +13,11 @@ use crate::config::Flags;
 
 pub mod ahead;
 pub mod cap;
-pub mod completions;
 pub mod catch_up;
+pub mod completions;
 pub mod config;
 pub mod context;
+pub mod desk;
 pub mod doctor;
 pub mod error;
 pub mod filters;
@@ -234,11 +235,19 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Cap(args)) => cap::run(&context()?, args),
         Some(Command::Judge { agent, session, transcript, moment }) => {
             let source = crate::sources::by_agent(agent).map(|s| s.agent()).unwrap_or_default();
-            let question = crate::engine::judge::Question { agent: source, session: Some(session.clone()), transcript: Some(transcript.clone()), cwd: None, moment: if moment == "prompt" { crate::engine::judge::Moment::Prompt } else { crate::engine::judge::Moment::Step } };
+            let question = crate::engine::judge::Question {
+                agent: source,
+                session: Some(session.clone()),
+                transcript: Some(transcript.clone()),
+                cwd: None,
+                moment: if moment == "prompt" { crate::engine::judge::Moment::Prompt } else { crate::engine::judge::Moment::Step },
+            };
             let t = std::time::Instant::now();
             let answer = verdict::verdict(&cli.global, question);
             let mut out = Out::text();
-            if std::env::var_os("SHOW").is_some() { out.line(&format!("{answer:?} {:?}", t.elapsed()))?; }
+            if std::env::var_os("SHOW").is_some() {
+                out.line(&format!("{answer:?} {:?}", t.elapsed()))?;
+            }
             std::io::Write::flush(&mut out)?;
             Ok(ExitCode::SUCCESS)
         }

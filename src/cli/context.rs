@@ -36,7 +36,7 @@ const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(3);
 pub const PRICES: &str = Book::FILE;
 
 /// The settings and the moment of a command.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Context {
     /// The settings in force.
     pub settings: Settings,
@@ -66,6 +66,16 @@ impl Context {
     #[must_use]
     pub fn reload(&self) -> Loaded {
         config::load(&self.flags, &variable)
+    }
+
+    /// The settings of this configuration file and this directory, whatever the user's own say.
+    #[must_use]
+    pub fn elsewhere(&self, config_file: &Path, data_dir: &Path) -> Context {
+        let text = |path: &Path| Some(path.display().to_string());
+        let mut context = self.clone();
+        (context.flags.config_file, context.flags.data_dir) = (text(config_file), text(data_dir));
+        context.settings = context.reload().settings;
+        context
     }
 
     /// The viewer's zone.

@@ -10,7 +10,7 @@ use crate::demo::Demo;
 use crate::engine::ingest::Ingest;
 use crate::engine::{self, Engine, Span};
 use crate::model::Millis;
-use crate::model::text::without_number;
+use crate::model::text::{clean, without_number};
 use crate::pricing::{Book, Pricer};
 use crate::sources::{self, Places};
 use crate::store::Store;
@@ -21,11 +21,18 @@ use crate::ui::keymap::Keymap;
 use crate::ui::{self, theme};
 
 use super::context::Context;
+use super::desk::Desk;
 use super::error::CliError;
 use super::modes;
+use super::out::{FAINT, note};
+use super::rules::who;
 use super::top::TopArgs;
 use super::when::span_of;
 
+/// The demo's own settings: its caps.
+const DEMO_CONFIG: &str = "config.toml";
+/// What stands in them at the beginning.
+const DEMO_CAPS: &str = "[caps.day]\nlimit = \"$25\"\n\n[caps.week]\nlimit = \"$120\"\naction = \"warn\"\n";
 /// How often the demo's agents write.
 const DEMO_PACE: Duration = Duration::from_millis(200);
 
@@ -37,7 +44,7 @@ pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
             "`aifinops top --once` prints one moment, with --json for scripts",
         ));
     }
-    let mut notices: Vec<String> = context.problems.iter().map(ToString::to_string).collect();
+    let mut notices = Vec::new();
     // Dropped at the end, with everything in it.
     let demo = if args.demo { Some(DemoHome::begin()?) } else { None };
     let ingest = match &demo {
@@ -45,13 +52,25 @@ pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
         None => ingest(context, &mut notices)?,
     };
     let span = span_of(context.settings.range.value);
-    let setup = screen(context, args, span, &mut notices)?;
+    let desk = match &demo {
+        Some(demo) => Desk::demo(context, &demo.dir.join(DEMO_CONFIG), &demo.dir.join("data"), clock),
+        None => Desk::new(context, clock),
+    };
+    let caps = engine::caps::Setup { rules: desk.rules(), dir: desk.data_dir(), who: who() };
+    let watched = desk.files();
+    let setup = screen(context, args, span, desk, &mut notices)?;
     let notices = notices.iter().map(|notice| without_number(notice)).collect();
-    let engine = Engine::start(engine::Setup { ingest, zone: context.zone(), span, notices, clock });
+    let real = demo.is_none();
+    let engine = Engine::start(engine::Setup { ingest, zone: context.zone(), span, notices, caps, real, watched, clock });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| CliError::Screen(e.to_string()))?;
     let shown = runtime.block_on(ui::run(setup, engine));
     drop(demo);
-    shown.map(|()| ExitCode::SUCCESS).map_err(|error| CliError::Screen(error.to_string()))
+    let held = shown.map_err(|error| CliError::Screen(error.to_string()))?;
+    for held in held.iter() {
+        // Not a note that may be left unsaid: nobody else would ever let it go on.
+        note(FAINT, &clean(&format!("{} stays paused (process {}); `{}` lets it go on", held.name, held.process.pid, held.way_out())));
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn clock() -> Millis {
@@ -67,7 +86,7 @@ fn ingest(context: &Context, notices: &mut Vec<String>) -> Result<Ingest, CliErr
     Ok(Ingest::new(opened.store, Pricer::new(book), context.catalog(), context.settings.threads.value))
 }
 
-fn screen(context: &Context, args: &TopArgs, span: Span, notices: &mut Vec<String>) -> Result<ui::Setup, CliError> {
+fn screen(context: &Context, args: &TopArgs, span: Span, desk: Desk, notices: &mut Vec<String>) -> Result<ui::Setup, CliError> {
     let settings = &context.settings;
     let themes_dir = settings.config_file.parent().map(|dir| dir.join("themes"));
     let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
@@ -96,11 +115,13 @@ fn screen(context: &Context, args: &TopArgs, span: Span, notices: &mut Vec<Strin
         keys,
         currency: settings.currency.value.clone(),
         zone: context.zone(),
+        problems: desk.problems(),
     };
-    Ok(ui::Setup { options, depth, themes_dir, mouse: settings.mouse.value, open_with: settings.open_with.value.clone(), clock })
+    let open_with = settings.open_with.value.clone();
+    Ok(ui::Setup { options, depth, themes_dir, mouse: settings.mouse.value, open_with, surroundings: Box::new(desk), clock })
 }
 
-fn columns(settings: &Settings) -> Vec<Column> {
+pub(super) fn columns(settings: &Settings) -> Vec<Column> {
     let named: Vec<Column> = settings.columns.iter().filter_map(|name| Column::from_name(name)).collect();
     if named.is_empty() { default_columns() } else { named }
 }
@@ -128,6 +149,7 @@ impl DemoHome {
         let dir = std::env::temp_dir().join(format!("aifinops-demo-{}-{:x}", std::process::id(), clock()));
         let fail = |source| CliError::File { doing: "play the demo in", path: dir.clone(), source };
         let mut demo = Demo::begin(&dir, clock(), 1).map_err(fail)?;
+        std::fs::write(dir.join(DEMO_CONFIG), DEMO_CAPS).map_err(fail)?;
         let (stop, stopped) = std::sync::mpsc::channel();
         let player = std::thread::spawn(move || {
             while stopped.recv_timeout(DEMO_PACE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {

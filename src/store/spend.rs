@@ -43,7 +43,13 @@ pub type Closed = [i64; 6];
 const WHO: &str = "SELECT s.id, s.agent, s.uid, s.cwd, n.text FROM session s LEFT JOIN name n ON n.id = s.model";
 
 fn who(r: &rusqlite::Row<'_>) -> rusqlite::Result<Who> {
-    Ok(Who { id: r.get(0)?, agent: text(r, 1)?.unwrap_or_default(), uid: text(r, 2)?.unwrap_or_default(), cwd: text(r, 3)?, model: text(r, 4)? })
+    Ok(Who {
+        id: r.get(0)?,
+        agent: text(r, 1)?.unwrap_or_default(),
+        uid: text(r, 2)?.unwrap_or_default(),
+        cwd: text(r, 3)?,
+        model: text(r, 4)?,
+    })
 }
 
 fn spend(r: &rusqlite::Row<'_>) -> rusqlite::Result<SpendRow> {
@@ -96,6 +102,12 @@ impl Store {
             .map_err(self.fail("remembering days that are over"))
     }
 
+    /// How often the sums of the UTC days from one up to another have been changed.
+    pub fn changes_of_days(&self, days: (i64, i64)) -> Result<i64, StoreError> {
+        let sql = "SELECT coalesce(sum(changes), 0) FROM day_version WHERE day >= ?1 AND day < ?2";
+        Ok(self.rows("looking up days that have changed", sql, params![days.0, days.1], |r| r.get(0))?.pop().unwrap_or(0))
+    }
+
     /// The spend of some sessions over all their life, by session and model.
     pub fn spend_of(&self, ids: &[i64]) -> Result<Vec<SpendRow>, StoreError> {
         let sql = format!(
@@ -114,6 +126,11 @@ impl Store {
     pub fn session_of(&self, agent: &str, uid: &str) -> Result<Option<Who>, StoreError> {
         let sql = format!("{WHO} WHERE s.agent = ?1 AND s.uid = ?2");
         Ok(self.rows("looking up a session", &sql, [agent, uid], who)?.pop())
+    }
+
+    /// A session by the store's id.
+    pub fn who(&self, id: i64) -> Result<Option<Who>, StoreError> {
+        Ok(self.rows("looking up a session", &format!("{WHO} WHERE s.id = ?1"), [id], who)?.pop())
     }
 
     /// The session that a log file belongs to.
@@ -152,8 +169,10 @@ impl Store {
     pub fn last_task(&self, conversation: &[i64]) -> Result<Option<(Millis, Sums)>, StoreError> {
         let Some((root, others)) = conversation.split_first() else { return Ok(None) };
         let columns = sums::columns("t");
-        let last = format!("SELECT t.started_at, {columns} FROM task t WHERE t.session = ?1 ORDER BY t.started_at DESC, t.key DESC LIMIT 1");
-        let Some((began, mut sums)) = self.rows("looking up a task", &last, [root], |r| Ok((r.get(0)?, Sums::from_row(r, 1)?)))?.pop() else {
+        let last =
+            format!("SELECT t.started_at, {columns} FROM task t WHERE t.session = ?1 ORDER BY t.started_at DESC, t.key DESC LIMIT 1");
+        let Some((began, mut sums)) = self.rows("looking up a task", &last, [root], |r| Ok((r.get(0)?, Sums::from_row(r, 1)?)))?.pop()
+        else {
             return Ok(None);
         };
         let since = format!("SELECT {columns} FROM task t WHERE t.session = ?1 AND t.started_at >= ?2");

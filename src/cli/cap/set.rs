@@ -60,10 +60,14 @@ pub struct SetArgs {
 impl SetArgs {
     fn cap(&self) -> Result<Cap, CliError> {
         let limit = Amount::parse(&self.amount).map_err(|error| {
-            CliError::usage(format!("`{}` {error}", clean(&self.amount)), "such as `aifinops cap set 20` or `aifinops cap set '60 steps' --per task`")
+            CliError::usage(
+                format!("`{}` {error}", clean(&self.amount)),
+                "such as `aifinops cap set 20` or `aifinops cap set '60 steps' --per task`",
+            )
         })?;
         let scope = Scope { agent: self.agent.clone(), project: self.project.clone(), model: self.model.clone() };
-        let notify = if self.notify == ["none"] { Vec::new() } else { self.notify.iter().map(|text| percent(text)).collect::<Result<_, _>>()? };
+        let notify =
+            if self.notify == ["none"] { Vec::new() } else { self.notify.iter().map(|text| percent(text)).collect::<Result<_, _>>()? };
         let name = self.name.clone().unwrap_or_else(|| name_of(limit, self.per, &scope));
         if name.starts_with(config::policy::PREFIX) {
             return Err(CliError::usage(format!("`{}` is a name of the machine's policy", clean(&name)), "choose another with --name"));
@@ -98,6 +102,17 @@ fn name_of(limit: Amount, span: Span, scope: &Scope) -> String {
     name.chars().take(40).collect()
 }
 
+/// The cap over everything of this amount and span, as the screen sets it: called as the command line would call it, and
+/// where there is one of that name already, with its levels and what happens at its limit.
+#[must_use]
+pub fn plain(limit: Amount, span: Span, caps: &[Cap]) -> Cap {
+    let cap = Cap::new(&name_of(limit, span, &Scope::default()), limit, span);
+    match caps.iter().find(|other| other.name == cap.name && other.span == span && other.scope.is_everything()) {
+        Some(other) => Cap { notify: other.notify.clone(), action: other.action, ..cap },
+        None => cap,
+    }
+}
+
 /// The cap as the configuration's table takes it.
 fn fields(cap: &Cap) -> Vec<(&'static str, String)> {
     let mut fields = vec![("limit", cap.limit.text()), ("per", cap.span.to_string())];
@@ -130,7 +145,13 @@ pub fn write(context: &Context, cap: &Cap) -> Result<Vec<String>, CliError> {
     all.extend(rules::policy().caps);
     for (inner, outer) in budgets::shadowed(&all) {
         if inner.name == cap.name || outer.name == cap.name {
-            notes.push(format!("`{}` ({}) can never be reached: `{}` ({}) binds before it", inner.name, inner.words(), outer.name, outer.words()));
+            notes.push(format!(
+                "`{}` ({}) can never be reached: `{}` ({}) binds before it",
+                inner.name,
+                inner.words(),
+                outer.name,
+                outer.words()
+            ));
         }
     }
     Ok(notes)
