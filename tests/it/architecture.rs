@@ -22,7 +22,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("query", &["model", "pricing", "sources", "store"]),
     ("demo", &["model"]),
     ("engine", &["model", "pricing", "query", "sources", "store", "tail", "wires"]),
-    ("ui", &["config", "engine", "model", "query"]),
+    ("ui", &["budgets", "config", "engine", "model", "query"]),
     ("export", &["model", "query", "store"]),
     ("cli", &["config", "demo", "engine", "export", "model", "pricing", "query", "sources", "store", "tail", "ui"]),
 ];
@@ -42,7 +42,7 @@ const PACKAGES: [(&str, &[&str]); 28] = [
     ("ratatui", &["ui"]),
     ("crossterm", &["ui", "cli/table.rs"]),
     ("crokey", &["ui/keymap.rs", "config/keys.rs"]),
-    ("tui_input", &["ui/app.rs"]),
+    ("tui_input", &["ui/app"]),
     ("unicode_width", &["model/text.rs"]),
     ("tokio", &["engine", "ui", "cli/screen.rs", "cli/prices"]),
     ("futures_util", &["ui"]),

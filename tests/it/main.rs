@@ -11,6 +11,7 @@
 )]
 
 mod architecture;
+mod cap_days;
 mod cli;
 mod config;
 mod crash;

@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod caps;
 mod demo;
 mod ending;
 mod logs;
