@@ -18,6 +18,7 @@ pub mod catch_up;
 pub mod completions;
 pub mod config;
 pub mod context;
+pub mod desk;
 pub mod doctor;
 pub mod error;
 pub mod filters;
@@ -35,10 +36,12 @@ pub mod run;
 pub mod screen;
 pub mod session;
 pub mod sessions;
+pub mod signals;
 pub mod table;
 pub mod telling;
 pub mod top;
 pub mod verdict;
+pub mod watch;
 pub mod when;
 pub mod words;
 
@@ -190,6 +193,9 @@ pub enum Command {
     /// Show, set and update prices of models
     #[command(after_help = prices::EXAMPLES)]
     Prices(prices::PricesArgs),
+    /// Tell and hold caps without a screen
+    #[command(after_help = watch::EXAMPLES)]
+    Watch(watch::WatchArgs),
     /// Try how you are told of caps, loops and costly sessions
     #[command(after_help = alerts::EXAMPLES)]
     Alerts(alerts::AlertsArgs),
@@ -256,6 +262,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         #[cfg(unix)]
         Some(Command::Run(args)) => run::run(&context()?, args),
         Some(Command::Prices(args)) => prices::run(&context()?, args),
+        Some(Command::Watch(args)) => watch::run(&context()?, args),
         Some(Command::Alerts(args)) => alerts::run(&context()?, args),
         Some(Command::Guard(args)) => guard::run(&context()?, args),
         Some(Command::Hook(args)) => Ok(hook::run(args)),

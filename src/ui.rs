@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt as _;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::engine::hand::Held;
 use crate::engine::{Command, Engine, Snapshot};
 use crate::model::Millis;
 
@@ -21,12 +23,14 @@ pub mod columns;
 pub mod keymap;
 pub mod panels;
 pub mod rows;
+pub mod surroundings;
 pub mod term;
 pub mod theme;
 pub mod view;
 pub mod widgets;
 
 use app::{App, Effect, Message, Options};
+use surroundings::{Change, Surroundings};
 use term::Screen;
 
 /// How long the first picture waits for the store's answer.
@@ -38,6 +42,19 @@ const CLOCK: Duration = Duration::from_secs(30);
 
 /// The time after which a signal that came while nobody listened has been told.
 const SIGNALS_ARRIVE: Duration = Duration::from_millis(10);
+
+/// What is heard from others while the screen is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// Bytes for the terminal that move no cursor: a bell, a notification.
+    Bytes(Vec<u8>),
+    /// A thing to know.
+    News(String),
+    /// A thing that went wrong.
+    Trouble(String),
+    /// What stays wrong until it is mended; told anew when it changes.
+    Standing(Vec<String>),
+}
 
 /// What the screen needs from outside.
 pub struct Setup {
@@ -51,12 +68,17 @@ pub struct Setup {
     pub mouse: bool,
     /// The program that shows a log file; empty for the pager.
     pub open_with: String,
+    /// What is heard while the screen is open.
+    pub heard: mpsc::Receiver<Heard>,
+    /// The settings, and what writes them.
+    pub surroundings: Box<dyn Surroundings>,
     /// The clock.
     pub clock: fn() -> Millis,
 }
 
-/// Shows the screen until the user quits. Must run inside a tokio runtime with time and signals.
-pub async fn run(setup: Setup, engine: Engine) -> std::io::Result<()> {
+/// Shows the screen until the user quits; gives the agents that stay paused. Must run inside a tokio runtime with time and
+/// signals.
+pub async fn run(mut setup: Setup, engine: Engine) -> std::io::Result<Arc<Vec<Held>>> {
     let mut screen = Screen::open(setup.mouse)?;
     let mut snapshots = engine.snapshots.clone();
     let mut shown: Arc<Snapshot> = snapshots.borrow_and_update().clone();
@@ -69,6 +91,7 @@ pub async fn run(setup: Setup, engine: Engine) -> std::io::Result<()> {
     let mut draw_at = Some(Instant::now() + FIRST_PATIENCE);
     let mut last_draw = Instant::now();
     let mut has_news = false;
+    let mut edits = shown.edits;
     loop {
         if draw_at.is_some_and(|at| at <= Instant::now()) {
             draw(&mut screen, &mut app, &shown, (setup.clock)())?;
@@ -82,14 +105,14 @@ pub async fn run(setup: Setup, engine: Engine) -> std::io::Result<()> {
         let due = draw_at.unwrap_or(last_draw + CLOCK);
         tokio::select! {
             event = events.next() => {
-                let Some(event) = event else { return Ok(()) };
+                let Some(event) = event else { return Ok(shown.held.clone()) };
                 let mut next = Some(event?);
                 // Everything that has been typed meanwhile is one picture.
                 while let Some(event) = next {
-                    match handle(&event, &mut app, &shown, &engine, (&mut screen, &mut events), &setup)? {
+                    match handle(&event, &mut app, &shown, &engine, (&mut screen, &mut events), &mut setup)? {
                         After::Go => {}
                         After::Lent => stop.forget_interrupts().await,
-                        After::Quit => return Ok(()),
+                        After::Quit => return Ok(shown.held.clone()),
                     }
                     next = ready(&mut events).await.transpose()?;
                 }
@@ -100,6 +123,14 @@ pub async fn run(setup: Setup, engine: Engine) -> std::io::Result<()> {
                     return Err(std::io::Error::other("the engine has stopped; see `aifinops doctor`"));
                 }
                 shown = snapshots.borrow_and_update().clone();
+                if shown.edits != edits {
+                    edits = shown.edits;
+                    settings_changed(&mut app, &engine, &mut setup);
+                    draw_at = Some(Instant::now());
+                }
+                if app.hear(&shown) {
+                    draw_at = Some(Instant::now());
+                }
                 if app.paused.is_none() {
                     app.take(&shown);
                     let paced = (last_draw + NEWS_PACE).max(Instant::now());
@@ -110,8 +141,18 @@ pub async fn run(setup: Setup, engine: Engine) -> std::io::Result<()> {
                     draw_at = Some(Instant::now());
                 }
             }
+            Some(heard) = setup.heard.recv() => {
+                match heard {
+                    // Between two pictures: so they tear none.
+                    Heard::Bytes(bytes) => term::write(&bytes)?,
+                    Heard::News(text) => app.message = Some(Message::done(text)),
+                    Heard::Trouble(text) => app.message = Some(Message::failed(text)),
+                    Heard::Standing(texts) => app.standing = texts,
+                }
+                draw_at = Some(Instant::now());
+            }
             () = tokio::time::sleep_until(due) => draw_at = Some(Instant::now()),
-            () = stop.asked() => return Ok(()),
+            () = stop.asked() => return Ok(shown.held.clone()),
         }
     }
 }
@@ -141,7 +182,7 @@ fn handle(
     shown: &Arc<Snapshot>,
     engine: &Engine,
     (screen, events): (&mut Screen, &mut EventStream),
-    setup: &Setup,
+    setup: &mut Setup,
 ) -> std::io::Result<After> {
     let mut after = After::Go;
     // Whoever gets the terminal gets its keys: a stream that waits for them would take some. A new one waits for none
@@ -151,17 +192,20 @@ fn handle(
             Effect::Quit => return Ok(After::Quit),
             Effect::Send(command) => engine.send(command),
             Effect::Copy(text) => term::copy(&text)?,
-            Effect::Theme(name) => match theme::load(&name, setup.themes_dir.as_deref()) {
-                Ok(theme) => {
-                    app.theme = theme.at(setup.depth);
-                    app.message = Some(Message::done(format!("theme {name}")));
-                }
-                Err(error) => {
-                    // The next press goes on to the theme after the broken one.
-                    app.theme.name = name;
-                    app.message = Some(Message::failed(error.to_string()));
-                }
-            },
+            Effect::Theme(name) => {
+                let wear = wear(app, &name, setup);
+                // The next press goes on to the theme after a broken one.
+                app.theme.name.clone_from(&name);
+                app.message = Some(wear.map_or_else(Message::failed, |()| Message::done(format!("theme {name}"))));
+            }
+            Effect::SetCap(limit, span) => {
+                let said = setup.surroundings.set_cap(limit, span);
+                cap_written(app, engine, setup, said);
+            }
+            Effect::RaiseCap(standing, by, until) => {
+                let said = setup.surroundings.raise_cap(&standing, by, &until);
+                cap_written(app, engine, setup, said);
+            }
             Effect::OpenLog(path) if !path.exists() => {
                 app.message = Some(Message::failed(format!("the log is gone: {}", path.display())));
             }
@@ -186,6 +230,45 @@ fn handle(
         app.take(shown);
     }
     Ok(after)
+}
+
+/// Shows everything in another theme.
+fn wear(app: &mut App, name: &str, setup: &Setup) -> Result<(), String> {
+    let theme = theme::load(name, setup.themes_dir.as_deref()).map_err(|error| error.to_string())?;
+    app.theme = theme.at(setup.depth);
+    Ok(())
+}
+
+/// A cap has been written, or could not be.
+fn cap_written(app: &mut App, engine: &Engine, setup: &mut Setup, said: Result<String, String>) {
+    match said {
+        Ok(text) => {
+            app.dialog = None;
+            settings_changed(app, engine, setup);
+            engine.send(Command::Decided);
+            app.message = Some(Message::done(text));
+        }
+        Err(why) => app.refuse(why),
+    }
+}
+
+/// The settings may say something else now.
+fn settings_changed(app: &mut App, engine: &Engine, setup: &mut Setup) {
+    let Some(Change { rules, theme, keys, currency, columns, open_with, problems, says }) = setup.surroundings.settings() else { return };
+    if let Some(rules) = rules {
+        engine.send(Command::Rules(rules));
+    }
+    app.keys = keys.unwrap_or_else(|| app.keys.clone());
+    app.currency = currency.unwrap_or_else(|| app.currency.clone());
+    app.columns = columns.unwrap_or_else(|| app.columns.clone());
+    setup.open_with = open_with.unwrap_or_else(|| setup.open_with.clone());
+    app.message = (!says.is_empty()).then(|| Message::done(format!("the settings have changed: {}", says.join(", "))));
+    if let Some(Err(why)) = theme.map(|name| wear(app, &name, setup)) {
+        app.message = Some(Message::failed(why));
+    }
+    // What is wrong stays until it is mended.
+    app.message = app.message.take().filter(|_| problems.is_empty());
+    app.problems = problems;
 }
 
 /// An event that is there already.

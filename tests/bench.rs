@@ -226,6 +226,7 @@ fn frame(bencher: Bencher<'_, '_>, (width, height): (u16, u16)) {
         keys: Keymap::new(&std::collections::BTreeMap::new()).0,
         currency: config::load(&config::Flags::default(), &|_| None).settings.currency.value.clone(),
         zone: chrono_tz::UTC,
+        problems: Vec::new(),
     });
     app.take(&snapshot);
     let area = Rect::new(0, 0, width, height);

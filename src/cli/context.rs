@@ -42,7 +42,7 @@ pub fn clock() -> Millis {
 }
 
 /// The settings and the moment of a command.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Context {
     /// The settings in force.
     pub settings: Settings,
@@ -83,6 +83,16 @@ impl Context {
             config::keep::settle(&mut loaded);
             loaded
         }
+    }
+
+    /// The settings of this configuration file and this directory, whatever the user's own say.
+    #[must_use]
+    pub fn elsewhere(&self, config_file: &Path, data_dir: &Path) -> Context {
+        let text = |path: &Path| Some(path.display().to_string());
+        let mut context = self.clone();
+        (context.flags.config_file, context.flags.data_dir) = (text(config_file), text(data_dir));
+        context.settings = context.reload().settings;
+        context
     }
 
     /// The viewer's zone.
@@ -147,6 +157,14 @@ impl Context {
         }
         let book = if sound.is_empty() { base } else { base.clone().with_overrides(sound).unwrap_or(base) };
         (book, problems)
+    }
+
+    /// Where programs of the desktop keep their settings: below the home if that has been moved.
+    #[must_use]
+    pub fn config_home(&self) -> PathBuf {
+        let home = &self.settings.home;
+        let given = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+        given.filter(|dir| home.origin == Origin::Default || dir.starts_with(&home.value)).unwrap_or_else(|| home.join(".config"))
     }
 
     /// Every directory to look for logs in.

@@ -153,6 +153,7 @@ pub const fn sign(state: SessionState) -> &'static str {
     match state {
         SessionState::Working => "●",
         SessionState::Waiting => "◐",
+        SessionState::Paused => "‖",
         SessionState::Idle => "○",
         SessionState::Ended => "·",
     }

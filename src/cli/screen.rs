@@ -5,11 +5,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tokio::sync::mpsc::{Receiver, Sender};
+
 use crate::config::{Origin, Settings};
 use crate::demo::Demo;
 use crate::engine::ingest::Ingest;
+use crate::engine::warden::{News, Warden};
 use crate::engine::{self, Engine, Span};
-use crate::model::text::without_number;
+use crate::model::text::{clean, without_number};
 use crate::pricing::{Book, Pricer};
 use crate::sources::{self, Places};
 use crate::store::Store;
@@ -17,14 +20,24 @@ use crate::tail::Catalog;
 use crate::ui::app::{Options, default_columns};
 use crate::ui::columns::Column;
 use crate::ui::keymap::Keymap;
-use crate::ui::{self, theme};
+use crate::ui::{self, Heard, theme};
 
 use super::context::{Context, clock};
+use super::desk::Desk;
 use super::error::CliError;
 use super::modes;
+use super::out::{FAINT, note};
+use super::rules::who;
+use super::telling;
 use super::top::TopArgs;
 use super::when::span_of;
 
+/// The demo's own settings: its caps.
+const DEMO_CONFIG: &str = "config.toml";
+/// What stands in them at the beginning.
+const DEMO_CAPS: &str = "[caps.day]\nlimit = \"$25\"\n\n[caps.week]\nlimit = \"$120\"\naction = \"warn\"\n";
+/// News that may wait for the screen.
+const HEARD: usize = 64;
 /// How often the demo's agents write.
 const DEMO_PACE: Duration = Duration::from_millis(200);
 
@@ -36,7 +49,7 @@ pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
             "`aifinops top --once` prints one moment, with --json for scripts",
         ));
     }
-    let mut notices: Vec<String> = context.problems.iter().map(ToString::to_string).collect();
+    let mut notices = Vec::new();
     // Dropped at the end, with everything in it.
     let demo = if args.demo { Some(DemoHome::begin()?) } else { None };
     let ingest = match &demo {
@@ -44,13 +57,56 @@ pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
         None => ingest(context, &mut notices)?,
     };
     let span = span_of(context.settings.range.value);
-    let setup = screen(context, args, span, &mut notices)?;
+    let desk = match &demo {
+        Some(demo) => Desk::demo(context, &demo.dir.join(DEMO_CONFIG), &demo.dir.join("data"), clock),
+        None => Desk::new(context, clock),
+    };
+    let caps = engine::caps::Setup { rules: desk.rules(), dir: desk.data_dir(), who: who() };
+    let watched = desk.files();
+    let (hear, heard) = tokio::sync::mpsc::channel(HEARD);
+    let setup = screen(context, args, span, desk, heard, &mut notices)?;
     let notices = notices.iter().map(|notice| without_number(notice)).collect();
-    let engine = Engine::start(engine::Setup { ingest, zone: context.zone(), span, notices, clock });
+    let real = demo.is_none();
+    let engine = Engine::start(engine::Setup { ingest, zone: context.zone(), span, notices, caps, real, watched, clock });
+    // The demo tells nobody anything.
+    let warden = if real { watch_over(context, &engine, hear) } else { None };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| CliError::Screen(e.to_string()))?;
     let shown = runtime.block_on(ui::run(setup, engine));
-    drop(demo);
-    shown.map(|()| ExitCode::SUCCESS).map_err(|error| CliError::Screen(error.to_string()))
+    drop((warden, demo));
+    let held = shown.map_err(|error| CliError::Screen(error.to_string()))?;
+    for held in held.iter() {
+        // Not a note that may be left unsaid: nobody else would ever let it go on.
+        note(FAINT, &clean(&format!("{} stays paused (process {}); `{}` lets it go on", held.name, held.process.pid, held.way_out())));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Watches over caps while the screen is open. Where that cannot be, the screen says so.
+fn watch_over(context: &Context, engine: &Engine, hear: Sender<Heard>) -> Option<std::thread::JoinHandle<()>> {
+    let bytes = hear.clone();
+    let hand = Box::new(move |sequence: Vec<u8>| bytes.try_send(Heard::Bytes(sequence)).is_ok());
+    let warden = match telling::warden(context, engine, Some(hand)) {
+        Ok(setup) => Warden::start(setup),
+        Err(error) => {
+            let _ = hear.try_send(Heard::Trouble(format!("nobody will be told of caps: {error}")));
+            return None;
+        }
+    };
+    Some(std::thread::spawn(move || {
+        while let Ok(news) = warden.news.recv() {
+            let heard = match news {
+                News::Alert(alert) => Heard::News(format!("{}: {}", alert.title, alert.body)),
+                News::Stopped(text) => Heard::News(text),
+                News::Trouble(text) => Heard::Trouble(text),
+                News::Guards(guards) => {
+                    Heard::Standing(guards.iter().map(|g| format!("the guard of {} does not hold: {}", g.agent, g.why)).collect())
+                }
+            };
+            if hear.blocking_send(heard).is_err() {
+                return; // the screen is closed
+            }
+        }
+    }))
 }
 
 fn ingest(context: &Context, notices: &mut Vec<String>) -> Result<Ingest, CliError> {
@@ -62,7 +118,14 @@ fn ingest(context: &Context, notices: &mut Vec<String>) -> Result<Ingest, CliErr
     Ok(Ingest::new(opened.store, Pricer::new(book), context.catalog(), context.settings.threads.value))
 }
 
-fn screen(context: &Context, args: &TopArgs, span: Span, notices: &mut Vec<String>) -> Result<ui::Setup, CliError> {
+fn screen(
+    context: &Context,
+    args: &TopArgs,
+    span: Span,
+    desk: Desk,
+    heard: Receiver<Heard>,
+    notices: &mut Vec<String>,
+) -> Result<ui::Setup, CliError> {
     let settings = &context.settings;
     let themes_dir = settings.config_file.parent().map(|dir| dir.join("themes"));
     let variable = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
@@ -91,11 +154,13 @@ fn screen(context: &Context, args: &TopArgs, span: Span, notices: &mut Vec<Strin
         keys,
         currency: settings.currency.value.clone(),
         zone: context.zone(),
+        problems: desk.problems(),
     };
-    Ok(ui::Setup { options, depth, themes_dir, mouse: settings.mouse.value, open_with: settings.open_with.value.clone(), clock })
+    let open_with = settings.open_with.value.clone();
+    Ok(ui::Setup { options, depth, themes_dir, mouse: settings.mouse.value, open_with, heard, surroundings: Box::new(desk), clock })
 }
 
-fn columns(settings: &Settings) -> Vec<Column> {
+pub(super) fn columns(settings: &Settings) -> Vec<Column> {
     let named: Vec<Column> = settings.columns.iter().filter_map(|name| Column::from_name(name)).collect();
     if named.is_empty() { default_columns() } else { named }
 }
@@ -123,6 +188,7 @@ impl DemoHome {
         let dir = std::env::temp_dir().join(format!("aifinops-demo-{}-{:x}", std::process::id(), clock()));
         let fail = |source| CliError::File { doing: "play the demo in", path: dir.clone(), source };
         let mut demo = Demo::begin(&dir, clock(), 1).map_err(fail)?;
+        std::fs::write(dir.join(DEMO_CONFIG), DEMO_CAPS).map_err(fail)?;
         let (stop, stopped) = std::sync::mpsc::channel();
         let player = std::thread::spawn(move || {
             while stopped.recv_timeout(DEMO_PACE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {

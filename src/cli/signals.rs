@@ -16,19 +16,15 @@ impl Ended {
     }
 }
 
-/// Listens from now on. A second request ends the process at once.
+/// Listens from now on.
 pub fn ended() -> io::Result<Ended> {
     let ended = Ended::default();
     let of_thread = ended.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         runtime.block_on(async {
-            loop {
-                asked().await;
-                if of_thread.0.swap(true, Ordering::Relaxed) {
-                    std::process::exit(130);
-                }
-            }
+            asked().await;
+            of_thread.0.store(true, Ordering::Relaxed);
         });
     })?;
     Ok(ended)

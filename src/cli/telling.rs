@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::alerts::{self, InMemory, Memory, Teller, teller::Hours, terminal};
 use crate::config::{Origin, Settings};
-use crate::engine::warden::Orders;
+use crate::engine::Engine;
+use crate::engine::warden::{self, Orders};
 use crate::engine::watchman::{BrokenGuard, Told, Watch, round};
 use crate::guards::{self, Site};
 use crate::sources::Places;
@@ -53,6 +54,22 @@ pub fn guards(context: &Context) -> impl Fn() -> Vec<BrokenGuard> + Send + use<>
             |(agent, status): (&'static str, guards::Status)| BrokenGuard { agent, why: status.state.why().unwrap_or_default().to_owned() };
         guards::in_trouble(&site).into_iter().map(broken).collect()
     }
+}
+
+/// What a thread that watches over caps needs, beside an engine that runs.
+pub fn warden(context: &Context, engine: &Engine, screen: Option<terminal::Hand>) -> Result<warden::Setup, CliError> {
+    let again = context.again();
+    Ok(warden::Setup {
+        dir: context.settings.data_dir.value.clone(),
+        snapshots: engine.snapshots.clone(),
+        orders: Box::new(move || orders(&again().settings)),
+        guards: Box::new(guards(context)),
+        teller: teller(context, screen)?,
+        catalog: context.catalog(),
+        real: true,
+        who: rules::who(),
+        clock,
+    })
 }
 
 /// Tells what there is to tell now, and waits until it has been told.

@@ -10,15 +10,17 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::alerts::Alert;
-use crate::engine::warden::{self, News, Warden};
+use crate::engine::warden::{News, Warden};
 use crate::engine::{self, Engine, Span};
 use crate::model::text::clean;
 use crate::model::time;
 use crate::pricing::Pricer;
 
 use super::context::{Context, clock};
+use super::desk::Desk;
 use super::error::CliError;
 use super::out::{FAINT, Out};
+use super::rules::who;
 use super::telling;
 
 pub mod service;
@@ -86,16 +88,19 @@ fn watch(context: &Context) -> Result<ExitCode, CliError> {
     let (book, problems) = context.prices();
     problems.iter().for_each(|problem| context.note(problem));
     let ingest = engine::ingest::Ingest::new(context.store()?, Pricer::new(book), context.catalog(), context.settings.threads.value);
-    let engine = Engine::start(engine::Setup { ingest, zone: context.zone(), span: Span::Today, notices: Vec::new(), clock });
-    let again = context.again();
-    let warden = Warden::start(warden::Setup {
-        dir: context.settings.data_dir.value.clone(),
-        snapshots: engine.snapshots.clone(),
-        orders: Box::new(move || telling::orders(&again().settings)),
-        guards: Box::new(telling::guards(context)),
-        teller: telling::teller(context, None)?,
+    let desk = Desk::new(context, clock);
+    let caps = engine::caps::Setup { rules: desk.rules(), dir: desk.data_dir(), who: who() };
+    let engine = Engine::start(engine::Setup {
+        ingest,
+        zone: context.zone(),
+        span: Span::Today,
+        notices: Vec::new(),
+        caps,
+        real: true,
+        watched: Vec::new(),
         clock,
     });
+    let warden = Warden::start(telling::warden(context, &engine, None)?);
     context.note("watching; Ctrl-C ends it");
     let ended = super::signals::ended().map_err(|error| CliError::Screen(error.to_string()))?;
     let mut said = HashSet::new();
@@ -106,8 +111,8 @@ fn watch(context: &Context) -> Result<ExitCode, CliError> {
                     print(context, &alert)?;
                 }
             }
-            Ok(News::Trouble(text)) => context.note(&text),
-            Err(RecvTimeoutError::Timeout) => {}
+            Ok(News::Trouble(text) | News::Stopped(text)) => context.note(&text),
+            Ok(News::Guards(_)) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Err(CliError::Screen("the watch has ended".to_owned())),
         }
     }

@@ -4,6 +4,8 @@ use crokey::KeyCombination;
 
 /// What keys can do, by name. The screen's own table says the same; a test holds the two together.
 pub const ACTIONS: &[&str] = &[
+    "sessions",
+    "caps",
     "up",
     "down",
     "page-up",
@@ -22,6 +24,9 @@ pub const ACTIONS: &[&str] = &[
     "reverse",
     "range",
     "group",
+    "cap",
+    "stop",
+    "hold",
     "theme",
     "pause",
     "copy-id",

@@ -5,6 +5,7 @@
 //! ever waits for anybody but this thread for the disk.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
@@ -17,9 +18,14 @@ use crate::sources;
 use crate::store::StoreError;
 use crate::tail::watch::Watch;
 
+use super::caps;
+use super::hand::{Said, Wish};
 use super::ingest::{Ingest, Progress, Watcher};
+use super::judge::Rules;
+use super::process::Process;
 use super::snapshot::{Snapshot, Span};
 use super::view::View;
+use super::watched::{Files, Seen};
 
 /// What a screen may ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,13 +34,23 @@ pub enum Command {
     Show(Span),
     /// One session in full, or none any more.
     Detail(Option<i64>),
+    /// Other rules are in force.
+    Rules(Arc<Rules>),
+    /// Something has been decided about a cap.
+    Decided,
+    /// The process of a session's agent is to be found, and paused; or the person asked whether it is to be stopped.
+    Find(i64, Wish),
+    /// The process of this session is to be ended.
+    Stop(i64, Process),
     /// The end.
     Quit,
 }
 
-enum Wake {
+pub(super) enum Wake {
     Dirty,
     Command(Command),
+    /// How it goes with a process that is to be stopped.
+    Said(Said),
     /// The process is about to be stopped: others may write meanwhile. Answered when they may.
     Rest(SyncSender<()>),
 }
@@ -58,6 +74,12 @@ pub struct Setup {
     pub span: Span,
     /// What the user should know from the start.
     pub notices: Vec<String>,
+    /// The caps.
+    pub caps: caps::Setup,
+    /// Whether sessions have processes that can be stopped.
+    pub real: bool,
+    /// Files whose changes are told.
+    pub watched: Vec<PathBuf>,
     /// The clock.
     pub clock: fn() -> Millis,
 }
@@ -70,6 +92,8 @@ const PACE: Duration = Duration::from_millis(190);
 const SETTLE: Duration = Duration::from_millis(15);
 /// How often the clock's own changes (states, the last hour) are looked at.
 const TICK: Duration = Duration::from_secs(2);
+/// How soon it is looked whether an edit is over.
+const EDIT: Duration = Duration::from_millis(250);
 /// How often all roots are walked although nothing was heard.
 const RESCAN: Duration = Duration::from_secs(30);
 /// The same where changes cannot be heard.
@@ -85,9 +109,9 @@ impl Engine {
     pub fn start(setup: Setup) -> Engine {
         let (wakes, inbox) = mpsc::sync_channel(QUEUE);
         let (publish, snapshots) = watch::channel(Arc::new(Snapshot { progress: Some(Progress::default()), ..Snapshot::default() }));
-        let on_change = wakes.clone();
+        let (on_change, on_word) = (wakes.clone(), wakes.clone());
         let thread = std::thread::spawn(move || {
-            let mut worker = Worker::new(setup, publish);
+            let mut worker = Worker::new(setup, publish, on_word);
             worker.refresh_all();
             worker.publish();
             let watch = Watch::new(move || {
@@ -132,14 +156,16 @@ struct Worker {
     rescan_at: Instant,
     failing: Option<String>,
     data_version: i64,
+    files: Files,
 }
 
 impl Worker {
-    fn new(setup: Setup, publish: watch::Sender<Arc<Snapshot>>) -> Worker {
-        let Setup { ingest, zone, span, notices, clock } = setup;
-        let view = View::new(zone, clock, span, notices);
+    fn new(setup: Setup, publish: watch::Sender<Arc<Snapshot>>, wakes: SyncSender<Wake>) -> Worker {
+        let files = Files::new(setup.watched.clone());
+        let Setup { ingest, .. } = &setup;
         let data_version = ingest.store.data_version();
-        Worker { ingest, view, publish, last_publish: None, rescan_at: Instant::now(), failing: None, data_version }
+        let (ingest, view) = View::new(setup, wakes);
+        Worker { ingest, view, publish, last_publish: None, rescan_at: Instant::now(), failing: None, data_version, files }
     }
 
     fn run(&mut self, inbox: &mpsc::Receiver<Wake>, mut watch: Watch) {
@@ -163,7 +189,11 @@ impl Worker {
                 self.rescan_at = self.rescan_at.min(Instant::now() + pause);
             }
             if now >= tick_at {
-                tick_at = Instant::now() + TICK;
+                let seen = self.files.look();
+                if seen == Seen::Changed {
+                    self.view.draft.edits += 1;
+                }
+                tick_at = Instant::now() + if seen == Seen::Soon { EDIT } else { TICK };
                 self.tick(&mut watch);
             }
             if let Some(trouble) = self.view.trouble.take() {
@@ -180,6 +210,7 @@ impl Worker {
                         return;
                     }
                 }
+                Ok(Wake::Said(said)) => self.view.hand.say(said),
                 Ok(Wake::Rest(done)) => self.rest(&done),
                 Ok(Wake::Dirty) => {
                     if self.news(inbox, &watch).is_break() {
@@ -206,6 +237,10 @@ impl Worker {
             match inbox.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 Ok(Wake::Command(command)) => {
                     self.view.obey(&command, &mut self.ingest)?;
+                    self.publish();
+                }
+                Ok(Wake::Said(said)) => {
+                    self.view.hand.say(said);
                     self.publish();
                 }
                 Ok(Wake::Rest(done)) => self.rest(&done),
@@ -277,6 +312,7 @@ impl Worker {
             while let Ok(wake) = inbox.try_recv() {
                 match wake {
                     Wake::Command(command) => stop = view.obey_with(&command, store, prices),
+                    Wake::Said(said) => view.hand.say(said),
                     Wake::Rest(done) => rest = Some(done),
                     Wake::Dirty => {}
                 }

@@ -8,6 +8,8 @@ use crate::query::{SessionDetail, SessionView};
 use crate::store::Sums;
 use crate::tail::RootReport;
 
+use super::caps::Caps;
+use super::hand::{Held, Word};
 use super::ingest::Progress;
 
 /// The buckets of the header's sparkline.
@@ -92,6 +94,14 @@ pub struct Snapshot {
     pub detail: Option<Arc<SessionDetail>>,
     /// Where logs were looked for; known after the first walk.
     pub roots: Vec<RootReport>,
+    /// How caps stand.
+    pub caps: Arc<Caps>,
+    /// Agents that are paused.
+    pub held: Arc<Vec<Held>>,
+    /// What was said last about agents' processes.
+    pub word: Option<Arc<Word>>,
+    /// How often a watched file has changed.
+    pub edits: u64,
 }
 
 impl Snapshot {
@@ -108,6 +118,10 @@ impl Snapshot {
             && self.notices == other.notices
             && self.burn == other.burn
             && self.detail == other.detail
+            && self.caps == other.caps
+            && self.held == other.held
+            && self.word == other.word
+            && self.edits == other.edits
             && self.roots.iter().map(root).eq(other.roots.iter().map(root))
             && self.sessions == other.sessions
     }

@@ -51,6 +51,16 @@ pub enum Step {
 }
 
 impl Step {
+    /// The signal's name.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Step::Interrupt => "SIGINT",
+            Step::Terminate => "SIGTERM",
+            Step::Kill => "SIGKILL",
+        }
+    }
+
     const fn signal(self) -> Signal {
         match self {
             Step::Interrupt => Signal::SIGINT,
@@ -174,15 +184,22 @@ impl Ladder {
 /// Ends it: SIGINT, then SIGTERM, then SIGKILL, each when the one before has not helped in its time. Gives the step that
 /// did, or `None` where nothing was there. Blocks as long as that takes.
 pub fn ladder(target: Target, waits: &Waits) -> Result<Option<Step>, StopError> {
+    ladder_telling(target, waits, &mut |_| {})
+}
+
+/// As [`ladder`], and says which step is taken.
+pub fn ladder_telling(target: Target, waits: &Waits, tell: &mut dyn FnMut(Step)) -> Result<Option<Step>, StopError> {
     if !target.is_there()? || !target.take(Step::Interrupt)? {
         return Ok(None);
     }
+    tell(Step::Interrupt);
     let mut ladder = Ladder::begun(Step::Interrupt, *waits, Instant::now());
     while target.is_there()? {
         match ladder.due(Instant::now()) {
             Due::Nothing => std::thread::sleep(LOOK),
             Due::Take(step) => {
                 target.take(step)?;
+                tell(step);
             }
             Due::GiveUp => return Err(StopError::Stuck(target.number())),
         }

@@ -3,16 +3,20 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
 use crate::model::time::HOUR;
-use crate::model::{Cost, Millis, Window};
+use crate::model::{Cost, Millis, SessionState, Window};
 use crate::pricing::Pricer;
 use crate::query::{self, Asking, Living, SessionDetail, SessionView};
 use crate::sources;
 use crate::store::{Store, StoreError, Sums};
+use crate::tail::Catalog;
 
+use super::caps::Keeper;
+use super::hand::Hand;
 use super::ingest::{Ingest, Progress};
-use super::live::Command;
+use super::live::{Command, Setup, Wake};
 use super::snapshot::{Burn, Snapshot, Span, project};
 
 /// More changed sessions than this are read anew all together.
@@ -36,6 +40,8 @@ pub(super) struct View {
     pub(super) detail: Option<Arc<SessionDetail>>,
     pub(super) draft: Snapshot,
     pub(super) notices: Vec<String>,
+    pub(super) caps: Keeper,
+    pub(super) hand: Hand,
     /// What reading from the store has failed with.
     pub(super) trouble: Option<StoreError>,
     /// Lines met by this process that could not be read.
@@ -47,9 +53,10 @@ pub(super) struct View {
 }
 
 impl View {
-    /// A picture of nothing yet.
-    pub(super) fn new(zone: chrono_tz::Tz, clock: fn() -> Millis, span: Span, notices: Vec<String>) -> View {
-        View {
+    /// A picture of nothing yet, and what it will be made from.
+    pub(super) fn new(setup: Setup, wakes: SyncSender<Wake>) -> (Ingest, View) {
+        let Setup { ingest, zone, clock, span, notices, caps, real, .. } = setup;
+        let view = View {
             zone,
             clock,
             span,
@@ -61,11 +68,14 @@ impl View {
             detail: None,
             draft: Snapshot { progress: Some(Progress::default()), ..Snapshot::default() },
             notices,
+            caps: Keeper::new(caps),
+            hand: Hand::new(real, wakes),
             trouble: None,
             unreadable: 0,
             looked_back_at: 0,
             hour_is_old: false,
-        }
+        };
+        (ingest, view)
     }
 
     pub(super) fn obey(&mut self, command: &Command, ingest: &mut Ingest) -> ControlFlow<()> {
@@ -82,6 +92,26 @@ impl View {
             Command::Detail(id) => {
                 self.wanted = *id;
                 self.load_detail(store, prices);
+            }
+            Command::Rules(rules) => {
+                self.caps.obey(rules.clone());
+                self.look_at_caps(store);
+            }
+            Command::Decided => {
+                self.caps.decided();
+                self.look_at_caps(store);
+            }
+            Command::Find(session, wish) => {
+                let found = self.hand.find(*session, *wish, store, &self.living);
+                self.unless_failed(found);
+                self.update_states();
+                self.load_detail(store, prices);
+            }
+            Command::Stop(session, process) => {
+                let now = (self.clock)();
+                let stopped = self.hand.stop(*session, process, store, &mut self.caps, now);
+                self.unless_failed(stopped);
+                self.look_at_caps(store);
             }
         }
         ControlFlow::Continue(())
@@ -105,10 +135,12 @@ impl View {
     /// Reads everything that is shown from the store. What cannot be read keeps its last state.
     pub(super) fn reload(&mut self, store: &Store, prices: &mut Pricer) {
         self.window = self.span.window((self.clock)(), self.zone);
+        self.caps.touch();
         self.look_back(store);
         let rows = query::sessions(store, prices, &self.asking());
         if let Some(rows) = self.unless_failed(rows) {
             self.sessions = rows.into_iter().map(|s| (s.id, Arc::new(s))).collect();
+            self.update_states();
         }
         self.load_detail(store, prices);
         self.sums(store);
@@ -126,10 +158,14 @@ impl View {
             self.reload(store, prices);
             return;
         }
+        self.caps.touch();
         let ids: Vec<i64> = touched.iter().copied().collect();
         let rows = query::sessions_by_id(store, prices, &self.asking(), &ids);
         if let Some(rows) = self.unless_failed(rows) {
-            for row in rows {
+            for mut row in rows {
+                if self.hand.is_held(row.id) {
+                    row.state = SessionState::Paused;
+                }
                 // A touched session without anything in the window is not part of the picture.
                 if self.window == Window::ALL || !row.sums.is_zero() {
                     self.sessions.insert(row.id, Arc::new(row));
@@ -151,7 +187,10 @@ impl View {
             return;
         };
         let found = query::detail::session(store, prices, &self.asking(), id);
-        if let Some(found) = self.unless_failed(found) {
+        if let Some(mut found) = self.unless_failed(found) {
+            if let Some(detail) = found.as_mut().filter(|detail| self.hand.is_held(detail.session.id)) {
+                detail.session.state = SessionState::Paused;
+            }
             self.detail = found.map(Arc::new);
         }
     }
@@ -162,6 +201,12 @@ impl View {
         let total = store.total(today);
         self.draft.today = self.unless_failed(total).unwrap_or(self.draft.today);
         self.draft.projection = project(self.draft.today.cost(), &self.draft.burn, now, today.to);
+        self.look_at_caps(store);
+    }
+
+    fn look_at_caps(&mut self, store: &Store) {
+        let looked = self.caps.look(store, (self.clock)());
+        self.unless_failed(looked);
     }
 
     /// Forgets the picture: the store it was of is gone.
@@ -208,18 +253,32 @@ impl View {
             self.reload(&ingest.store, &mut ingest.prices);
         }
         self.living = living(ingest);
+        self.caps.tick();
+        if self.hand.tick() {
+            self.load_detail(&ingest.store, &mut ingest.prices);
+        }
         if self.hour_is_old || self.since_look_back() >= LOOK_BACK_REST {
             self.look_back(&ingest.store);
             self.take_hours();
         }
+        self.update_states();
+        self.sums(&ingest.store);
+    }
+
+    /// What each session does now.
+    fn update_states(&mut self) {
+        let now = (self.clock)();
         for session in self.sessions.values_mut() {
             let live = self.living.get(&(session.agent.clone(), session.uid.clone()));
-            let state = query::state(session.turn, session.kind, session.last_at, live, now);
+            let state = if self.hand.is_held(session.id) {
+                SessionState::Paused
+            } else {
+                query::state(session.turn, session.kind, session.last_at, live, now)
+            };
             if state != session.state {
                 Arc::make_mut(session).state = state;
             }
         }
-        self.sums(&ingest.store);
     }
 
     /// Gives each session its last hour.
@@ -241,6 +300,7 @@ impl View {
         }
         let mut notices: Vec<String> = failing.to_vec();
         notices.extend(self.notices.iter().cloned());
+        notices.extend(self.caps.picture.problem.clone());
         notices.extend(self.draft.notices.iter().cloned());
         notices.extend(match self.unreadable {
             0 => None,
@@ -257,6 +317,9 @@ impl View {
             sessions,
             total,
             detail: self.detail.clone(),
+            caps: self.caps.picture.clone(),
+            held: self.hand.held.clone(),
+            word: self.hand.word.clone(),
             notices,
             ..self.draft.clone()
         }
@@ -265,9 +328,14 @@ impl View {
 
 /// What all agents' own registries say.
 pub fn living(ingest: &Ingest) -> Living {
+    living_of(&ingest.catalog)
+}
+
+/// What the registries of the agents at these roots say.
+pub fn living_of(catalog: &Catalog) -> Living {
     let mut living = Living::new();
     for source in sources::ALL {
-        for live in source.alive(&ingest.catalog.roots_of(source.agent())) {
+        for live in source.alive(&catalog.roots_of(source.agent())) {
             living.insert((Arc::from(source.agent()), Arc::from(live.uid.as_str())), live);
         }
     }

@@ -11,12 +11,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::enforcer::{Enforcer, Scene};
 use super::judge::Rules;
 use super::snapshot::Snapshot;
+use super::view::living_of;
 use super::watchman::{self, BrokenGuard, Round, Watch};
 use crate::alerts::{Alert, Teller};
+use crate::budgets::Standing;
+use crate::model::cap::Action;
 use crate::model::{Millis, Money};
 use crate::store::{Ledger, Store, StoreError};
+use crate::tail::Catalog;
 
 /// The pause between two looks while things happen.
 const PACE: Duration = Duration::from_secs(1);
@@ -50,6 +55,12 @@ pub struct Setup {
     pub guards: Box<dyn Fn() -> Vec<BrokenGuard> + Send>,
     /// Who tells.
     pub teller: Teller,
+    /// Where agents say which of their sessions live.
+    pub catalog: Catalog,
+    /// Whether sessions have processes that can be stopped.
+    pub real: bool,
+    /// Whose name decisions are signed with.
+    pub who: String,
     /// The clock.
     pub clock: fn() -> Millis,
 }
@@ -59,6 +70,10 @@ pub struct Setup {
 pub enum News {
     /// There is something to tell, for the first time in this process.
     Alert(Alert),
+    /// Which guards do not hold; told when that changes.
+    Guards(Vec<BrokenGuard>),
+    /// An agent was stopped, in words.
+    Stopped(String),
     /// Something went wrong, in words.
     Trouble(String),
 }
@@ -100,12 +115,23 @@ struct Worker {
     guards: Vec<BrokenGuard>,
     guards_at: Option<Instant>,
     known: HashSet<String>,
+    enforcer: Enforcer,
     trouble: Option<String>,
 }
 
 impl Worker {
     fn new(setup: Setup, news: SyncSender<News>) -> Worker {
-        Worker { setup, news, store: None, ledger: None, guards: Vec::new(), guards_at: None, known: HashSet::new(), trouble: None }
+        Worker {
+            setup,
+            news,
+            store: None,
+            ledger: None,
+            guards: Vec::new(),
+            guards_at: None,
+            known: HashSet::new(),
+            enforcer: Enforcer::default(),
+            trouble: None,
+        }
     }
 
     fn run(mut self, stop: &AtomicBool) {
@@ -156,12 +182,23 @@ impl Worker {
         };
         if self.guards_at.is_none_or(|at| at.elapsed() >= GUARDS) {
             self.guards_at = Some(Instant::now());
-            self.guards = (self.setup.guards)();
+            let guards = (self.setup.guards)();
+            if guards != self.guards {
+                self.guards = guards;
+                self.say(News::Guards(self.guards.clone()));
+            }
         }
         let orders = (self.setup.orders)();
         let now = (self.setup.clock)();
         let watch = Watch { rules: &orders.rules, session_over: orders.session_over, guards: &self.guards, now };
         let round = watchman::round(&store, &ledger, &watch)?;
+        let stops = |standing: &Standing| standing.halts() && standing.cap.action == Action::Stop;
+        if self.setup.real && round.standings.iter().any(stops) {
+            let snapshot = self.setup.snapshots.borrow_and_update().clone();
+            let living = living_of(&self.setup.catalog);
+            let scene = Scene { standings: &round.standings, sessions: &snapshot.sessions, living: &living, now, who: &self.setup.who };
+            self.enforcer.enforce(&scene, &store, &ledger, &self.news)?;
+        }
         self.trouble = None;
         (self.store, self.ledger) = (Some(store), Some(ledger));
         Ok(round)

@@ -92,6 +92,8 @@ pub enum SessionState {
     Working,
     /// The agent waits for its human.
     Waiting,
+    /// Its process has been paused from outside, and can go on.
+    Paused,
     /// Open, but nothing has happened for a while.
     Idle,
     /// Over, as far as anything on this machine shows.
@@ -105,6 +107,7 @@ impl SessionState {
         match self {
             SessionState::Working => "working",
             SessionState::Waiting => "waiting",
+            SessionState::Paused => "paused",
             SessionState::Idle => "idle",
             SessionState::Ended => "ended",
         }
@@ -113,7 +116,7 @@ impl SessionState {
     /// Whether the session counts as live: somebody may still spend in it without starting anything.
     #[must_use]
     pub const fn is_live(self) -> bool {
-        matches!(self, SessionState::Working | SessionState::Waiting)
+        matches!(self, SessionState::Working | SessionState::Waiting | SessionState::Paused)
     }
 }
 

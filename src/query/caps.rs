@@ -7,9 +7,13 @@ use crate::budgets::{self, Assumed, Raise, Spend, Standing};
 use crate::model::cap::{Cap, Span, Unit};
 use crate::model::time::{HOUR, SLOT, SLOTS_A_DAY};
 use crate::model::{Amount, Millis, Money, Window};
-use crate::store::ledger::Decision;
 use crate::store::spend::{Closed, SpendRow, Who};
 use crate::store::{Ledger, Store, StoreError, Sums};
+
+mod days;
+
+pub use crate::store::ledger::{Decision, Kind};
+pub use days::{DAYS, Days, days};
 
 /// Who is asked about: caps that do not cover it do not stand in its way.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -120,6 +120,12 @@ impl Store {
             .map_err(self.fail("remembering days that are over"))
     }
 
+    /// How often the sums of the UTC days from one up to another have been changed.
+    pub fn changes_of_days(&self, days: (i64, i64)) -> Result<i64, StoreError> {
+        let sql = "SELECT coalesce(sum(changes), 0) FROM day_version WHERE day >= ?1 AND day < ?2";
+        Ok(self.rows("looking up days that have changed", sql, params![days.0, days.1], |r| r.get(0))?.pop().unwrap_or(0))
+    }
+
     /// The spend of some sessions over all their life, by session and model.
     pub fn spend_of(&self, ids: &[i64]) -> Result<Vec<SpendRow>, StoreError> {
         let sql = format!(
@@ -138,6 +144,11 @@ impl Store {
     pub fn session_of(&self, agent: &str, uid: &str) -> Result<Option<Who>, StoreError> {
         let sql = format!("{WHO} WHERE s.agent = ?1 AND s.uid = ?2");
         Ok(self.rows("looking up a session", &sql, [agent, uid], who)?.pop())
+    }
+
+    /// A session by the store's id.
+    pub fn who(&self, id: i64) -> Result<Option<Who>, StoreError> {
+        Ok(self.rows("looking up a session", &format!("{WHO} WHERE s.id = ?1"), [id], who)?.pop())
     }
 
     /// The session that a log file belongs to.

@@ -8,6 +8,7 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler as _;
 
 use crate::config::{Currency, Group};
+use crate::engine::hand::Wish;
 use crate::engine::{Command, Snapshot, Span};
 use crate::query::Filter;
 
@@ -17,11 +18,15 @@ use super::keymap::Keymap;
 use super::rows::{self, Order, Row};
 use super::theme::Theme;
 
+pub mod caps;
+pub mod dialog;
 mod effect;
 pub mod full;
 mod hits;
 mod mouse;
 
+pub use caps::CapsView;
+pub use dialog::{CapDialog, Dialog, Field};
 pub use effect::{Effect, Message};
 pub use full::{Full, Section};
 pub use hits::{Hits, Part};
@@ -37,6 +42,8 @@ pub enum View {
     Sessions,
     /// One session in full.
     Session,
+    /// The caps.
+    Caps,
 }
 
 /// The state of the screen.
@@ -84,6 +91,16 @@ pub struct App {
     pub currency: Currency,
     /// The viewer's zone.
     pub zone: chrono_tz::Tz,
+    /// What is selected among the caps.
+    pub caps: CapsView,
+    /// What is asked, over everything else.
+    pub dialog: Option<Dialog>,
+    /// The last word about agents' processes that was heard.
+    pub heard: u64,
+    /// What is wrong with the settings.
+    pub problems: Vec<String>,
+    /// What else is wrong until it is mended: guards that do not hold.
+    pub standing: Vec<String>,
     /// A line for the user, until the next key.
     pub message: Option<Message>,
     /// Where things were drawn.
@@ -113,6 +130,8 @@ pub struct Options {
     pub currency: Currency,
     /// The viewer's zone.
     pub zone: chrono_tz::Tz,
+    /// What is wrong with the settings.
+    pub problems: Vec<String>,
 }
 
 impl App {
@@ -148,6 +167,11 @@ impl App {
             keys: options.keys,
             currency: options.currency,
             zone: options.zone,
+            caps: CapsView::default(),
+            dialog: None,
+            heard: 0,
+            problems: options.problems,
+            standing: Vec::new(),
             message: None,
             hits: Hits::default(),
         }
@@ -165,6 +189,7 @@ impl App {
         match self.view {
             View::Sessions => self.scroll = hits.first,
             View::Session => hits.parts.iter().for_each(|part| self.full.drawn(part.section, part.first)),
+            View::Caps => (self.caps.first, self.caps.log) = (hits.first, hits.log.1),
         }
         self.help_scroll = self.help_scroll.min(hits.help.0);
         self.hits = hits;
@@ -189,10 +214,14 @@ impl App {
     pub fn update(&mut self, event: &Event, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.key(*key, event, snapshot),
-            Event::Paste(text) if self.typing => {
-                for c in text.chars().filter(|c| !c.is_control()) {
-                    self.input.handle(tui_input::InputRequest::InsertChar(c));
+            Event::Paste(text) if self.dialog.is_some() => {
+                if let Some(input) = self.dialog.as_mut().and_then(Dialog::input) {
+                    paste(input, text);
                 }
+                Vec::new()
+            }
+            Event::Paste(text) if self.typing => {
+                paste(&mut self.input, text);
                 self.refilter(snapshot)
             }
             Event::Mouse(mouse) => self.mouse(*mouse, snapshot),
@@ -202,6 +231,9 @@ impl App {
 
     fn key(&mut self, key: KeyEvent, event: &Event, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
         self.message = None;
+        if self.dialog.is_some() {
+            return self.dialog_key(key, event);
+        }
         if self.typing {
             return self.type_filter(key, event, snapshot);
         }
@@ -265,7 +297,17 @@ impl App {
         {
             return effects;
         }
+        if self.view == View::Caps
+            && let Some(effects) = self.act_in_caps(action, page.cast_signed(), snapshot)
+        {
+            return effects;
+        }
         match action {
+            Action::Sessions => self.show(View::Sessions),
+            Action::Caps => self.show(View::Caps),
+            Action::Cap => self.ask_for_cap(snapshot),
+            Action::Stop => self.wish(Wish::Stop),
+            Action::Hold => self.wish(Wish::Hold),
             Action::Quit => vec![Effect::Quit],
             Action::Help => {
                 self.help = true;
@@ -308,16 +350,7 @@ impl App {
                 self.order.reversed = !self.order.reversed;
                 self.take(snapshot)
             }
-            Action::Range | Action::Section => {
-                self.span = match self.span {
-                    Span::Today => Span::Days(7),
-                    Span::Days(7) => Span::Days(30),
-                    Span::Days(_) => Span::All,
-                    Span::All => Span::Today,
-                };
-                self.paused = None;
-                vec![Effect::Send(Command::Show(self.span))]
-            }
+            Action::Range | Action::Section => self.other_days(),
             Action::Group => {
                 self.order.group = self.order.group.next();
                 self.take(snapshot)
@@ -350,6 +383,28 @@ impl App {
             Action::Redraw => vec![Effect::Redraw],
             Action::Suspend => vec![Effect::Suspend],
         }
+    }
+
+    fn show(&mut self, view: View) -> Vec<Effect> {
+        self.view = view;
+        self.trail.clear();
+        self.settle()
+    }
+
+    fn other_days(&mut self) -> Vec<Effect> {
+        self.span = match self.span {
+            Span::Today => Span::Days(7),
+            Span::Days(7) => Span::Days(30),
+            Span::Days(_) => Span::All,
+            Span::All => Span::Today,
+        };
+        self.paused = None;
+        vec![Effect::Send(Command::Show(self.span))]
+    }
+
+    /// Asks for something to be done with the selected session's process.
+    fn wish(&self, wish: Wish) -> Vec<Effect> {
+        self.selected.map(|id| Effect::Send(Command::Find(id, wish))).into_iter().collect()
     }
 
     fn back(&mut self, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
@@ -423,6 +478,13 @@ impl App {
         let listed = snapshot.sessions.iter().find(|s| Some(s.id) == self.selected).map(|s| s.uid.to_string());
         // A subagent that was opened need not be in the table.
         listed.or_else(|| self.detail(snapshot).map(|detail| detail.session.uid.to_string()))
+    }
+}
+
+/// A paste, without the characters that would be keys.
+fn paste(input: &mut Input, text: &str) {
+    for c in text.chars().filter(|c| !c.is_control()) {
+        input.handle(tui_input::InputRequest::InsertChar(c));
     }
 }
 

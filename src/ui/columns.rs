@@ -230,6 +230,7 @@ pub const fn state_sign(state: SessionState) -> &'static str {
     match state {
         SessionState::Working => "●",
         SessionState::Waiting => "◐",
+        SessionState::Paused => "‖",
         SessionState::Idle => "○",
         SessionState::Ended => "·",
     }
@@ -240,7 +241,7 @@ pub const fn state_sign(state: SessionState) -> &'static str {
 pub const fn state_role(state: SessionState) -> Role {
     match state {
         SessionState::Working => Role::Working,
-        SessionState::Waiting => Role::Waiting,
+        SessionState::Waiting | SessionState::Paused => Role::Waiting,
         SessionState::Idle => Role::Idle,
         SessionState::Ended => Role::Ended,
     }

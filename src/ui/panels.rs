@@ -3,9 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::widgets::{Block, BorderType, Widget as _};
+use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
 
-use crate::model::text;
+use crate::model::cap::{Amount, Unit};
+use crate::model::{Money, text};
 use crate::query::SessionDetail;
 
 use super::action::Action;
@@ -13,7 +14,12 @@ use super::app::{App, Part, Section};
 use super::theme::{Role, Theme};
 use super::widgets::line::{Pieces, count_of};
 
+pub mod cap_days;
+pub mod cap_dialog;
+pub mod cap_notes;
+pub mod caps;
 pub mod charts;
+pub mod decisions;
 pub mod empty;
 pub mod header;
 pub mod help;
@@ -21,7 +27,9 @@ pub mod preview;
 pub mod session;
 pub mod sessions;
 pub mod status;
+pub mod stop_dialog;
 pub mod subagents;
+pub mod tabs;
 pub mod tasks;
 pub mod tools;
 
@@ -41,6 +49,21 @@ pub(super) fn frame(left: &str, right: &str, role: Role, theme: &Theme, area: Re
     let inner = block.inner(area);
     block.render(area, buf);
     inner
+}
+
+/// A frame in the middle of everything else; gives the room inside.
+fn popup(app: &App, left: &str, right: &str, (width, height): (u16, u16), area: Rect, buf: &mut Buffer) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    let popup = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
+    Clear.render(popup, buf);
+    buf.set_style(popup, app.theme.style(Role::Background));
+    frame(left, right, Role::Focus, &app.theme, popup, buf)
+}
+
+/// An amount; money in the viewer's currency.
+#[must_use]
+pub fn amount(app: &App, amount: Amount) -> String {
+    if amount.unit == Unit::Money { app.currency.show(Money::from_nanos(amount.count)) } else { amount.to_string() }
 }
 
 /// The frame of a section of the session in full. Where it stands alone it says which others there are.

@@ -105,6 +105,13 @@ fn leave() {
     let _ = stdout().flush();
 }
 
+/// Writes bytes that move no cursor.
+pub fn write(bytes: &[u8]) -> io::Result<()> {
+    let mut out = stdout();
+    out.write_all(bytes)?;
+    out.flush()
+}
+
 /// Puts a text on the clipboard of the terminal in front of the user, also over SSH (OSC 52).
 pub fn copy(text: &str) -> io::Result<()> {
     execute!(stdout(), CopyToClipboard::to_clipboard_from(text))

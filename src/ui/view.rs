@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! header                                          1 line
+//! tabs                                            1 line, from 14 lines on
 //! ┌ sessions ──────────────────────────────────┐  what is left
 //! └────────────────────────────────────────────┘
 //! ┌ task ──────────────────┐┌ tokens ──────────┐  from 20 lines on
@@ -18,6 +19,15 @@
 //! │                             │├ subagents ──┤  one of the three in the place of all
 //! └─────────────────────────────┘└─────────────┘
 //! ```
+//!
+//! The caps:
+//!
+//! ```text
+//! ┌ caps ──────────────────────────────────────┐  what they need, at most two fifths
+//! ├ last 30 days ────────────────┐┌ raises ────┤  from 11 lines on
+//! ├ decisions ─────────────────────────────────┤  from 6 lines on: what is left
+//! └────────────────────────────────────────────┘
+//! ```
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -25,8 +35,9 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use crate::engine::Snapshot;
 use crate::model::{Millis, text};
 
-use super::app::{App, Hits, Section, View};
-use super::panels::{charts, empty, frame, header, help, preview, session, sessions, status, subagents, tasks, tools};
+use super::app::{App, Dialog, Hits, Section, View};
+use super::panels::{cap_days, cap_dialog, cap_notes, caps, charts, decisions, empty, frame, header, help, preview};
+use super::panels::{session, sessions, status, stop_dialog, subagents, tabs, tasks, tools};
 use super::theme::Role;
 
 /// The smallest screen that anything can be said on.
@@ -44,10 +55,11 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
         20..40 => 6,
         _ => 8,
     };
-    let is_alone = app.view == View::Session || empty::is_due(snapshot);
+    let is_alone = app.view != View::Sessions || empty::is_due(snapshot);
     let below = if is_alone { 0 } else { preview_height };
-    let [top, body, bottom, last] =
-        Layout::vertical([Constraint::Length(1), Constraint::Fill(1), Constraint::Length(below), Constraint::Length(1)]).areas(area);
+    let with_tabs = u16::from(area.height >= TABS);
+    let lines = [1, with_tabs].map(Constraint::Length).into_iter().chain([Constraint::Fill(1)]).chain([below, 1].map(Constraint::Length));
+    let [top, second, body, bottom, last] = Layout::vertical(lines).areas(area);
     header::draw(app, snapshot, top, buf);
     let mut hits = match app.view {
         View::Session => full(app, snapshot, now, body, buf),
@@ -56,13 +68,60 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
             Hits::default()
         }
         View::Sessions => sessions::draw(app, snapshot, now, body, buf),
+        View::Caps => all_caps(app, snapshot, now, body, buf),
     };
+    if with_tabs > 0 {
+        hits.tabs = tabs::draw(app, snapshot, now, second, buf);
+    }
     if below > 0 {
         preview::draw(app, snapshot, now, bottom, buf);
     }
     status::draw(app, snapshot, last, buf);
     if app.help {
         hits.help = help::draw(app, area, buf);
+    }
+    match &app.dialog {
+        Some(Dialog::Cap(dialog)) => cap_dialog::draw(app, dialog, area, buf),
+        Some(Dialog::Stop { name, process, .. }) => stop_dialog::draw(app, name, process, area, buf),
+        None => {}
+    }
+    hits
+}
+
+/// The lines from which the names of the views have one.
+const TABS: u16 = 14;
+
+/// The caps, and what there is to say of the selected one.
+fn all_caps(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut Buffer) -> Hits {
+    let count = app.caps_of(snapshot).standings.len();
+    if count == 0 {
+        return caps::draw(app, snapshot, now, area, buf);
+    }
+    let wanted = u16::try_from(count).unwrap_or(u16::MAX).saturating_add(3);
+    let (days, log) = match area.height {
+        ..6 => (0, 0),
+        6..11 => (0, 3),
+        11..18 => (5, 4),
+        lines => ((lines / 4).clamp(6, 12), 5),
+    };
+    let list = wanted.min((area.height * 2 / 5).max(4)).min(area.height.saturating_sub(days + log).max(4));
+    let [upper, middle, lower] = Layout::vertical([
+        if log > 0 { Constraint::Length(list) } else { Constraint::Fill(1) },
+        Constraint::Length(days),
+        if log > 0 { Constraint::Fill(1) } else { Constraint::Length(0) },
+    ])
+    .areas(area);
+    let mut hits = caps::draw(app, snapshot, now, upper, buf);
+    if days > 0 {
+        let beside = if area.width >= 70 { (area.width * 2 / 5).clamp(28, 60) } else { 0 };
+        let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(beside)]).areas(middle);
+        cap_days::draw(app, snapshot, now, left, buf);
+        if beside > 0 {
+            cap_notes::draw(app, snapshot, right, buf);
+        }
+    }
+    if log > 0 {
+        hits.log = decisions::draw(app, snapshot, now, lower, buf);
     }
     hits
 }

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod alerts;
+mod caps;
 mod demo;
 mod ending;
 mod logs;

@@ -3,6 +3,7 @@
 //! A snapshot holds the text (each line ends with `|`), a map with a letter for the style of each cell, and what the
 //! letters stand for.
 
+mod caps;
 mod hostile;
 mod sizes;
 pub(crate) mod stage;
@@ -127,7 +128,7 @@ fn the_help() {
 #[test]
 fn a_frozen_picture_says_so() {
     let mut stage = Stage::workday();
-    stage.press("p");
+    stage.press("f");
     shows("paused", &mut stage, &[USUAL]);
 }
 

@@ -1,5 +1,6 @@
 //! What keys, clicks and news do to the state of the screen.
 
+mod caps;
 mod columns;
 mod full;
 mod keys;

@@ -55,6 +55,21 @@ struct Answer {
     stopped_by: Option<String>,
 }
 
+/// Grants a raise of one cap: checks it and writes it down. Gives what was written.
+pub fn grant(context: &Context, standing: &Standing, by: Amount, until: Option<&str>, reason: Option<&str>) -> Result<Decision, CliError> {
+    let cap = &standing.cap;
+    fits(cap, by)?;
+    let decision = Decision {
+        unit: by.unit.word().to_owned(),
+        spent: standing.spent().count,
+        until: Some(self::until(until, standing, context)?),
+        why: reason.map(clean),
+        ..show::decision(context, cap, Kind::Raise, by.count)
+    };
+    show::ledger(context)?.record(&decision)?;
+    Ok(decision)
+}
+
 /// Raises a cap.
 pub fn run(context: &Context, args: &RaiseArgs) -> Result<ExitCode, CliError> {
     let by = Amount::parse(&args.amount)
@@ -62,16 +77,8 @@ pub fn run(context: &Context, args: &RaiseArgs) -> Result<ExitCode, CliError> {
     let mut standings = show::standings(context)?;
     let standing = chosen(&standings, args.cap.as_deref(), by.unit)?.clone();
     let cap = &standing.cap;
-    fits(cap, by)?;
-    let until = until(args, &standing, context)?;
-    let decision = Decision {
-        unit: by.unit.word().to_owned(),
-        spent: standing.spent().count,
-        until: Some(until),
-        why: args.reason.as_deref().map(clean),
-        ..show::decision(context, cap, Kind::Raise, by.count)
-    };
-    show::ledger(context)?.record(&decision)?;
+    let decision = grant(context, &standing, by, args.until.as_deref(), args.reason.as_deref())?;
+    let until = decision.until.unwrap_or(standing.window.to);
     for other in &mut standings.all {
         if other.cap.name == cap.name {
             other.raised = other.raised.saturating_add(by.count);
@@ -131,9 +138,9 @@ fn fits(cap: &Cap, by: Amount) -> Result<(), CliError> {
     Ok(())
 }
 
-fn until(args: &RaiseArgs, standing: &Standing, context: &Context) -> Result<Millis, CliError> {
+fn until(text: Option<&str>, standing: &Standing, context: &Context) -> Result<Millis, CliError> {
     let midnight = Window::today(context.now, context.zone()).to;
-    let Some(text) = &args.until else {
+    let Some(text) = text else {
         return Ok(if standing.cap.span.is_calendar() { standing.window.to } else { midnight });
     };
     let until = ahead(text, context.now, context.zone());

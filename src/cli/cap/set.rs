@@ -102,6 +102,17 @@ fn name_of(limit: Amount, span: Span, scope: &Scope) -> String {
     name.chars().take(40).collect()
 }
 
+/// The cap over everything of this amount and span, as the screen sets it: called as the command line would call it, and
+/// where there is one of that name already, with its levels and what happens at its limit.
+#[must_use]
+pub fn plain(limit: Amount, span: Span, caps: &[Cap]) -> Cap {
+    let cap = Cap::new(&name_of(limit, span, &Scope::default()), limit, span);
+    match caps.iter().find(|other| other.name == cap.name && other.span == span && other.scope.is_everything()) {
+        Some(other) => Cap { notify: other.notify.clone(), action: other.action, ..cap },
+        None => cap,
+    }
+}
+
 /// The cap as the configuration's table takes it.
 fn fields(cap: &Cap) -> Vec<(&'static str, String)> {
     let mut fields = vec![("limit", cap.limit.text()), ("per", cap.span.to_string())];

@@ -150,7 +150,11 @@ mod tests {
         let command = ["/opt/my tools/aifi\"nops".to_owned(), "watch".to_owned(), "--home".to_owned(), "/home/100%$HOME\\x".to_owned()];
         let service = systemd(Path::new("/c"), &command);
         assert_eq!(service.path, Path::new("/c/systemd/user/aifinops-watch.service"));
-        assert!(service.text.contains(r#"ExecStart="/opt/my tools/aifi\"nops" "watch" "--home" "/home/100%%$$HOME\\x""#), "{}", service.text);
+        assert!(
+            service.text.contains(r#"ExecStart="/opt/my tools/aifi\"nops" "watch" "--home" "/home/100%%$$HOME\\x""#),
+            "{}",
+            service.text
+        );
     }
 
     #[test]

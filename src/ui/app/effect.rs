@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::budgets::Standing;
 use crate::engine::Command;
+use crate::model::Amount;
+use crate::model::cap::Span;
 
 /// What has to be done for an update, by somebody who may do I/O.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,10 @@ pub enum Effect {
     OpenLog(PathBuf),
     /// Load a theme.
     Theme(String),
+    /// Set a cap over everything.
+    SetCap(Amount, Span),
+    /// Raise a cap by an amount, until a time in words.
+    RaiseCap(Box<Standing>, Amount, String),
     /// Hand the terminal back to the shell.
     Suspend,
     /// Draw every cell again.

@@ -153,6 +153,11 @@ impl App {
             | Action::Group => {}
             Action::Help
             | Action::Quit
+            | Action::Sessions
+            | Action::Caps
+            | Action::Cap
+            | Action::Stop
+            | Action::Hold
             | Action::Theme
             | Action::Pause
             | Action::CopyId

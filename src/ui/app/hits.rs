@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::{Column, Section};
+use super::{Column, Section, View};
 
 /// A section of the session in full, as drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,10 @@ pub struct Hits {
     pub heads: Vec<(Rect, Column)>,
     /// The sections of the session in full.
     pub parts: Vec<Part>,
+    /// The names of the views.
+    pub tabs: Vec<(Rect, View)>,
+    /// The decisions below the caps, and the first of them in view.
+    pub log: (Rect, usize),
     /// How far the help can be scrolled, and the lines of it in view.
     pub help: (u16, u16),
 }

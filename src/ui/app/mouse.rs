@@ -15,6 +15,10 @@ const WHEEL: isize = 3;
 impl App {
     pub(super) fn mouse(&mut self, mouse: MouseEvent, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
         let at = Position::new(mouse.column, mouse.row);
+        // A question is answered with keys.
+        if self.dialog.is_some() {
+            return Vec::new();
+        }
         match mouse.kind {
             MouseEventKind::ScrollDown => self.wheel(WHEEL, at, snapshot),
             MouseEventKind::ScrollUp => self.wheel(-WHEEL, at, snapshot),
@@ -27,8 +31,19 @@ impl App {
         if self.help {
             return self.help_key(if step > 0 { Action::Down } else { Action::Up });
         }
-        if self.view == View::Sessions {
-            return self.move_by(step);
+        match self.view {
+            View::Sessions => return self.move_by(step),
+            View::Caps if self.hits.log.0.contains(at) => {
+                self.scroll_log(step, snapshot);
+                return Vec::new();
+            }
+            View::Caps => {
+                let in_log = std::mem::replace(&mut self.caps.in_log, false);
+                self.move_in_caps(step.signum(), snapshot);
+                self.caps.in_log = in_log;
+                return Vec::new();
+            }
+            View::Session => {}
         }
         // The wheel turns what is under it.
         let under = self.hits.parts.iter().find(|part| part.body.contains(at)).map_or(self.full.section, |part| part.section);
@@ -41,9 +56,17 @@ impl App {
             self.help = false;
             return Vec::new();
         }
-        if self.view == View::Session {
-            self.click_in_full(at, snapshot);
-            return Vec::new();
+        if let Some((_, view)) = self.hits.tabs.iter().find(|(area, _)| area.contains(at)) {
+            let view = *view;
+            return self.show(view);
+        }
+        match self.view {
+            View::Session => {
+                self.click_in_full(at, snapshot);
+                return Vec::new();
+            }
+            View::Caps => return self.click_in_caps(at, snapshot),
+            View::Sessions => {}
         }
         if let Some((_, column)) = self.hits.heads.iter().find(|(area, _)| area.contains(at)) {
             if self.order.sort == *column {
@@ -62,6 +85,20 @@ impl App {
             return Vec::new();
         }
         if self.cursor == row { self.act(Action::Open, snapshot) } else { self.select(row) }
+    }
+
+    /// Selects a cap; with the second click it is raised.
+    fn click_in_caps(&mut self, at: Position, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
+        self.caps.in_log = self.hits.log.0.contains(at);
+        if !self.hits.body.contains(at) {
+            return Vec::new();
+        }
+        let caps = self.caps_of(snapshot);
+        let row = self.hits.first + usize::from(at.y - self.hits.body.y);
+        let Some(name) = caps.standings.get(row).map(|s| s.cap.name.clone()) else { return Vec::new() };
+        let again = self.caps.selected.as_ref() == Some(&name);
+        self.select_cap(Some(name));
+        if again { self.act(Action::Cap, snapshot) } else { Vec::new() }
     }
 
     fn click_in_full(&mut self, at: Position, snapshot: &Snapshot) {

@@ -3,11 +3,15 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::budgets::Standing;
 use crate::engine::Snapshot;
+use crate::model::cap::{Span, Unit};
 use crate::model::{Basis, Cost, text};
 use crate::ui::app::App;
+use crate::ui::app::caps::foremost;
 use crate::ui::theme::Role;
 use crate::ui::widgets::bars::{Fold, bars};
+use crate::ui::widgets::gauge::{gauge, role};
 use crate::ui::widgets::line::{Pieces, count_of};
 
 /// The width of the sparkline.
@@ -29,6 +33,8 @@ type Piece = (String, Role);
 struct Parts {
     title: Option<Piece>,
     today: Vec<Piece>,
+    /// The cap that binds: the widest first, each with less than the one before.
+    gauge: Vec<Vec<Piece>>,
     rate: Option<Piece>,
     spark: u16,
     projection: Option<Piece>,
@@ -42,7 +48,7 @@ struct Parts {
 
 impl Parts {
     fn left(&self) -> impl Iterator<Item = &Piece> {
-        self.title.iter().chain(&self.today).chain(&self.rate)
+        self.title.iter().chain(&self.today).chain(self.gauge.first().into_iter().flatten()).chain(&self.rate)
     }
 
     fn middle(&self) -> impl Iterator<Item = &Piece> {
@@ -64,8 +70,26 @@ impl Parts {
             self.spark = if self.spark > SPARK / 2 { SPARK / 2 } else { 0 };
             return true;
         }
-        let least = [&mut self.by, &mut self.unpriced, &mut self.title, &mut self.projection, &mut self.rate];
-        if least.into_iter().find_map(Option::take).is_some() || self.today.len() > 1 && self.today.pop().is_some() {
+        // The bar shrinks first, and leaves before any amount does; what stops agents stays in a word.
+        if self.gauge.len() > GAUGE_FIGURES + 1 {
+            self.gauge.remove(0);
+            return true;
+        }
+        if [&mut self.by, &mut self.unpriced, &mut self.title].into_iter().find_map(Option::take).is_some() {
+            return true;
+        }
+        if self.gauge.len() > GAUGE_FIGURES {
+            self.gauge.remove(0);
+            return true;
+        }
+        if [&mut self.projection, &mut self.rate].into_iter().find_map(Option::take).is_some() {
+            return true;
+        }
+        if self.gauge.len() > 1 {
+            self.gauge.remove(0);
+            return true;
+        }
+        if self.today.len() > 1 && self.today.pop().is_some() {
             return true;
         }
         self.live_short.take().is_some_and(|short| {
@@ -73,6 +97,36 @@ impl Parts {
             true
         })
     }
+}
+
+/// The last shapes of the gauge, which have no bar: figures, the percentage alone, and nothing or a word.
+const GAUGE_FIGURES: usize = 3;
+/// The cells of the bar, where there is room and where there is less.
+const CELLS: [u16; 2] = [16, 8];
+
+/// The cap that binds in all its shapes, the widest first.
+fn shapes(app: &App, standing: &Standing) -> Vec<Vec<Piece>> {
+    let cap = &standing.cap;
+    let role = role(standing);
+    let percent = format!("{}%", standing.permille() / 10);
+    let low = if standing.spend.lower_bound { "≥" } else { "" };
+    let limit = super::amount(app, standing.allowed());
+    // Today's spend stands before the gauge already.
+    let is_today = cap.span == Span::Day && cap.scope.is_everything() && cap.limit.unit == Unit::Money;
+    let of = if is_today {
+        format!(" of {limit}")
+    } else {
+        format!(" {low}{} of {limit} {}", super::amount(app, standing.spent()), text::shown(&cap.name))
+    };
+    let stopped = standing.halts().then(|| (" STOPPED".to_owned(), Role::Over));
+    let figures = [(format!(" {percent}"), role), (of, Role::Text)];
+    let with_bar = |cells: u16| -> Vec<Piece> {
+        let (full, rest) = gauge(standing.permille(), cells);
+        let bar = [(" ▐".to_owned(), Role::Dim), (full, role), (rest, Role::Dim), ("▌".to_owned(), Role::Dim)];
+        stopped.iter().cloned().chain(bar).chain(figures.iter().cloned()).collect()
+    };
+    let plain = |parts: &[Piece]| -> Vec<Piece> { stopped.iter().chain(parts).cloned().collect() };
+    CELLS.into_iter().map(with_bar).chain([plain(&figures), plain(&figures[..1]), plain(&[])]).collect()
 }
 
 /// Draws it.
@@ -90,6 +144,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
     let mut parts = Parts {
         title: Some((" aifinops ".to_owned(), Role::Title)),
         today: amount,
+        gauge: foremost(&snapshot.caps).map(|standing| shapes(app, standing)).unwrap_or_default(),
         rate: Some((format!("   {}/h ", money(&burn.last_hour)), Role::Spend)),
         spark: if roomy { SPARK } else { SPARK / 2 },
         projection: snapshot.projection.map(|to| (format!("  → {mark}{}", app.currency.show(to)), Role::Text)),

@@ -2,7 +2,6 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::widgets::{Clear, Widget as _};
 
 use crate::model::text;
 use crate::ui::action::TABLE;
@@ -10,11 +9,13 @@ use crate::ui::app::App;
 use crate::ui::theme::Role;
 use crate::ui::widgets::line::{Pieces, field};
 
-use super::frame;
+use super::popup;
 
 /// What the signs mean, and what the mouse does.
-const LEGEND: [(&str, &str); 13] = [
-    ("● ◐ ○ ·", "working, waiting for you, idle, ended"),
+const LEGEND: [(&str, &str); 15] = [
+    ("● ◐ ‖ ○ ·", "working, waiting for you, paused, idle, ended"),
+    ("● ▲ ■", "a cap: has room, is close or reached, stops agents"),
+    ("◂", "the cap that binds: the one that stops first"),
     ("LOOP", "steps (model calls) of the running or last task"),
     ("!", "a very long loop: 45 steps and more"),
     ("CTX", "how full the context window is"),
@@ -56,11 +57,8 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) -> (u16, u16) {
     }
     let wanted = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
     let height = area.height.min(wanted);
-    let popup = Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
-    Clear.render(popup, buf);
-    buf.set_style(popup, app.theme.style(Role::Background));
     let right = if height < wanted { "arrows scroll, another key closes" } else { "any key closes" };
-    let inner = frame("Help", right, Role::Focus, &app.theme, popup, buf);
+    let inner = popup(app, "Help", right, (width, height), area, buf);
     let most = lines.len().saturating_sub(usize::from(inner.height));
     let skip = usize::from(app.help_scroll).min(most);
     for (line, y) in lines.iter().skip(skip).zip(inner.y..inner.bottom()) {

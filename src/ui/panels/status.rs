@@ -27,8 +27,8 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
         line.left(" catching up ", style(Role::Accent));
         line.left("█".repeat(filled) + &"░".repeat(20 - filled.min(20)), style(Role::Chart));
         line.left(format!(" {share}% · {} of {} logs ", progress.files_done, progress.files), style(Role::Dim));
-    } else if let Some(notice) = snapshot.notices.first() {
-        let more = snapshot.notices.len() - 1;
+    } else if let Some(notice) = app.problems.iter().chain(&app.standing).chain(&snapshot.notices).next() {
+        let more = app.problems.len() + app.standing.len() + snapshot.notices.len() - 1;
         let others = if more > 0 { format!(" (+{more} more: aifinops doctor)") } else { String::new() };
         line.left(format!(" ! {}{others}", text::shown(notice)), style(Role::Warn));
     }
@@ -40,6 +40,16 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
             (Action::Range, "range"),
             (Action::SortNext, "sort"),
             (Action::Filter, "filter"),
+            (Action::Cap, "cap"),
+            (Action::Stop, "stop"),
+            (Action::Hold, "pause"),
+        ],
+        View::Caps => &[
+            (Action::Quit, "quit"),
+            (Action::Help, "help"),
+            (Action::Cap, "set or raise"),
+            (Action::Section, "decisions"),
+            (Action::Back, "back"),
         ],
         View::Session => &[
             (Action::Quit, "quit"),
@@ -48,6 +58,8 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
             (Action::CopyId, "copy id"),
             (Action::Section, "section"),
             (Action::Back, "back"),
+            (Action::Stop, "stop"),
+            (Action::Hold, "pause"),
         ],
     };
     for (action, word) in hints {

@@ -56,8 +56,22 @@ fn no_cell_is_hostile(view: &str, stage: &mut Stage) {
 
 #[test]
 fn no_view_shows_a_control_character_of_a_log() {
-    let keys: [&[&str]; 12] =
-        [&[], &["j"], &["enter"], &["j", "enter"], &["b"], &["b", "b"], &["b", "b", "b"], &["z"], &["?"], &["p"], &["y"], &["o"]];
+    let keys: [&[&str]; 14] = [
+        &[],
+        &["j"],
+        &["enter"],
+        &["j", "enter"],
+        &["b"],
+        &["b", "b"],
+        &["b", "b", "b"],
+        &["z"],
+        &["?"],
+        &["f"],
+        &["5"],
+        &["c"],
+        &["y"],
+        &["o"],
+    ];
     for keys in keys {
         let mut stage = Stage::new(hostile_picture());
         stage.press_all(keys);

@@ -26,9 +26,13 @@ pub(super) fn views() -> Vec<(&'static str, Stage)> {
         ("a session's subagents", after(&["enter", "tab", "tab", "G"])),
         ("a session that is not read yet", after(&["j", "j", "enter"])),
         ("help", after(&["?"])),
-        ("paused", after(&["p"])),
+        ("paused", after(&["f"])),
         ("grouped", after(&["b"])),
         ("folded", after(&["z"])),
+        ("caps", super::caps::view(world::some_caps())),
+        ("caps that are over", super::caps::view(super::caps::over())),
+        ("many caps", super::caps::view(super::caps::huge())),
+        ("no caps", super::caps::view(aifinops::engine::caps::Caps::default())),
         ("typing", typing),
         ("nothing found", none),
         ("large figures", Stage::of(few)),
@@ -83,7 +87,8 @@ fn frames_are_whole_at_every_size() {
             }
             assert!(corners[0] > 0 && corners.iter().all(|n| *n == corners[0]), "{name} {width}×{height}\n{}", screen.join("\n"));
             // Each line of the body begins and ends with a frame.
-            for line in &screen[1..screen.len() - 1] {
+            let body = if height >= 14 { 2 } else { 1 };
+            for line in &screen[body..screen.len() - 1] {
                 let ends = (line.chars().next().unwrap(), line.chars().last().unwrap());
                 assert!("│╭╰".contains(ends.0) && "│╮╯↑↓".contains(ends.1), "{name} {width}×{height}: {line}\n{}", screen.join("\n"));
             }

@@ -45,6 +45,7 @@ impl Stage {
     /// A new picture arrives, as the screen's loop takes it.
     pub(crate) fn news(&mut self, snapshot: Snapshot) {
         self.snapshot = Arc::new(snapshot);
+        self.app.hear(&self.snapshot);
         if self.app.paused.is_none() {
             self.app.take(&self.snapshot);
         } else {

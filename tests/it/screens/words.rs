@@ -36,7 +36,7 @@ fn an_element_of_the_header_is_there_as_a_whole_or_not_at_all() {
                 assert_eq!(header.contains("PAUSED"), paused, "{width}: {header}");
                 assert!(!header.contains('…'), "{width}: {header}");
             }
-            stage.press("p");
+            stage.press("f");
         }
     }
 }
@@ -63,17 +63,17 @@ fn the_smallest_screen_cuts_no_amount() {
         assert!(figures(&screen).is_subset(&all), "{width}\n{screen}");
     }
     let mut paused = Stage::workday();
-    paused.press("p");
+    paused.press("f");
     assert!(text(&paused.draw(20, 5)).contains("PAUSED"));
 }
 
 #[test]
 fn the_frame_counts_the_live_as_the_header_does_folded_or_not() {
-    for keys in [&[][..], &["z"], &["space"], &["b", "z"], &["p", "z"]] {
+    for keys in [&[][..], &["z"], &["space"], &["b", "z"], &["f", "z"]] {
         let mut stage = Stage::workday();
         stage.press_all(keys);
         let screen = lines(&stage.draw(120, 30));
-        assert!(screen[0].contains("●5 live") && screen[1].contains("5 live of 9"), "{keys:?}\n{}\n{}", screen[0], screen[1]);
+        assert!(screen[0].contains("●5 live") && screen[2].contains("5 live of 9"), "{keys:?}\n{}\n{}", screen[0], screen[2]);
     }
 }
 
@@ -86,7 +86,7 @@ fn a_groups_sums_stand_below_the_heads_of_their_columns() {
         let end = |line: &str, word: &str| line[..line.find(word).unwrap() + word.len()].chars().count();
         let group = screen.iter().find(|line| line.contains("3 sessions")).unwrap();
         for (column, value) in columns.iter().zip(if width == 80 { &["5.67", "9.26"][..] } else { &["15.3M", "2.50", "5.67", "9.26"] }) {
-            assert_eq!(end(group, value), end(&screen[2], column), "{width} {column}\n{}\n{group}", screen[2]);
+            assert_eq!(end(group, value), end(&screen[3], column), "{width} {column}\n{}\n{group}", screen[3]);
         }
     }
 }
@@ -117,7 +117,7 @@ fn the_mark_of_the_order_points_where_values_grow() {
     {
         let mut stage = Stage::workday();
         stage.app.order.sort = column;
-        let marks = |stage: &mut Stage| lines(&stage.draw(120, 30))[1].chars().find(|c| "▴▾".contains(*c)).unwrap();
+        let marks = |stage: &mut Stage| lines(&stage.draw(120, 30))[2].chars().find(|c| "▴▾".contains(*c)).unwrap();
         assert_eq!(marks(&mut stage), mark, "{column:?}");
         stage.press("r");
         assert_eq!(marks(&mut stage), reversed, "{column:?}");
@@ -153,14 +153,14 @@ fn what_is_cut_ends_with_an_ellipsis_and_a_long_branch_leaves_room() {
     let full = detail(&long, Vec::new());
     let mut stage = Stage::new(Snapshot { detail: Some(Arc::new(full)), ..snapshot(vec![long]) });
     stage.press("enter");
-    let facts = lines(&stage.draw(80, 24))[4].clone();
+    let facts = lines(&stage.draw(80, 24))[5].clone();
     assert!(facts.contains("feature/very-long-very-…") && facts.contains("retries") && facts.contains("compactions"), "{facts}");
     for width in 30..140 {
         let screen = lines(&stage.draw(width, 24));
         let whole = lines(&stage.draw(200, 24));
-        for line in 2..5 {
+        for line in 3..6 {
             let words = |text: &str| text.trim_matches(['│', ' ']).to_owned();
-            let cut = words(&screen[line]) != words(&whole[line]) && line != 3;
+            let cut = words(&screen[line]) != words(&whole[line]) && line != 4;
             assert!(!cut || screen[line].contains('…'), "{width}: {}", screen[line]);
         }
     }
@@ -268,7 +268,7 @@ fn the_help_scrolls_to_its_end_and_no_further() {
 #[test]
 fn a_wide_table_has_all_columns_unless_somebody_chose() {
     let mut stage = Stage::workday();
-    let heads = |stage: &mut Stage, width| lines(&stage.draw(width, 30))[2].clone();
+    let heads = |stage: &mut Stage, width| lines(&stage.draw(width, 30))[3].clone();
     for head in ["TASKS", "STEPS", "TOOLS", "LAST"] {
         assert!(!heads(&mut stage, 170).contains(head) && heads(&mut stage, 180).contains(head), "{head}");
     }

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aifinops::budgets::{Raise, Spend, Standing};
 use aifinops::config::{Currency, Group};
+use aifinops::engine::caps::Caps;
 use aifinops::engine::snapshot::{BUCKETS, Burn};
 use aifinops::engine::{Snapshot, Span};
 use aifinops::model::time::{HOUR, MINUTE};
-use aifinops::model::{Cost, Key, Millis, Money, SessionKind, SessionState, Tokens, Turn};
+use aifinops::model::{Cap, Cost, Key, Millis, Money, SessionKind, SessionState, Tokens, Turn, Window, cap};
+use aifinops::query::caps::{Days, Decision, Kind};
 use aifinops::query::{SessionDetail, SessionView, TaskView};
 use aifinops::store::Sums;
 use aifinops::store::read::{LimitRow, StepRow, ToolRow};
@@ -224,6 +227,7 @@ pub(crate) fn snapshot(sessions: Vec<SessionView>) -> Snapshot {
         detail: None,
         roots: vec![root("claude-code", "/home/someone/.claude/projects", true, 12)],
         sessions: sessions.into_iter().map(Arc::new).collect(),
+        ..Snapshot::default()
     }
 }
 
@@ -245,6 +249,7 @@ pub(crate) fn options() -> Options {
         keys: Keymap::new(&BTreeMap::new()).0,
         currency: Currency::default(),
         zone: chrono_tz::UTC,
+        problems: Vec::new(),
     }
 }
 
@@ -253,4 +258,65 @@ pub(crate) fn app(snapshot: &Snapshot) -> App {
     let mut app = App::new(options());
     app.take(snapshot);
     app
+}
+
+/// A cap and what was spent under it, in cents.
+pub(crate) fn standing(cap: Cap, spent: i64) -> Standing {
+    let window = aifinops::budgets::window(cap.span, NOW, chrono_tz::UTC, chrono::Weekday::Mon).unwrap_or(Window::ALL);
+    let spend = Spend { known: cents(spent), tokens: 3_400_000, steps: 57, ..Spend::default() };
+    Standing { cap, window, spend, raised: 0, subject: None }
+}
+
+/// A cap of so many cents.
+pub(crate) fn cap(name: &str, limit: i64, span: cap::Span) -> Cap {
+    Cap::new(name, cap::Amount::money(cents(limit)), span)
+}
+
+/// A decision, so many minutes ago.
+pub(crate) fn decision(kind: Kind, name: &str, minutes: i64) -> Decision {
+    let met = kind.stops() || kind == Kind::Level;
+    Decision {
+        at: NOW - minutes * MINUTE,
+        kind,
+        cap: name.to_owned(),
+        agent: met.then(|| "claude-code".to_owned()),
+        session: met.then(|| "00000001-0000-4000-8000-000000000000".to_owned()),
+        unit: "usd".to_owned(),
+        spent: cents(1_248).nanos(),
+        amount: cents(if kind == Kind::Raise { 500 } else { 2_000 }).nanos(),
+        until: (kind == Kind::Raise).then_some(NOW + HOUR),
+        who: "ada".to_owned(),
+        why: (kind == Kind::Raise).then(|| "release day".to_owned()),
+    }
+}
+
+/// The days of a cap, in cents, growing and falling.
+fn days(name: &str, most: i64) -> Days {
+    Days { cap: name.to_owned(), spent: (1..30).map(|i| cents(i * 7 % 13 * most / 12).nanos()).collect() }
+}
+
+/// Some caps with room, one of them close to its limit.
+pub(crate) fn some_caps() -> Caps {
+    let scoped =
+        Cap { scope: cap::Scope { agent: Some("codex".to_owned()), ..cap::Scope::default() }, ..cap("week-codex", 4_000, cap::Span::Week) };
+    let loops =
+        Cap { action: cap::Action::Warn, ..Cap::new("task-steps", cap::Amount { unit: cap::Unit::Steps, count: 60 }, cap::Span::Task) };
+    let day = Standing { raised: cents(500).nanos(), ..standing(cap("day", 2_000, cap::Span::Day), 1_248) };
+    let raise = Raise {
+        cap: "day".to_owned(),
+        by: cap::Amount::money(cents(500)),
+        at: NOW - 30 * MINUTE,
+        until: NOW + HOUR,
+        reason: Some("release day".to_owned()),
+    };
+    let kinds = [Kind::Raise, Kind::Level, Kind::HaltStep, Kind::BlockPrompt, Kind::Refuse, Kind::Stop, Kind::Failure, Kind::Set];
+    let decisions =
+        kinds.into_iter().zip([30, 31, 95, 2_000, 3_000, 3_100, 4_000, 9_000]).map(|(kind, minutes)| decision(kind, "day", minutes));
+    Caps {
+        standings: vec![day, standing(scoped, 1_910), Standing { subject: Some("0000-a-session".to_owned()), ..standing(loops, 0) }],
+        raises: vec![raise],
+        decisions: decisions.collect(),
+        days: vec![days("day", 2_300), days("week-codex", 3_000)],
+        problem: None,
+    }
 }

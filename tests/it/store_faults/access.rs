@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aifinops::engine::{Engine, Setup, Span};
+use aifinops::budgets::Assumed;
+use aifinops::engine::judge::Rules;
+use aifinops::engine::{Engine, Setup, Span, caps};
 use aifinops::store::Store;
 use rusqlite::Connection;
 
@@ -140,7 +143,18 @@ fn a_stopped_screen_lets_others_write_and_shows_what_they_wrote() {
     let home = Home::new();
     append(&home.claude(&uuid(1, 0)), answer(&uuid(1, 0), 1, 1, 5, None) + "\n");
     let ingest = home.reader(Store::open(&home.data()).unwrap().store);
-    let setup = Setup { ingest, zone: chrono_tz::UTC, span: Span::All, notices: Vec::new(), clock: || 1_800_000_000_000 };
+    let rules = Rules { caps: Vec::new(), assumed: Assumed::default(), week_start: chrono::Weekday::Mon, zone: chrono_tz::UTC };
+    let caps = caps::Setup { rules: Arc::new(rules), dir: home.data(), who: "tester".to_owned() };
+    let setup = Setup {
+        ingest,
+        zone: chrono_tz::UTC,
+        span: Span::All,
+        notices: Vec::new(),
+        caps,
+        real: true,
+        watched: Vec::new(),
+        clock: || 1_800_000_000_000,
+    };
     let engine = Engine::start(setup);
     let shows = |sessions: usize| {
         let begun = Instant::now();

@@ -127,7 +127,7 @@ fn the_mouse_goes_to_a_section_and_opens_a_subagent_with_the_second_click() {
 
 #[test]
 fn keys_of_the_table_do_nothing_to_it_unseen() {
-    for key in ["t", "b", "s", "S", "z", "r", "space", "x", "/"] {
+    for key in ["t", "b", "s", "S", "z", "r", "space", "backspace", "/"] {
         let mut stage = busy();
         let before = (stage.app.span, stage.app.order.clone(), stage.rows());
         assert_eq!(stage.press(key), [], "{key}");

@@ -7,7 +7,7 @@ use crossterm::event::MouseEventKind::{Moved, ScrollDown, ScrollUp};
 use crate::screens::stage::Stage;
 use crate::screens::world::{session, snapshot};
 
-/// Forty sessions at 80×24: the heads are on line 2, the first row on line 3.
+/// Forty sessions at 80×24: the heads are on line 3, the first row on line 4.
 fn forty() -> Stage {
     let mut stage = Stage::of((1..=40).map(|id| session(id, &format!("p{id:02}"))).collect());
     stage.draw(80, 24);
@@ -17,10 +17,10 @@ fn forty() -> Stage {
 #[test]
 fn a_click_selects_and_another_one_opens() {
     let mut stage = forty();
-    stage.click(20, 5);
+    stage.click(20, 6);
     assert_eq!((stage.selected(), stage.app.view), ("p03".to_owned(), View::Sessions));
     stage.draw(80, 24);
-    stage.click(20, 5);
+    stage.click(20, 6);
     assert_eq!(stage.app.view, View::Session);
 }
 
@@ -31,20 +31,20 @@ fn a_click_means_the_row_that_is_drawn_there() {
     stage.draw(80, 24);
     let first = stage.app.hits.first;
     assert!(first > 0);
-    stage.click(20, 3);
+    stage.click(20, 4);
     assert_eq!(stage.app.cursor, first);
 }
 
 #[test]
 fn clicks_beside_the_rows_do_nothing() {
     let mut stage = forty();
-    for (x, y) in [(0, 0), (0, 5), (79, 5), (20, 23), (200, 200), (20, 20)] {
+    for (x, y) in [(0, 0), (0, 6), (79, 6), (20, 23), (200, 200), (20, 20)] {
         stage.click(x, y);
         assert_eq!((stage.selected(), stage.app.view), ("p01".to_owned(), View::Sessions), "{x},{y}");
     }
     let mut few = Stage::of(vec![session(1, "one"), session(2, "two")]);
     few.draw(80, 24);
-    few.click(20, 10);
+    few.click(20, 11);
     assert_eq!((few.selected(), few.app.view), ("one".to_owned(), View::Sessions));
     few.mouse(Moved, 20, 4);
     assert_eq!(few.selected(), "one");
@@ -81,7 +81,7 @@ fn heads_of_groups_cannot_be_selected() {
     stage.press("b");
     stage.draw(80, 24);
     let before = stage.app.selected;
-    stage.click(20, 3);
+    stage.click(20, 4);
     assert_eq!((stage.app.selected, stage.app.view), (before, View::Sessions));
 }
 
@@ -104,7 +104,7 @@ fn the_wheel_scrolls_what_is_in_front() {
     assert_eq!((stage.app.help_scroll, stage.selected()), (1, "p01".to_owned()));
     stage.mouse(ScrollUp, 20, 5);
     assert_eq!(stage.app.help_scroll, 0);
-    stage.click(20, 6);
+    stage.click(20, 7);
     assert_eq!((stage.app.help, stage.selected()), (false, "p01".to_owned()));
 }
 
@@ -124,7 +124,7 @@ fn tasks_are_selected_by_a_click() {
 #[test]
 fn the_selection_stays_on_its_session_while_rows_move() {
     let mut stage = forty();
-    stage.click(20, 5);
+    stage.click(20, 6);
     assert_eq!(stage.selected(), "p03");
     let mut sessions: Vec<_> = stage.snapshot.sessions.iter().map(|s| (**s).clone()).collect();
     // p39 spends most now, and p01 is gone.

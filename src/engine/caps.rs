@@ -1,0 +1,188 @@
+//! How caps stand, for a screen: looked at after news, and never for more than a small part of the time.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::budgets::{Raise, Standing};
+use crate::model::time::{MINUTE, SLOT, SLOTS_A_DAY};
+use crate::model::{Millis, Window};
+use crate::query::caps::{self, Asking, DAYS, Days, Decision};
+use crate::store::ledger::FILE;
+use crate::store::{Ledger, Store, StoreError};
+
+use super::judge::Rules;
+
+/// The decisions that are kept for the screen, the newest.
+const DECISIONS: usize = 100;
+/// How long the ledger waits for another process that writes.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// After a look there is none for so many times as long as it took.
+const REST: u32 = 20;
+/// Sessions and tasks that were over a moment ago count for their caps no more: looked at this often without news.
+const NARROW: Millis = MINUTE;
+/// A day of UTC in milliseconds.
+const DAY: Millis = SLOTS_A_DAY * SLOT;
+
+/// What is known from the start.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The rules in force.
+    pub rules: Arc<Rules>,
+    /// Where the ledger lies.
+    pub dir: PathBuf,
+    /// Whose name stands beside what is decided on this screen.
+    pub who: String,
+}
+
+/// How caps stand.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Caps {
+    /// Each cap and what was spent under it.
+    pub standings: Vec<Standing>,
+    /// The raises in force.
+    pub raises: Vec<Raise>,
+    /// What was decided last, the newest first.
+    pub decisions: Vec<Decision>,
+    /// The last days of each cap of the calendar; empty until they have been looked up.
+    pub days: Vec<Days>,
+    /// Why the record of decisions could not be read.
+    pub problem: Option<String>,
+}
+
+/// Keeps [`Caps`] up to date.
+pub(super) struct Keeper {
+    setup: Setup,
+    pub(super) picture: Arc<Caps>,
+    ledger: Option<Ledger>,
+    /// The ledger's version when it was last read.
+    version: Option<i64>,
+    /// Whether there was news since the last look.
+    is_old: bool,
+    /// When the clock alone makes the next look due.
+    until: Millis,
+    /// No look before this, so that many news do not cost much.
+    not_before: Instant,
+    /// What the days were made of: today's beginning, and how often the days before it had changed.
+    days_of: Option<(Millis, i64)>,
+}
+
+impl Keeper {
+    pub(super) fn new(setup: Setup) -> Keeper {
+        Keeper {
+            setup,
+            picture: Arc::default(),
+            ledger: None,
+            version: None,
+            is_old: true,
+            until: Millis::MIN,
+            not_before: Instant::now(),
+            days_of: None,
+        }
+    }
+
+    /// Other rules are in force.
+    pub(super) fn obey(&mut self, rules: Arc<Rules>) {
+        self.setup.rules = rules;
+        self.days_of = None;
+        self.now_old();
+    }
+
+    /// There is news: of spend, or of what was decided.
+    pub(super) fn touch(&mut self) {
+        self.is_old = true;
+    }
+
+    /// Something has been written to the ledger, for which a person waits.
+    pub(super) fn decided(&mut self) {
+        self.tick();
+        self.now_old();
+    }
+
+    /// There is news for which a person waits.
+    fn now_old(&mut self) {
+        (self.is_old, self.not_before) = (true, Instant::now());
+    }
+
+    /// Writes down what was decided on this screen.
+    pub(super) fn record(&mut self, decision: Decision) -> Result<(), StoreError> {
+        if self.ledger.is_none() {
+            self.ledger = Some(Ledger::open(&self.setup.dir, PATIENCE)?.0);
+        }
+        if let Some(ledger) = &self.ledger {
+            ledger.record(&Decision { who: self.setup.who.clone(), ..decision })?;
+        }
+        self.version = None;
+        self.now_old();
+        Ok(())
+    }
+
+    /// Looks whether another process has written to the ledger. A ledger that nobody has begun is not begun here.
+    pub(super) fn tick(&mut self) {
+        if self.ledger.is_none() && self.setup.dir.join(FILE).exists() {
+            match Ledger::open(&self.setup.dir, PATIENCE) {
+                Ok((ledger, notice)) => {
+                    self.ledger = Some(ledger);
+                    self.tell(notice);
+                }
+                Err(error) => self.tell(Some(error.to_string())),
+            }
+        }
+        if let Some(ledger) = &self.ledger
+            && self.version != Some(ledger.data_version())
+        {
+            self.now_old();
+        }
+    }
+
+    /// Looks how caps stand, if anything can have changed.
+    pub(super) fn look(&mut self, store: &Store, now: Millis) -> Result<(), StoreError> {
+        let begin = Instant::now();
+        if !(self.is_old || now >= self.until) || begin < self.not_before {
+            return Ok(());
+        }
+        self.is_old = false;
+        let mut caps = (*self.picture).clone();
+        if let Some(ledger) = &self.ledger {
+            // Before the rows, so that what is written meanwhile is seen the next time.
+            let version = ledger.data_version();
+            match caps::raises(ledger, now).and_then(|raises| Ok((raises, ledger.decisions(Millis::MIN, DECISIONS)?))) {
+                Ok((raises, decisions)) => {
+                    (caps.raises, caps.decisions, caps.problem) = (raises, decisions, None);
+                    self.version = Some(version);
+                }
+                Err(error) => {
+                    caps.problem = Some(error.to_string());
+                    (self.ledger, self.version) = (None, None); // begun anew with the next tick
+                }
+            }
+        }
+        let rules = self.setup.rules.clone();
+        let asking =
+            Asking { caps: &rules.caps, raises: &caps.raises, assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
+        let standings = if rules.caps.is_empty() { Vec::new() } else { caps::standings(store, &asking, None)? };
+        let today = Window::today(now, rules.zone).from;
+        // A month that the oldest of the days lies in may have begun as long before.
+        let closed = (today.div_euclid(DAY) - 2 * i64::try_from(DAYS).unwrap_or(30) - 2, today.div_euclid(DAY));
+        let days_of = (today, if rules.caps.is_empty() { 0 } else { store.changes_of_days(closed)? });
+        if self.days_of != Some(days_of) {
+            caps.days = caps::days(store, &asking)?;
+            self.days_of = Some(days_of);
+        }
+        let narrow = rules.caps.iter().any(|cap| !cap.span.is_calendar()).then_some(now + NARROW);
+        let ends = standings.iter().filter(|s| s.cap.span.is_calendar()).map(|s| s.window.to);
+        self.until = ends.chain(caps.raises.iter().map(|raise| raise.until)).chain(narrow).min().unwrap_or(Millis::MAX);
+        caps.standings = standings;
+        if caps != *self.picture {
+            self.picture = Arc::new(caps);
+        }
+        self.not_before = Instant::now() + begin.elapsed() * REST;
+        Ok(())
+    }
+
+    fn tell(&mut self, problem: Option<String>) {
+        if self.picture.problem != problem {
+            Arc::make_mut(&mut self.picture).problem = problem;
+        }
+    }
+}
