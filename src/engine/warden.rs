@@ -145,7 +145,7 @@ impl Worker {
             for text in self.setup.teller.take_news() {
                 self.say(News::Trouble(text));
             }
-            let changed = runtime.block_on(tokio::time::timeout(NAP, self.setup.snapshots.changed()));
+            let changed = runtime.block_on(async { tokio::time::timeout(NAP, self.setup.snapshots.changed()).await });
             if matches!(changed, Ok(Err(_))) {
                 return; // whoever made the pictures has ended
             }

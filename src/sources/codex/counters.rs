@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::history::count_key;
 use super::line::Usage;
+use crate::model::Tokens;
 
 /// How many counters are known again when they come once more.
 const MOST_SEEN: usize = 16;
@@ -119,4 +120,18 @@ fn minus(a: &Usage, b: &Usage) -> Option<Usage> {
         reasoning: a.reasoning.checked_sub(b.reasoning)?,
         total: a.total.checked_sub(b.total)?,
     })
+}
+
+/// Codex counts cached and cache-write tokens inside the input; here every kind is apart.
+pub(super) fn normal(used: &Usage) -> Tokens {
+    let cache_read = used.cached.min(used.input);
+    let written = used.written.min(used.input - cache_read);
+    Tokens {
+        input: used.input - cache_read - written,
+        cache_read,
+        cache_write_5m: written,
+        cache_write_1h: 0,
+        output: used.output,
+        reasoning: used.reasoning.min(used.output),
+    }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Batch, Call, Fact, FactKind, Key, Millis, RateLimit, SessionKind, SessionUpdate, Speed, Tier, Tokens, Turn};
+use crate::model::{Batch, Call, Fact, FactKind, Key, Millis, RateLimit, SessionKind, SessionUpdate, Speed, Tier, Turn};
 use crate::sources::lines::Lines;
 use crate::sources::{Fold, Skim};
 
 use super::AGENT;
-use super::counters::Counters;
+use super::counters::{self, Counters};
 use super::history::{History, Known, begins_with_history, first_counter, possible_history};
 use super::line::{Body, Count, Meta, Record, Usage};
 
@@ -240,11 +240,7 @@ impl CodexFold {
                 }
             }
             Body::Count(count) => self.count(&count, at, out),
-            // Of a thread that goes on from another one's counters only the counter itself is sure.
-            Body::Call { totals, own } if self.memory.counters.go_on(&totals, &own, self.is_of_others()) => {
-                self.count(&Count { totals: Some(totals), last: Some(own), ..Count::default() }, at, out);
-            }
-            Body::Call { .. } => {}
+            Body::Call { totals, own } => self.call(totals, own, at, out),
             Body::Tool { call, name, search } => {
                 self.memory.spoke = true;
                 self.memory.just_asked = false;
@@ -345,7 +341,7 @@ impl CodexFold {
             task: Key(self.memory.task),
             at,
             model: self.model.clone(),
-            tokens: normal(&used),
+            tokens: counters::normal(&used),
             searches,
             tier: Tier::from_sql(i64::from(self.memory.tier)),
             speed: Speed::default(),
@@ -355,6 +351,13 @@ impl CodexFold {
             gap,
             reported: None,
         });
+    }
+
+    /// A call that is told before its counter is. Where the thread goes on from another's, only the counter is sure.
+    fn call(&mut self, totals: Usage, own: Usage, at: Millis, out: &mut Batch) {
+        if self.memory.counters.go_on(&totals, &own, self.is_of_others()) {
+            self.count(&Count { totals: Some(totals), last: Some(own), ..Count::default() }, at, out);
+        }
     }
 
     /// Whether what the file begins with may be another thread's.
@@ -375,20 +378,6 @@ impl CodexFold {
 fn set_window(out: &mut Batch, window: Option<u64>) {
     if let (Some(window), Some(update)) = (window, out.sessions.first_mut()) {
         update.window = Some(window);
-    }
-}
-
-/// Codex counts cached and cache-write tokens inside the input; here every kind is apart.
-fn normal(used: &Usage) -> Tokens {
-    let cache_read = used.cached.min(used.input);
-    let written = used.written.min(used.input - cache_read);
-    Tokens {
-        input: used.input - cache_read - written,
-        cache_read,
-        cache_write_5m: written,
-        cache_write_1h: 0,
-        output: used.output,
-        reasoning: used.reasoning.min(used.output),
     }
 }
 

@@ -52,6 +52,8 @@ impl Machine {
             ("AIFINOPS_HOME", self.path("home")),
             ("AIFINOPS_DATA_DIR", self.path("data")),
             ("AIFINOPS_CONFIG", self.path("config.toml")),
+            // Nobody is to be told of what tests spend.
+            ("AIFINOPS_ALERTS", "ways=none".into()),
             ("TMPDIR", self.path("tmp")),
             ("TZ", "UTC".into()),
             ("TERM", "xterm-256color".into()),
