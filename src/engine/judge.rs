@@ -92,7 +92,7 @@ pub fn judge(
     who: &str,
     waiting: &dyn Fn(),
 ) -> Result<Judgement, StoreError> {
-    let paths = logs(question);
+    let paths = logs(ingest, question);
     let behind = ingest.unread(question.agent, &paths)? > MOST_TAIL;
     let read = if behind { BTreeSet::new() } else { paths };
     let (mut standings, is_near) = look(ingest, rules, question, now, &read)?;
@@ -248,9 +248,9 @@ fn level_until(standing: &Standing, now: Millis) -> Millis {
     if standing.cap.span.is_calendar() { standing.window.to } else { now + MONTH }
 }
 
-/// The logs of the conversation.
-fn logs(question: &Question) -> BTreeSet<PathBuf> {
-    let Some(log) = &question.transcript else { return BTreeSet::new() };
+/// The logs of the conversation; for an agent that keeps all of them in one database, that.
+fn logs(ingest: &Ingest, question: &Question) -> BTreeSet<PathBuf> {
+    let Some(log) = &question.transcript else { return ingest.catalog.databases(question.agent).into_iter().collect() };
     let parts = sources::by_agent(question.agent).map(|source| source.parts(log)).unwrap_or_default();
     parts.into_iter().chain([log.clone()]).collect()
 }

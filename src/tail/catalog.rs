@@ -217,6 +217,21 @@ impl Catalog {
         })
     }
 
+    /// The databases of an agent that keeps its sessions in them.
+    #[must_use]
+    pub fn databases(&self, agent: AgentId) -> Vec<PathBuf> {
+        let Some(source) = sources::by_agent(agent).filter(|source| !source.tables().is_empty()) else { return Vec::new() };
+        let mut found = Vec::new();
+        for root in self.roots_of(agent) {
+            match std::fs::read_dir(&root) {
+                Ok(entries) => found.extend(entries.flatten().map(|entry| entry.path()).filter(|path| source.accepts(path))),
+                Err(_) if root.is_file() => found.push(root),
+                Err(_) => {}
+            }
+        }
+        found
+    }
+
     /// Remembers which file belongs to which session, by their paths.
     pub fn index_paths<'a>(&mut self, paths: impl IntoIterator<Item = &'a Path>) {
         paths.into_iter().for_each(|path| self.remember(path));

@@ -30,7 +30,7 @@ PORT = 8399
 USAGE = "input=1000,output=200"
 CALL_USD = 0.01
 CAP_CALLS = 5
-TEXT = "aifinops: the daily cap is used up"
+TEXT = "aifinops: "
 
 
 def write(path, text):
@@ -262,7 +262,7 @@ class Fake:
         write(self.binary, f"""#!/bin/bash
 if [ "$1" = hook ]; then
   calls=$(curl -s http://127.0.0.1:{PORT}/__stats | sed 's/.*"main": \\([0-9]*\\).*/\\1/')
-  [ "$calls" -ge {CAP_CALLS} ] && export AIFINOPS_HOOK_HALT='{TEXT}'
+  [ "$calls" -ge {CAP_CALLS} ] && export AIFINOPS_HOOK_HALT='{TEXT}the daily cap is used up'
 fi
 exec '{self.real}' "$@"
 """)
