@@ -15,6 +15,7 @@ pub mod ahead;
 pub mod alerts;
 pub mod cap;
 pub mod catch_up;
+pub mod clock;
 pub mod completions;
 pub mod config;
 pub mod context;

@@ -9,7 +9,7 @@ use std::process::{Command, ExitCode};
 use clap::Args;
 
 use crate::engine::judge::{self, Question};
-use crate::guards::{self, Ask, Moment, Verdict, process};
+use crate::guards::{self, Ask, Guard, Moment, Verdict, process};
 use crate::model::AgentId;
 
 use super::GlobalArgs;
@@ -38,7 +38,7 @@ pub fn force_halt(command: &mut Command, text: &str) {
 }
 
 /// Whether the agent must stop, and what the person in front of it is told.
-fn judge(agent: AgentId, ask: Ask) -> Option<String> {
+fn judge(guard: &'static dyn Guard, ask: Ask) -> Option<String> {
     let moment = match ask.moment {
         Moment::Prompt => judge::Moment::Prompt,
         Moment::Step => judge::Moment::Step,
@@ -47,8 +47,15 @@ fn judge(agent: AgentId, ask: Ask) -> Option<String> {
     if let Some(text) = std::env::var(SELF_TEST).ok().filter(|text| !text.is_empty()) {
         return Some(text);
     }
+    let whole = ask.clone();
+    let late = move |answer| {
+        let code = say(guard, &whole, &answer);
+        // The other thread may be waiting for a disk or a lock for as long as it likes.
+        std::process::exit(i32::from(code));
+    };
     let Ask { session, transcript, cwd, tool_use, .. } = ask;
-    match verdict::verdict(&GlobalArgs::default(), Question { agent, session, transcript, cwd, moment, tool_use }) {
+    let agent: AgentId = guard.agent();
+    match verdict::verdict(&GlobalArgs::default(), Question { agent, session, transcript, cwd, moment, tool_use }, late) {
         Answer::Go => None,
         Answer::Halt(text) => Some(text),
     }
@@ -83,8 +90,17 @@ fn answer(agent: &str, event: Option<&str>) -> ExitCode {
         return ExitCode::from(FAILURE);
     };
     let Ok(ask) = guard.read(event, &question()) else { return ExitCode::SUCCESS };
-    let text = judge(guard.agent(), ask.clone());
-    let reply = guard.speak(&ask, text.as_deref().map_or(Verdict::Go, Verdict::Halt));
+    let answer = judge(guard, ask.clone()).map_or(Answer::Go, Answer::Halt);
+    ExitCode::from(say(guard, &ask, &answer))
+}
+
+/// Says it in the agent's own tongue; gives the exit code that belongs to it.
+fn say(guard: &'static dyn Guard, ask: &Ask, answer: &Answer) -> u8 {
+    let verdict = match answer {
+        Answer::Go => Verdict::Go,
+        Answer::Halt(text) => Verdict::Halt(text),
+    };
+    let reply = guard.speak(ask, verdict);
     // Nobody is left to tell that this could not be told.
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(&reply.stdout).and_then(|()| out.flush());
@@ -92,7 +108,7 @@ fn answer(agent: &str, event: Option<&str>) -> ExitCode {
     if let Some(pid) = reply.interrupt {
         process::interrupt(pid);
     }
-    ExitCode::from(reply.code)
+    reply.code
 }
 
 /// What the agent wrote, as far as it is read. The rest is taken and dropped, so that the agent can finish writing.

@@ -1,11 +1,11 @@
 //! What a hook is told: may its agent go on? In milliseconds, and by the setting `on_failure` where nobody can tell.
 
 use std::path::Path;
-use std::sync::mpsc;
 use std::time::Duration;
 
 use super::GlobalArgs;
 use super::catch_up::{self, CatchUpArgs};
+use super::clock::Clock;
 use super::context::Context;
 use super::error::CliError;
 use super::rules;
@@ -18,8 +18,6 @@ use crate::model::cap::OnFailure;
 use crate::pricing::Pricer;
 use crate::store::Store;
 
-/// An agent waits no longer than this; then `on_failure` decides.
-const DEADLINE: Duration = Duration::from_millis(50);
 /// How much longer it waits for its own log, near a cap.
 const LATE: Duration = Duration::from_millis(450);
 /// How long the store is waited for while another process holds it.
@@ -34,17 +32,12 @@ pub enum Answer {
     Halt(String),
 }
 
-/// What the worker says.
-enum Word {
-    /// The agent writes its log late, and what is missing may decide: it is worth a wait.
-    Wait,
-    /// The end of it.
-    Done(Result<(Answer, Judgement), CliError>),
-}
-
 /// Judges, with a deadline. Never fails and never panics: an agent's session is not to break because of us.
+///
+/// This thread works; another one watches the clock, and gives its answer to `late` where it is first: that has to speak
+/// and to end the process. What was being written then is undone by the store itself.
 #[must_use]
-pub fn verdict(global: &GlobalArgs, question: Question) -> Answer {
+pub fn verdict(global: &GlobalArgs, question: Question, late: impl FnOnce(Answer) + Send + 'static) -> Answer {
     let global = GlobalArgs { quiet: true, ..global.clone() };
     let context = match Context::load(&global, global.flags()) {
         Ok(context) => context,
@@ -58,28 +51,24 @@ pub fn verdict(global: &GlobalArgs, question: Question) -> Answer {
         return Answer::Go;
     }
     let (dir, now, agent) = (context.settings.data_dir.value.clone(), context.now, question.agent);
-    let (send, receive) = mpsc::sync_channel(2);
-    let waiting = send.clone();
-    std::thread::spawn(move || {
-        let wait = move || {
-            let _ = waiting.send(Word::Wait);
-        };
-        let _ = send.send(Word::Done(work(&context, &rules, &question, &wait)));
+    let clock = Clock::start({
+        let dir = dir.clone();
+        move |waited| late(failed(&dir, now, agent, &format!("no answer within {} ms", waited.as_millis()), on_failure))
     });
-    let mut patience = DEADLINE;
-    let why = loop {
-        match receive.recv_timeout(patience) {
-            Ok(Word::Wait) => patience += LATE,
-            Ok(Word::Done(Ok((answer, judgement)))) => {
-                leave(&global, &judgement);
-                return answer;
-            }
-            Ok(Word::Done(Err(error))) => break error.to_string(),
-            Err(mpsc::RecvTimeoutError::Timeout) => break format!("no answer within {} ms", patience.as_millis()),
-            Err(mpsc::RecvTimeoutError::Disconnected) => break "the guard broke down".to_owned(),
+    let found = work(&context, &rules, &question, &|| clock.wait_for(LATE));
+    if !clock.stop() {
+        // The other thread speaks; this one must not say something else.
+        loop {
+            std::thread::park();
         }
-    };
-    failed(&dir, now, agent, &why, on_failure)
+    }
+    match found {
+        Ok((answer, judgement)) => {
+            leave(&global, &judgement);
+            answer
+        }
+        Err(error) => failed(&dir, now, agent, &error.to_string(), on_failure),
+    }
 }
 
 /// Leaves for later what no agent should wait for.

@@ -237,7 +237,9 @@ fn every_panel_is_drawn() {
 fn some_words_are_not_used() {
     for file in files() {
         for word in ["todo!", "unimplemented!", "dbg!", "unsafe ", "unbounded", "println!", "process::exit"] {
-            assert!(!file.code.contains(word), "{} says {word}", file.path);
+            // A hook's deadline ends it in the middle of its work: the agent waits, and the store undoes what was begun.
+            let is_meant = word == "process::exit" && file.path == "cli/hook.rs";
+            assert!(is_meant || !file.code.contains(word), "{} says {word}", file.path);
         }
     }
 }
