@@ -24,7 +24,7 @@ EXAMPLES:
   aifinops guard install --all --dry-run   what would be written, and where
   aifinops guard status                    which agents ask, and which do not
   aifinops guard verify                    asks as the agents would, and looks at the answer
-  aifinops guard uninstall --all           takes out exactly what was put in; do this before removing aifinops";
+  aifinops guard uninstall --all           takes it out again; do this before removing aifinops";
 
 /// The arguments.
 #[derive(Debug, Clone, Args)]

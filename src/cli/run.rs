@@ -29,6 +29,7 @@ pub const EXAMPLES: &str = "\
 EXAMPLES:
   aifinops run -- claude                            Claude Code, every call metered before it is made
   aifinops run --max-usd 2.50 -- codex              at most $2.50 in this run
+  aifinops run --pause -- claude                    at the cap it waits until there is room
   aifinops run -- gemini -p \"explain this\"          arguments go to the agent as they are
   aifinops run --upstream http://localhost:4000 -- claude
                                                     metered, and on to a gateway of your own
