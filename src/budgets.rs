@@ -163,11 +163,16 @@ impl Standing {
         self.cap.has_teeth() && self.is_reached()
     }
 
-    /// The highest of the cap's levels that has been reached, in percent.
+    /// The highest of the cap's levels that has been reached, in percent. Under a raise only those count that lie above the
+    /// limit it has raised: of the others the person has heard.
     #[must_use]
     pub fn level(&self) -> Option<u16> {
         let percent = if self.is_reached() { self.permille().max(1000) / 10 } else { self.permille().min(999) / 10 };
-        self.cap.notify.iter().copied().filter(|level| u64::from(*level) <= percent).max()
+        let is_news = |level: u16| {
+            let at = i128::from(self.allowed().count) * i128::from(level) / 100;
+            self.raised <= 0 || at > i128::from(self.cap.limit.count)
+        };
+        self.cap.notify.iter().copied().filter(|level| u64::from(*level) <= percent && is_news(*level)).max()
     }
 }
 

@@ -41,7 +41,7 @@ const NEWS_PACE: Duration = Duration::from_millis(100);
 const CLOCK: Duration = Duration::from_secs(30);
 
 /// The time after which a signal that came while nobody listened has been told.
-const SIGNALS_ARRIVE: Duration = Duration::from_millis(10);
+const SIGNALS_ARRIVE: Duration = Duration::from_millis(30);
 
 /// What is heard from others while the screen is open.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -200,6 +200,42 @@ fn snapshot(ingest: &mut Ingest) -> Snapshot {
 }
 
 /// All sessions of a history, as the screen asks for them.
+/// A hook from its start to its end: a line is new in the log, a cap is asked about. Behind it lies a history of `sessions`.
+#[divan::bench(args = [10, 2000], sample_count = 1000, sample_size = 1)]
+fn hook(bencher: Bencher<'_, '_>, sessions: usize) {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    let home = home(sessions, 2);
+    let log = home.path().join(".claude/projects/-p/hook.jsonl");
+    std::fs::write(&log, claude("hook", 5)).unwrap();
+    let config = home.path().join("config.toml");
+    std::fs::write(&config, "[caps.day]\nlimit = \"$1000000\"\n[caps.month]\nlimit = \"$1000000\"\n").unwrap();
+    let program = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aifinops"));
+        command.args(args).env("AIFINOPS_HOME", home.path()).env("AIFINOPS_CONFIG", &config).env("AIFINOPS_ALERTS", "ways=none");
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    assert!(program(&["report", "daily", "--all"]).status().unwrap().success());
+    let question = format!(
+        r#"{{"session_id":"hook","transcript_path":"{}","cwd":"/p","hook_event_name":"PostToolBatch","tool_calls":[]}}"#,
+        log.display()
+    );
+    let mut n = 0;
+    bencher
+        .with_inputs(|| {
+            n += 1;
+            let line = claude("hook", 2).lines().nth(1).unwrap().replace("msg_", &format!("msg_{n}_"));
+            std::fs::OpenOptions::new().append(true).open(&log).unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
+        })
+        .bench_local_values(|()| {
+            let mut child = program(&["hook", "claude-code"]).spawn().unwrap();
+            child.stdin.take().unwrap().write_all(question.as_bytes()).unwrap();
+            assert!(child.wait().unwrap().success());
+        });
+}
+
 #[divan::bench]
 fn list_a_thousand_sessions(bencher: Bencher<'_, '_>) {
     let home = home(1000, 1);

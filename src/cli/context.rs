@@ -246,7 +246,9 @@ impl Context {
     /// The store as it is and what it takes to read what is new.
     pub fn unread(&self) -> Result<Ingest, CliError> {
         let (book, problems) = self.prices();
-        problems.iter().for_each(|problem| self.note(problem));
+        for problem in &problems {
+            self.note(problem);
+        }
         Ok(Ingest::new(self.store()?, Pricer::new(book), self.catalog(), self.settings.threads.value))
     }
 

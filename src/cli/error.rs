@@ -165,7 +165,9 @@ impl CliError {
             CliError::Usage { hint, .. } => hint.clone(),
             CliError::NoSession(_) => "list all ids with `aifinops sessions --all`".to_owned(),
             CliError::Ambiguous { .. } => "give more of the id".to_owned(),
-            CliError::NoCap { known, .. } if known.is_empty() => "`aifinops cap set 20` makes a daily cap of $20".to_owned(),
+            CliError::NoCap { known, .. } if known.is_empty() => {
+                "there is none at all; `aifinops cap set 20` makes a daily cap of $20".to_owned()
+            }
             CliError::NoCap { known, .. } => format!("there are: {known}"),
             CliError::Managed { .. } => "only the machine's administrator can raise or clear it, in the policy file".to_owned(),
             CliError::UnknownModel(model) => {

@@ -108,6 +108,18 @@ pub fn environment(home: &Path, moved: bool) -> impl Fn(&str) -> Option<String> 
     }
 }
 
+/// Agents on this machine that do not ask before they spend.
+#[must_use]
+pub fn unguarded(context: &Context) -> Vec<&'static str> {
+    let home = &context.settings.home;
+    let env = environment(home, home.origin != Origin::Default);
+    let places = Places { home, env: &env };
+    let Ok(binary) = own_path(&env) else { return Vec::new() };
+    let site = Site { places: &places, binary: &binary };
+    let asks = |state: &State| matches!(state, State::Absent | State::Installed);
+    guards::ALL.iter().filter(|guard| !asks(&guard.status(&site).state)).map(|guard| guard.agent()).collect()
+}
+
 /// The guards that were named, or those of agents on this machine.
 fn chosen(site: &Site<'_>, named: &[String]) -> Vec<&'static dyn Guard> {
     let is_named = |guard: &&'static dyn Guard| named.iter().any(|name| name == guard.agent());

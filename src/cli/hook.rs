@@ -55,7 +55,7 @@ fn judge(guard: &'static dyn Guard, ask: Ask) -> Option<String> {
     };
     let Ask { session, transcript, cwd, tool_use, .. } = ask;
     let agent: AgentId = guard.agent();
-    match verdict::verdict(&GlobalArgs::default(), Question { agent, session, transcript, cwd, moment, tool_use }, late) {
+    match verdict::verdict(&GlobalArgs::default(), &Question { agent, session, transcript, cwd, moment, tool_use }, late) {
         Answer::Go => None,
         Answer::Halt(text) => Some(text),
     }

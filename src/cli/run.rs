@@ -154,7 +154,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, CliError> {
         // Of an agent whose log nobody reads this goes without saying.
         Ok(side) if side == 0 || agent.is_none_or(|agent| sources::by_agent(agent.agent()).is_none()) => {}
         Ok(side) => {
-            context.note(&format!("{} that the agent's log does not show", count(side, "of these is a call", "of these are calls")))
+            context.note(&format!("{} that the agent's log does not show", count(side, "of these is a call", "of these are calls")));
         }
         Err(error) => context.note(&format!("what the agent's log does not show could not be kept: {error}")),
     }

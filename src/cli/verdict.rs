@@ -16,10 +16,13 @@ use crate::engine::judge::{Judgement, Question, Rules, judge};
 use crate::model::Millis;
 use crate::model::cap::OnFailure;
 use crate::pricing::Pricer;
-use crate::store::Store;
+use crate::store::ledger::{Decision, Kind};
+use crate::store::{Ledger, Store};
 
 /// How much longer it waits for its own log, near a cap.
 const LATE: Duration = Duration::from_millis(450);
+/// How long the ledger is waited for where the store has failed.
+const LEDGER: Duration = Duration::from_millis(20);
 /// How long the store is waited for while another process holds it.
 const PATIENCE: Duration = Duration::from_millis(40);
 
@@ -37,13 +40,10 @@ pub enum Answer {
 /// This thread works; another one watches the clock, and gives its answer to `late` where it is first: that has to speak
 /// and to end the process. What was being written then is undone by the store itself.
 #[must_use]
-pub fn verdict(global: &GlobalArgs, question: Question, late: impl FnOnce(Answer) + Send + 'static) -> Answer {
+pub fn verdict(global: &GlobalArgs, question: &Question, late: impl FnOnce(Answer) + Send + 'static) -> Answer {
     let global = GlobalArgs { quiet: true, ..global.clone() };
-    let context = match Context::load(&global, global.flags()) {
-        Ok(context) => context,
-        // Only a flag of the hook's own command line can be wrong here.
-        Err(_) => return Answer::Go,
-    };
+    // Only a flag could be wrong here, and a hook has none.
+    let Ok(context) = Context::load(&global, global.flags()) else { return Answer::Go };
     let policy = rules::policy();
     let on_failure = rules::on_failure(&context.settings, &policy);
     let rules = rules::rules(&context.settings, &policy);
@@ -55,7 +55,7 @@ pub fn verdict(global: &GlobalArgs, question: Question, late: impl FnOnce(Answer
         let dir = dir.clone();
         move |waited| late(failed(&dir, now, agent, &format!("no answer within {} ms", waited.as_millis()), on_failure))
     });
-    let found = work(&context, &rules, &question, &|| clock.wait_for(LATE));
+    let found = work(&context, &rules, question, &|| clock.wait_for(LATE));
     if !clock.stop() {
         // The other thread speaks; this one must not say something else.
         loop {
@@ -86,6 +86,21 @@ fn failed(dir: &Path, now: Millis, agent: &str, why: &str, on_failure: OnFailure
         OnFailure::Closed => "blocks it",
     };
     journal::note(dir, now, &format!("the guard of {agent} cannot tell what was spent and {what} (on_failure = {on_failure}): {why}"));
+    let decision = Decision {
+        at: now,
+        kind: Kind::Failure,
+        cap: String::new(),
+        agent: Some(agent.to_owned()),
+        session: None,
+        unit: String::new(),
+        spent: 0,
+        amount: 0,
+        until: None,
+        who: rules::who(),
+        why: Some(format!("{what}: {why}")),
+    };
+    // The ledger may be what failed; the journal has said it already.
+    let _ = Ledger::open(dir, LEDGER).and_then(|(ledger, _)| ledger.record(&decision));
     match on_failure {
         OnFailure::Open => Answer::Go,
         OnFailure::Closed => Answer::Halt(format!(

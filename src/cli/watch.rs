@@ -37,6 +37,7 @@ EXAMPLES:
 
 /// The arguments.
 #[derive(Debug, Clone, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags as typed")]
 pub struct WatchArgs {
     /// Look once, tell what there is to tell, and end
     #[arg(long, conflicts_with_all = ["install", "uninstall"])]
@@ -76,8 +77,11 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode, CliError> {
     context.note_problems();
     if args.once {
         let fresh = context.open()?;
+        let mut said = HashSet::new();
         for alert in telling::tell_now(context, &fresh.ingest.store)? {
-            print(context, &alert)?;
+            if said.insert(alert.key.clone()) {
+                print(context, &alert)?;
+            }
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -86,7 +90,9 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode, CliError> {
 
 fn watch(context: &Context) -> Result<ExitCode, CliError> {
     let (book, problems) = context.prices();
-    problems.iter().for_each(|problem| context.note(problem));
+    for problem in &problems {
+        context.note(problem);
+    }
     let ingest = engine::ingest::Ingest::new(context.store()?, Pricer::new(book), context.catalog(), context.settings.threads.value);
     let desk = Desk::new(context, clock);
     let caps = engine::caps::Setup { rules: desk.rules(), dir: desk.data_dir(), who: who() };
@@ -158,8 +164,10 @@ fn change(context: &Context, args: &WatchArgs) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     out.line(&format!("{said} {path}"))?;
-    let until = if args.uninstall { "If it is still running, end it" } else { "Start it now and at every login" };
-    out.line(&format!("{until}:\n  {next}"))?;
+    if changed || !args.uninstall {
+        let until = if args.uninstall { "If it is still running, end it" } else { "Start it now and at every login" };
+        out.line(&format!("{until}:\n  {next}"))?;
+    }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }

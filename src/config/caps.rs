@@ -59,14 +59,16 @@ fn cap(name: &str, node: &Node, fields: &[(String, Node)], faults: &mut Faults) 
     for (key, field) in fields {
         let result = match key.as_str() {
             "limit" => as_scalar(field).and_then(amount).map(|read| limit = Some(read)),
-            "per" => as_text(field).and_then(|text| word(text, Span::from_word, Span::ALL, |s| s.word())).map(|span| cap.span = span),
+            "per" => as_text(field)
+                .and_then(|text| word(text, Span::from_word, Span::ALL, super::super::model::cap::Span::word))
+                .map(|span| cap.span = span),
             "agent" => as_text(field).and_then(agent).map(|read| cap.scope.agent = Some(read)),
             "project" => as_text(field).and_then(pattern).map(|read| cap.scope.project = Some(read)),
             "model" => as_text(field).and_then(pattern).map(|read| cap.scope.model = Some(read)),
             "notify" => levels(field).map(|read| cap.notify = read),
-            "action" => {
-                as_text(field).and_then(|text| word(text, Action::from_word, Action::ALL, |a| a.word())).map(|action| cap.action = action)
-            }
+            "action" => as_text(field)
+                .and_then(|text| word(text, Action::from_word, Action::ALL, super::super::model::cap::Action::word))
+                .map(|action| cap.action = action),
             other => Err(unknown(other, CAP_KEYS)),
         };
         if let Err(reason) = result {

@@ -47,9 +47,10 @@ impl Shape {
         let below = match (self, first) {
             (Shape::Currency, "code" | "rate" | "symbol")
             | (Shape::Alerts, "webhook" | "quiet" | "session_over")
-            | (Shape::Card, "input" | "output" | "cache_read" | "cache_write_5m" | "cache_write_1h") => Shape::Text,
+            | (Shape::Card, "input" | "output" | "cache_read" | "cache_write_5m" | "cache_write_1h")
+            | (Shape::Cap, "limit" | "per" | "agent" | "project" | "model" | "action")
+            | (Shape::Assumed, "input" | "output") => Shape::Text,
             (Shape::Card, "context_window") => Shape::Bare,
-            (Shape::Cap, "limit" | "per" | "agent" | "project" | "model" | "action") | (Shape::Assumed, "input" | "output") => Shape::Text,
             (Shape::Cap, "notify") | (Shape::Keys, _) | (Shape::Alerts, "ways") => Shape::List,
             (Shape::Caps, _) => Shape::Cap,
             (Shape::Roots, _) => Shape::Paths,

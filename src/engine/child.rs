@@ -239,7 +239,7 @@ impl<'a> Child<'a> {
                     terminal.take(self.pid);
                     terminal.restore();
                 }
-                (self.tell)(&format!("{why} The agent is paused and goes on when there is room; Ctrl-C ends it."));
+                (self.tell)(&format!("The agent is paused and goes on when there is room; Ctrl-C ends it. {why}"));
             }
             (Some(why), false) => {
                 (self.tell)(&why);

@@ -239,7 +239,9 @@ pub fn level_key(standing: &Standing, session: Option<&str>) -> String {
         standing.subject.as_deref().or(session).unwrap_or_default().to_owned()
     };
     let level = standing.level().unwrap_or_default();
-    format!("cap:{}:{of}:{}:{level}", standing.cap.name, standing.allowed().count)
+    // Who has raised a cap has heard of its lower levels; that the new limit is reached as well is news.
+    let limit = if standing.is_reached() { standing.allowed() } else { standing.cap.limit };
+    format!("cap:{}:{of}:{}:{level}", standing.cap.name, limit.count)
 }
 
 /// Until when it is remembered that a level was told.

@@ -28,7 +28,7 @@ const PACE: Duration = Duration::from_secs(1);
 /// The longest pause: windows end although nothing happens.
 const NAP: Duration = Duration::from_secs(30);
 /// How often agents' settings are looked at: guards may be switched off.
-const GUARDS: Duration = Duration::from_secs(60);
+const GUARDS: Duration = Duration::from_mins(1);
 /// How long a lock of another process is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// News that may wait for whoever shows them; more are dropped, for the teller tells them all the same.
@@ -168,13 +168,12 @@ impl Worker {
     }
 
     fn look(&mut self) -> Result<Round, StoreError> {
-        let store = match self.store.take() {
-            Some(store) => store,
-            None => {
-                let mut store = Store::open_quickly(&self.setup.dir, PATIENCE)?;
-                store.stop_writing(); // somebody else reads the logs
-                store
-            }
+        let store = if let Some(store) = self.store.take() {
+            store
+        } else {
+            let mut store = Store::open_quickly(&self.setup.dir, PATIENCE)?;
+            store.stop_writing(); // somebody else reads the logs
+            store
         };
         let ledger = match self.ledger.take() {
             Some(ledger) => ledger,

@@ -288,13 +288,19 @@ impl Scope {
         *self == Scope::default()
     }
 
+    /// Whether a model falls under it.
+    #[must_use]
+    pub fn names_model(&self, model: Option<&str>) -> bool {
+        self.model.as_deref().zip(model).is_none_or(|(pattern, model)| is_model(pattern, model))
+    }
+
     /// Whether spend of this agent, directory and model falls under it. What is not known is `None` and falls under it:
     /// a cap is not escaped by saying nothing.
     #[must_use]
     pub fn covers(&self, agent: &str, cwd: Option<&str>, model: Option<&str>) -> bool {
         self.agent.as_deref().is_none_or(|wanted| wanted == agent)
             && self.project.as_deref().zip(cwd).is_none_or(|(pattern, cwd)| in_project(pattern, cwd))
-            && self.model.as_deref().zip(model).is_none_or(|(pattern, model)| is_model(pattern, model))
+            && self.names_model(model)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::budgets::{self, Assumed, Raise, Spend, Standing};
 use crate::model::cap::{Cap, Span, Unit};
 use crate::model::time::{HOUR, SLOT, SLOTS_A_DAY};
 use crate::model::{Amount, Millis, Money, Window};
+use crate::store::read::StepRow;
 use crate::store::spend::{Closed, SpendRow, Who};
 use crate::store::{Ledger, Store, StoreError, Sums};
 
@@ -96,13 +97,12 @@ fn within(store: &Store, asking: &Asking<'_>, cap: &Cap, window: Window, read: &
         return part(store, asking, cap, window, read);
     }
     let scope = scope_key(cap, asking.assumed);
-    let mut total = match store.closed(&scope, days)? {
-        Some(numbers) => from_closed(numbers),
-        None => {
-            let spend = part(store, asking, cap, Window { from: days.0 * DAY, to: days.1 * DAY }, read)?;
-            store.keep_closed(&scope, days, to_closed(&spend))?;
-            spend
-        }
+    let mut total = if let Some(numbers) = store.closed(&scope, days)? {
+        from_closed(numbers)
+    } else {
+        let spend = part(store, asking, cap, Window { from: days.0 * DAY, to: days.1 * DAY }, read)?;
+        store.keep_closed(&scope, days, to_closed(&spend))?;
+        spend
     };
     total.add(&part(store, asking, cap, Window { from: window.from, to: days.0 * DAY }, read)?);
     total.add(&part(store, asking, cap, Window { from: days.1 * DAY, to: window.to }, read)?);
@@ -175,10 +175,35 @@ fn narrow(store: &Store, asking: &Asking<'_>, cap: &Cap, raised: i64, focus: Opt
 fn spend_of(store: &Store, cap: &Cap, session: i64, assumed: Assumed) -> Result<Spend, StoreError> {
     let conversation = store.conversation(session)?;
     if cap.span == Span::Task {
-        return Ok(store.last_task(&conversation)?.map(|(_, sums)| spend(&sums, assumed)).unwrap_or_default());
+        let Some((began, sums)) = store.last_task(&conversation)? else { return Ok(Spend::default()) };
+        // A task's sums do not tell its models apart; its steps do.
+        return if cap.scope.model.is_some() { of_steps(store, cap, &conversation, began, assumed) } else { Ok(spend(&sums, assumed)) };
     }
     // The session itself is covered: of its models those count that the cap names.
     Ok(under(cap, &store.spend_of(&conversation)?, assumed))
+}
+
+/// The steps of a task that are looked at one by one.
+const MOST_STEPS: usize = 10_000;
+
+/// The spend of a conversation since an instant, with the models that a cap names.
+fn of_steps(store: &Store, cap: &Cap, conversation: &[i64], since: Millis, assumed: Assumed) -> Result<Spend, StoreError> {
+    let mut total = Spend::default();
+    for id in conversation {
+        let steps = store.steps(*id, MOST_STEPS)?;
+        let is_covered = |step: &&StepRow| step.at >= since && cap.scope.names_model(step.model.as_deref());
+        for step in steps.iter().filter(is_covered) {
+            total.add(&Spend {
+                known: step.money.unwrap_or_default(),
+                assumed: if step.money.is_none() { assumed.cost(&step.tokens, 1, 1) } else { Money::ZERO },
+                unpriced_calls: u64::from(step.money.is_none()),
+                lower_bound: step.lower_bound,
+                tokens: step.tokens.total(),
+                steps: 1,
+            });
+        }
+    }
+    Ok(total)
 }
 
 /// The spend of the rows that a cap covers.

@@ -29,7 +29,7 @@ mod registry;
 pub const AGENT: AgentId = "claude-code";
 
 /// Subagents that have written nothing for so long are over.
-const RECENT: Duration = Duration::from_secs(24 * 60 * 60);
+const RECENT: Duration = Duration::from_hours(24);
 
 /// The source.
 pub struct ClaudeCode;

@@ -166,7 +166,7 @@ fn a_pause_ends_and_everything_goes_on() {
     let at = |look: usize| sizes.iter().find(|(n, _)| *n == look).unwrap().1;
     // The look at which it is paused comes before the pause; at the next two nothing has moved.
     assert_eq!(at(3), at(4), "{sizes:?}");
-    assert_eq!(said, ["The cap is reached. The agent is paused and goes on when there is room; Ctrl-C ends it.", "The agent goes on."]);
+    assert_eq!(said, ["The agent is paused and goes on when there is room; Ctrl-C ends it. The cap is reached.", "The agent goes on."]);
 }
 
 #[test]

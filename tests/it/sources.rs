@@ -164,7 +164,7 @@ fn the_sums_of_every_case_are_those_of_its_rows() {
 #[test]
 fn a_gemini_cli_log_that_is_read_alone_knows_its_session() {
     let case = Case::all(GEMINI_CLI).into_iter().find(|case| case.name == "subagent").unwrap();
-    for path in case.paths().iter().filter(|path| path.ends_with(".jsonl")) {
+    for path in case.paths().iter().filter(|path| std::path::Path::new(path).extension().is_some_and(|e| e == "jsonl")) {
         let home = case.home();
         let mut ingest = home.fresh_reader();
         ingest.look_at(&home.path().join(path)).unwrap();

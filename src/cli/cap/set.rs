@@ -11,7 +11,7 @@ use crate::budgets;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::out::Out;
-use crate::cli::{rules, words};
+use crate::cli::{guard, rules, words};
 use crate::config;
 use crate::config::Origin;
 use crate::model::cap::{Action, Amount, Cap, Scope, Span};
@@ -69,6 +69,12 @@ impl SetArgs {
         let notify =
             if self.notify == ["none"] { Vec::new() } else { self.notify.iter().map(|text| percent(text)).collect::<Result<_, _>>()? };
         let name = self.name.clone().unwrap_or_else(|| name_of(limit, self.per, &scope));
+        if name.is_empty() || name.len() > 40 || name.chars().any(char::is_whitespace) {
+            return Err(CliError::usage(
+                format!("`{}` is no name: one word of at most 40 characters", clean(&name)),
+                "such as --name evenings",
+            ));
+        }
         if name.starts_with(config::policy::PREFIX) {
             return Err(CliError::usage(format!("`{}` is a name of the machine's policy", clean(&name)), "choose another with --name"));
         }
@@ -157,6 +163,16 @@ pub fn write(context: &Context, cap: &Cap) -> Result<Vec<String>, CliError> {
     Ok(notes)
 }
 
+/// Which agents would not hear of the cap.
+fn toothless(context: &Context, cap: &Cap) -> Option<String> {
+    let named = |agent: &&str| cap.scope.agent.as_deref().is_none_or(|wanted| wanted == *agent);
+    let silent: Vec<&str> = guard::unguarded(context).into_iter().filter(named).collect();
+    let (first, more) = (silent.first().filter(|_| cap.has_teeth())?, silent.len() > 1);
+    let install = if more { "--all" } else { first };
+    let (verb, all) = (if more { "do" } else { "does" }, silent.join(", "));
+    Some(format!("{all} {verb} not ask before spending yet: `aifinops guard install {install}`"))
+}
+
 /// The variable or flag that goes before what was written.
 fn overriding(context: &Context, cap: &Cap) -> Option<Origin> {
     let key = config::key(&["caps", &cap.name]);
@@ -175,7 +191,7 @@ struct Answer {
 pub fn run(context: &Context, args: &SetArgs) -> Result<ExitCode, CliError> {
     let cap = args.cap()?;
     let mut notes = write(context, &cap)?;
-    notes.extend(show::teeth(context, &cap));
+    notes.extend(toothless(context, &cap));
     let config_file = clean(&context.config_file().display().to_string());
     if context.json {
         Out::json(&Answer { cap: show::cap_json(&cap), config_file, notes })?;

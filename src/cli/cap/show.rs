@@ -109,6 +109,7 @@ struct RaiseJson {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a cap, as the JSON has them")]
 struct StandingJson {
     #[serde(flatten)]
     cap: CapJson,
@@ -160,12 +161,6 @@ pub fn decision(context: &Context, cap: &Cap, kind: Kind, amount: i64) -> Decisi
         who: who(),
         why: None,
     }
-}
-
-/// What is missing for a cap to stop anything.
-#[must_use]
-pub fn teeth(_context: &Context, _cap: &Cap) -> Option<String> {
-    None
 }
 
 /// The rules in force, and how all caps stand.
@@ -323,6 +318,7 @@ fn resets(standing: &Standing, context: &Context) -> String {
 }
 
 /// An amount in the viewer's currency.
+#[must_use]
 pub fn show(context: &Context, amount: Amount) -> String {
     if amount.unit == Unit::Money { context.money(Money::from_nanos(amount.count)) } else { amount.to_string() }
 }

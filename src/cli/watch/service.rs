@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::cli::context::Context;
+use crate::cli::context::{Context, variable};
+use crate::cli::guard;
 use crate::config::Origin;
 
 /// A service file, where it belongs, and what starts it.
@@ -80,7 +81,8 @@ fn systemd_word(word: &str) -> String {
 #[must_use]
 pub fn launchd(home: &Path, command: &[String]) -> Service {
     let path = home.join("Library/LaunchAgents").join(format!("{LABEL}.plist"));
-    let words: String = command.iter().map(|word| format!("        <string>{}</string>\n", xml(word))).collect();
+    let words: Vec<String> = command.iter().map(|word| format!("        <string>{}</string>\n", xml(word))).collect();
+    let words = words.concat();
     let text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n\
@@ -100,7 +102,7 @@ fn xml(text: &str) -> String {
 /// What the service runs: this program with the places that were set by hand.
 #[must_use]
 pub fn command(context: &Context) -> Vec<String> {
-    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("aifinops"));
+    let program = guard::own_path(&variable).unwrap_or_else(|_| PathBuf::from("aifinops"));
     let mut words = vec![program.display().to_string(), "watch".to_owned()];
     let settings = &context.settings;
     let places = [("--home", &settings.home), ("--config", &settings.config_file), ("--data-dir", &settings.data_dir)];

@@ -77,6 +77,8 @@ struct State {
     next: u64,
     /// Calls of logs that have been found to be one of ours.
     matched: HashSet<Key>,
+    /// Whether nothing would be admitted, when that was last asked.
+    is_over: bool,
 }
 
 /// A call that the proxy has let through.
@@ -105,6 +107,7 @@ impl CapGate {
             calls: HashMap::new(),
             next: 0,
             matched: HashSet::new(),
+            is_over: false,
         };
         Ok(CapGate { state: Mutex::new(state) })
     }
@@ -141,10 +144,19 @@ impl Gate for CapGate {
     fn over(&self) -> Option<String> {
         let mut state = self.lock();
         let focus = state.focus(None, None);
-        match state.standings_now(&focus) {
-            Ok(standings) => budgets::verdict(&standings).map(|standing| budgets::halt_text(standing, state.setup.rules.zone)),
-            Err(error) => state.failed(&error).err(),
+        let standings = match state.standings_now(&focus) {
+            Ok(standings) => standings,
+            Err(error) => return state.failed(&error).err(),
+        };
+        let halt = budgets::verdict(&standings);
+        // Whoever asks stops the agent, or pauses it: once for each time that the cap is reached.
+        if let (Some(standing), false) = (halt, state.is_over)
+            && let Err(error) = state.record(Kind::Stop, standing, None)
+        {
+            state.note(&format!("that an agent was stopped could not be written down: {error}"));
         }
+        state.is_over = halt.is_some();
+        halt.map(|standing| budgets::halt_text(standing, state.setup.rules.zone))
     }
 }
 
@@ -242,17 +254,17 @@ impl State {
             }
             Err(why) => {
                 if let Some(standing) = refused {
-                    self.record(&standing, ask.session.clone())?;
+                    self.record(Kind::Refuse, &standing, ask.session.clone())?;
                 }
                 Ok(Err(why))
             }
         }
     }
 
-    fn record(&self, standing: &Standing, session: Option<String>) -> Result<(), StoreError> {
+    fn record(&self, kind: Kind, standing: &Standing, session: Option<String>) -> Result<(), StoreError> {
         self.ledger.record(&Decision {
             at: (self.setup.clock)(),
-            kind: Kind::Refuse,
+            kind,
             cap: standing.cap.name.clone(),
             agent: Some(self.setup.agent.to_owned()),
             session,
@@ -396,12 +408,11 @@ fn own_key(agent: &str, id: &str) -> Key {
 fn session_of(batch: &mut Batch, seen: &Seen, run: &str) -> u32 {
     let uid = seen.pending.session.clone().unwrap_or_else(|| format!("run-{run}"));
     let at = seen.pending.ended_at.unwrap_or(seen.pending.at);
-    let index = match batch.sessions.iter().position(|session| *session.uid == *uid) {
-        Some(index) => index,
-        None => {
-            batch.sessions.push(SessionUpdate { uid: uid.as_str().into(), turn: Some(Turn::Ended), ..SessionUpdate::default() });
-            batch.sessions.len() - 1
-        }
+    let index = if let Some(index) = batch.sessions.iter().position(|session| *session.uid == *uid) {
+        index
+    } else {
+        batch.sessions.push(SessionUpdate { uid: uid.as_str().into(), turn: Some(Turn::Ended), ..SessionUpdate::default() });
+        batch.sessions.len() - 1
     };
     if let Some(session) = batch.sessions.get_mut(index) {
         let (first, last) = session.seen.unwrap_or((seen.pending.at, at));

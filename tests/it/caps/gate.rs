@@ -139,8 +139,9 @@ fn what_the_proxy_has_seen_counts_at_once_and_the_next_call_is_refused() {
     let why = call(&gate, Some(&uid), &used(None, 4, 50)).unwrap_err();
     assert!(why.contains("3 steps of 3 steps spent: the daily cap is reached"), "{why}");
     assert!(gate.over().is_some_and(|why| why.contains("daily cap")));
-    let kinds: Vec<Kind> = open(&desk.data).decisions(0, 9).unwrap().iter().map(|d| d.kind).collect();
-    assert_eq!(kinds, [Kind::Refuse]);
+    assert!(gate.over().is_some());
+    let kinds: Vec<Kind> = open(&desk.data).decisions(0, 9).unwrap().iter().rev().map(|d| d.kind).collect();
+    assert_eq!(kinds, [Kind::Refuse, Kind::Stop], "a stop is written down once");
 }
 
 #[test]

@@ -68,6 +68,25 @@ impl Desk {
         judge(&mut ingest, self.data.path(), &rules(caps), &self.question(moment), after(self.lines), "me", &|| ()).unwrap()
     }
 
+    /// The person makes room for so many steps.
+    fn raise(&self, amount: i64) {
+        let now = after(self.lines);
+        let raise = Decision {
+            at: now,
+            kind: Kind::Raise,
+            cap: "day".into(),
+            agent: None,
+            session: None,
+            unit: "steps".into(),
+            spent: 10,
+            amount,
+            until: Some(now + HOUR),
+            who: "me".into(),
+            why: None,
+        };
+        open(&self.data).record(&raise).unwrap();
+    }
+
     fn decisions(&self) -> Vec<Decision> {
         open(&self.data).decisions(0, 100).unwrap()
     }
@@ -118,6 +137,18 @@ fn a_new_prompt_is_a_new_task() {
     assert!(desk.ask(vec![steps(10, Span::Task)], Moment::Step).halt.is_none(), "three steps");
     desk.calls(7);
     assert!(desk.ask(vec![steps(10, Span::Task)], Moment::Step).halt.is_some());
+}
+
+#[test]
+fn a_cap_per_task_for_a_model_counts_that_model_only() {
+    let mut desk = Desk::new();
+    desk.calls(3);
+    desk.lines += 1;
+    let other = answer(&desk.uid, desk.lines, desk.lines, 1000, None).replace(crate::logs::MODEL, "claude-haiku-4-5");
+    append(&desk.home.claude(&desk.uid), other + "\n");
+    let of = |model: &str, n: u64| Cap { scope: Scope { model: Some(model.into()), ..Scope::default() }, ..steps(n, Span::Task) };
+    assert!(desk.ask(vec![of("haiku", 1)], Moment::Step).halt.is_some());
+    assert!(desk.ask(vec![of("haiku", 2)], Moment::Step).halt.is_none());
 }
 
 #[test]
@@ -185,25 +216,22 @@ fn after_a_raise_the_session_goes_on() {
     desk.calls(10);
     let caps = || vec![steps(10, Span::Day)];
     assert!(desk.ask(caps(), Moment::Prompt).halt.is_some());
-    let now = after(desk.lines);
-    open(&desk.data)
-        .record(&Decision {
-            at: now,
-            kind: Kind::Raise,
-            cap: "day".into(),
-            agent: None,
-            session: None,
-            unit: "steps".into(),
-            spent: 10,
-            amount: 5,
-            until: Some(now + HOUR),
-            who: "me".into(),
-            why: None,
-        })
-        .unwrap();
+    desk.raise(5);
     assert!(desk.ask(caps(), Moment::Prompt).halt.is_none());
     desk.calls(5);
     assert_eq!(desk.ask(caps(), Moment::Step).halt.unwrap().allowed().count, 15);
+}
+
+#[test]
+fn a_raise_is_no_reason_to_tell_of_lower_levels_again() {
+    let mut desk = Desk::new();
+    desk.calls(10);
+    let caps = || vec![steps(10, Span::Day)];
+    assert_eq!(desk.ask(caps(), Moment::Step).reached[0].level(), Some(100));
+    desk.raise(10);
+    assert_eq!(desk.ask(caps(), Moment::Step).reached, []);
+    desk.calls(10);
+    assert_eq!(desk.ask(caps(), Moment::Step).reached[0].level(), Some(100), "the new limit is news");
 }
 
 #[test]

@@ -141,7 +141,13 @@ fn reservations_become_costs_and_are_forgotten() {
     ledger.reserve(&pending("a", 500), |_| Ok::<_, ()>(())).unwrap().unwrap();
     let later = Pending { at: 1000 + 7 * 3_600_000, ..pending("b", 1) };
     let seen = std::cell::Cell::new(99);
-    ledger.reserve(&later, |all| Ok::<_, ()>(seen.set(all.len()))).unwrap().unwrap();
+    ledger
+        .reserve(&later, |all| {
+            seen.set(all.len());
+            Ok::<_, ()>(())
+        })
+        .unwrap()
+        .unwrap();
     assert_eq!(seen.get(), 0);
 }
 

@@ -261,9 +261,9 @@ pub(crate) fn app(snapshot: &Snapshot) -> App {
 }
 
 /// A cap and what was spent under it, in cents.
-pub(crate) fn standing(cap: Cap, spent: i64) -> Standing {
+pub(crate) fn standing(cap: Cap, used: i64) -> Standing {
     let window = aifinops::budgets::window(cap.span, NOW, chrono_tz::UTC, chrono::Weekday::Mon).unwrap_or(Window::ALL);
-    let spend = Spend { known: cents(spent), tokens: 3_400_000, steps: 57, ..Spend::default() };
+    let spend = Spend { known: cents(used), tokens: 3_400_000, steps: 57, ..Spend::default() };
     Standing { cap, window, spend, raised: 0, subject: None }
 }
 
