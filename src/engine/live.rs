@@ -114,6 +114,9 @@ impl Engine {
             let mut worker = Worker::new(setup, publish, on_word);
             worker.refresh_all();
             worker.publish();
+            worker.view.hurries = false;
+            worker.view.look_at_caps(&worker.ingest.store);
+            worker.publish();
             let watch = Watch::new(move || {
                 let _ = on_change.try_send(Wake::Dirty);
             });

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use crate::model::time::HOUR;
+use crate::model::time::{HOUR, MINUTE};
 use crate::model::{Cost, Millis, SessionState, Window};
 use crate::pricing::Pricer;
 use crate::query::{self, Asking, Living, SessionDetail, SessionView};
@@ -23,6 +23,8 @@ use super::snapshot::{Burn, Snapshot, Span, project};
 const MANY: usize = 300;
 /// The last hour is not looked at more often than this, whatever the news.
 const LOOK_BACK_PACE: Millis = 1000;
+/// Calls older than this before the newest are not looked at again with every news.
+const UNSETTLED: Millis = 2 * MINUTE;
 /// And without any news not more often than this: it only moves on.
 const LOOK_BACK_REST: Millis = 10_000;
 
@@ -36,6 +38,10 @@ pub(super) struct View {
     pub(super) living: Living,
     /// What each session cost in the last hour, as of the last tick: it changes slowly, and asking costs most of all.
     pub(super) hour: HashMap<i64, Cost>,
+    /// The last hour's calls by session, oldest first.
+    recent: HashMap<i64, Vec<(Millis, Cost)>>,
+    /// Sessions with news since the last hour was looked at.
+    news: BTreeSet<i64>,
     pub(super) sessions: HashMap<i64, Arc<SessionView>>,
     pub(super) detail: Option<Arc<SessionDetail>>,
     pub(super) draft: Snapshot,
@@ -48,6 +54,10 @@ pub(super) struct View {
     pub(super) unreadable: u64,
     /// When the last hour was last looked at.
     looked_back_at: Millis,
+    /// When all of it was.
+    settled_at: Millis,
+    /// Whether caps are left out: the first picture does not wait for them.
+    pub(super) hurries: bool,
     /// Whether there was news since.
     hour_is_old: bool,
 }
@@ -64,6 +74,8 @@ impl View {
             wanted: None,
             living: Living::new(),
             hour: HashMap::new(),
+            recent: HashMap::new(),
+            news: BTreeSet::new(),
             sessions: HashMap::new(),
             detail: None,
             draft: Snapshot { progress: Some(Progress::default()), ..Snapshot::default() },
@@ -73,6 +85,8 @@ impl View {
             trouble: None,
             unreadable: 0,
             looked_back_at: 0,
+            settled_at: 0,
+            hurries: true,
             hour_is_old: false,
         };
         (ingest, view)
@@ -172,6 +186,7 @@ impl View {
                 }
             }
         }
+        self.news.extend(touched);
         self.look_back_soon(store);
         let family =
             self.detail.as_ref().is_some_and(|d| touched.contains(&d.session.id) || d.children.iter().any(|c| touched.contains(&c.id)));
@@ -186,7 +201,7 @@ impl View {
             self.detail = None;
             return;
         };
-        let found = query::detail::session(store, prices, &self.asking(), id);
+        let found = query::detail::session_after(store, prices, &self.asking(), id, self.detail.as_deref());
         if let Some(mut found) = self.unless_failed(found) {
             if let Some(detail) = found.as_mut().filter(|detail| self.hand.is_held(detail.session.id)) {
                 detail.session.state = SessionState::Paused;
@@ -204,7 +219,10 @@ impl View {
         self.look_at_caps(store);
     }
 
-    fn look_at_caps(&mut self, store: &Store) {
+    pub(super) fn look_at_caps(&mut self, store: &Store) {
+        if self.hurries {
+            return;
+        }
         let looked = self.caps.look(store, (self.clock)());
         self.unless_failed(looked);
     }
@@ -220,7 +238,7 @@ impl View {
     /// What the last hour cost, after news: soon enough for an eye, and not so often that it costs much.
     fn look_back_soon(&mut self, store: &Store) {
         if self.since_look_back() >= LOOK_BACK_PACE {
-            self.look_back(store);
+            self.look_at_news(store);
             self.take_hours();
         } else {
             self.hour_is_old = true; // the next tick looks
@@ -235,15 +253,50 @@ impl View {
 
     /// What the last hour cost, all together and session by session.
     fn look_back(&mut self, store: &Store) {
-        let now = (self.clock)();
-        (self.looked_back_at, self.hour_is_old) = (now, false);
-        if let Some(spend) = self.unless_failed(store.recent_spend(now - HOUR)) {
-            self.draft.burn = Burn::of(&spend, now);
-            self.hour.clear();
-            for (_, session, cost) in spend {
-                *self.hour.entry(session).or_default() += cost;
+        let since = (self.clock)() - HOUR;
+        if let Some(spend) = self.unless_failed(store.recent_spend(since)) {
+            self.recent.clear();
+            self.add_recent(spend);
+            self.settled_at = since + HOUR;
+        }
+        self.looked_back(since);
+    }
+
+    /// As [`View::look_back`], where only these sessions have news: of them only what is new is read.
+    fn look_at_news(&mut self, store: &Store) {
+        let since = (self.clock)() - HOUR;
+        for session in std::mem::take(&mut self.news) {
+            let known = self.recent.get(&session).and_then(|calls| calls.last()).map(|(at, _)| *at - UNSETTLED);
+            let from = known.unwrap_or(since).max(since);
+            if let Some(spend) = self.unless_failed(store.recent_spend_of(&[session], from)) {
+                self.recent.entry(session).or_default().retain(|(at, _)| *at < from);
+                self.add_recent(spend);
             }
         }
+        self.looked_back(since);
+    }
+
+    fn add_recent(&mut self, spend: Vec<(Millis, i64, Cost)>) {
+        for (at, session, cost) in spend {
+            self.recent.entry(session).or_default().push((at, cost));
+        }
+    }
+
+    fn looked_back(&mut self, since: Millis) {
+        self.news.clear();
+        (self.looked_back_at, self.hour_is_old) = (since + HOUR, false);
+        self.recent.retain(|_, calls| {
+            calls.retain(|(at, _)| *at >= since);
+            !calls.is_empty()
+        });
+        let mut all: Vec<(Millis, i64, Cost)> = Vec::new();
+        self.hour.clear();
+        for (session, calls) in &self.recent {
+            all.extend(calls.iter().map(|(at, cost)| (*at, *session, *cost)));
+            let hour = self.hour.entry(*session).or_default();
+            calls.iter().for_each(|(_, cost)| *hour += *cost);
+        }
+        self.draft.burn = Burn::of(&all, since + HOUR);
     }
 
     /// The clock alone changes states, the last hour and, at midnight, the window.
@@ -257,8 +310,11 @@ impl View {
         if self.hand.tick() {
             self.load_detail(&ingest.store, &mut ingest.prices);
         }
-        if self.hour_is_old || self.since_look_back() >= LOOK_BACK_REST {
+        if now - self.settled_at >= LOOK_BACK_REST || now < self.settled_at {
             self.look_back(&ingest.store);
+            self.take_hours();
+        } else if self.hour_is_old || self.since_look_back() >= LOOK_BACK_REST {
+            self.look_at_news(&ingest.store);
             self.take_hours();
         }
         self.update_states();

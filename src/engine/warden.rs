@@ -24,7 +24,7 @@ use crate::store::{Ledger, Store, StoreError};
 use crate::tail::Catalog;
 
 /// The pause between two looks while things happen.
-const PACE: Duration = Duration::from_secs(1);
+const PACE: Duration = Duration::from_secs(2);
 /// The longest pause: windows end although nothing happens.
 const NAP: Duration = Duration::from_secs(30);
 /// How often agents' settings are looked at: guards may be switched off.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::model::time::MINUTE;
 use crate::model::{Key, Millis, Window};
 use crate::pricing::Pricer;
 use crate::store::read::{LimitRow, StepRow, ToolRow};
@@ -46,6 +47,20 @@ pub const MOST_STEPS: usize = 5000;
 
 /// Reads everything about one session.
 pub fn session(store: &Store, prices: &mut Pricer, asking: &Asking<'_>, id: i64) -> Result<Option<SessionDetail>, StoreError> {
+    session_after(store, prices, asking, id, None)
+}
+
+/// What a call may still be told of so long after it: partial answers become whole ones.
+const UNSETTLED: Millis = 2 * MINUTE;
+
+/// As [`session`]; of the one that was looked at before only what may have changed is read again.
+pub fn session_after(
+    store: &Store,
+    prices: &mut Pricer,
+    asking: &Asking<'_>,
+    id: i64,
+    before: Option<&SessionDetail>,
+) -> Result<Option<SessionDetail>, StoreError> {
     let all = Asking { window: Window::ALL, ..*asking };
     let Some(view) = sessions_by_id(store, prices, &all, &[id])?.pop() else { return Ok(None) };
     let children = store.children_of(&view.agent, &view.uid)?;
@@ -58,10 +73,22 @@ pub fn session(store: &Store, prices: &mut Pricer, asking: &Asking<'_>, id: i64)
     Ok(Some(SessionDetail {
         children,
         tasks,
-        steps: store.steps(id, MOST_STEPS)?,
+        steps: steps(store, id, before)?,
         tools: store.tools(id)?,
         limits: store.limits(id)?,
         files: store.files_of(id)?,
         session: view,
     }))
+}
+
+fn steps(store: &Store, id: i64, before: Option<&SessionDetail>) -> Result<Vec<StepRow>, StoreError> {
+    let before = before.filter(|detail| detail.session.id == id);
+    let Some((last, before)) = before.and_then(|detail| Some((detail.steps.last()?, &detail.steps))) else {
+        return store.steps(id, MOST_STEPS);
+    };
+    let since = last.at - UNSETTLED;
+    let mut all: Vec<StepRow> = before.iter().filter(|step| step.at < since).cloned().collect();
+    all.extend(store.steps_since(id, since, MOST_STEPS)?);
+    all.drain(..all.len().saturating_sub(MOST_STEPS));
+    Ok(all)
 }

@@ -370,11 +370,16 @@ impl Store {
 
     /// A session's model calls, oldest first; only the last `limit`.
     pub fn steps(&self, id: i64, limit: usize) -> Result<Vec<StepRow>, StoreError> {
+        self.steps_since(id, Millis::MIN, limit)
+    }
+
+    /// As [`Store::steps`], from an instant on.
+    pub fn steps_since(&self, id: i64, since: Millis, limit: usize) -> Result<Vec<StepRow>, StoreError> {
         let names = self.names()?;
         let fail = self.fail("listing steps");
         let _snapshot = self.snapshot().map_err(&fail)?;
         let mut rows = Vec::new();
-        for (at, key) in trail::of(&self.conn, id, Millis::MIN, Millis::MAX).map_err(&fail)?.into_iter().rev() {
+        for (at, key) in trail::of(&self.conn, id, since, Millis::MAX).map_err(&fail)?.into_iter().rev() {
             if rows.len() >= limit {
                 break;
             }
@@ -397,11 +402,17 @@ impl Store {
 
     /// Instant, session and cost of the calls since `since`, oldest first.
     pub fn recent_spend(&self, since: Millis) -> Result<Vec<(Millis, i64, Cost)>, StoreError> {
-        let doing = "summing the last hour";
-        let fail = self.fail(doing);
+        let sessions = "SELECT id FROM session WHERE last_at >= ?1";
+        let sessions = self.rows("summing the last hour", sessions, [since], |r| r.get::<_, i64>(0))?;
+        self.recent_spend_of(&sessions, since)
+    }
+
+    /// As [`Store::recent_spend`], of some sessions.
+    pub fn recent_spend_of(&self, sessions: &[i64], since: Millis) -> Result<Vec<(Millis, i64, Cost)>, StoreError> {
+        let fail = self.fail("summing the last hour");
         let _snapshot = self.snapshot().map_err(&fail)?;
         let mut spend = Vec::new();
-        for session in self.rows(doing, "SELECT id FROM session WHERE last_at >= ?1", [since], |r| r.get::<_, i64>(0))? {
+        for session in sessions.iter().copied() {
             for (at, key) in trail::of(&self.conn, session, since, Millis::MAX).map_err(&fail)? {
                 let Found::Row(call) = pack::find::<CallRow>(&self.conn, key).map_err(&fail)? else { continue };
                 if !trail::is_of(&call, session, at) {
