@@ -9,8 +9,10 @@
 //! `token_count` after the tools and their hooks, so they are one call late.
 //!
 //! **Answers.** `{"decision":"block"}` refuses a prompt. No answer ends a running turn: `continue: false` only replaces
-//! what the tool said. So the Codex process is interrupted as by Ctrl-C; no further call was made by 0.169, and the
-//! session can be resumed.
+//! what the tool said. So the Codex process that runs the turn is interrupted; no further call was made by 0.169, and the
+//! session can be resumed. In `codex exec` that is the process itself. On the screen it is a server behind it (0.169:
+//! `app-server-daemon`), which several screens may share: it ends its turns' hooks and tools first at one signal, and one
+//! more call is made; at a second one it ends. The screen then says "Reconnecting to server…".
 //!
 //! **Trust.** Codex passes over hooks that nobody has trusted, without a word (see `codex/trust.rs`).
 

@@ -50,11 +50,21 @@ fn look(pid: u32) -> Option<(String, u32)> {
     Some((name, parent.parse().ok()?))
 }
 
-/// Interrupts a process as Ctrl-C would. That it is already gone is as good.
+/// Between the two signals of an interruption.
+#[cfg(unix)]
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// Interrupts a process as Ctrl-C would, twice: a server takes the first for a wish to end once its turns are done, and
+/// these are what has to end. That the process is already gone is as good.
 #[cfg(unix)]
 pub fn interrupt(pid: u32) {
-    if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+    use rustix::process::{Pid, Signal, kill_process};
+    let (Some(known), Some(id)) = (look(pid), i32::try_from(pid).ok().and_then(Pid::from_raw)) else { return };
+    let _ = kill_process(id, Signal::INT);
+    std::thread::sleep(AGAIN);
+    // Not another one that has got its number.
+    if look(pid).as_ref() == Some(&known) {
+        let _ = kill_process(id, Signal::INT);
     }
 }
 
