@@ -58,13 +58,16 @@ const AGAIN: Duration = Duration::from_millis(50);
 /// these are what has to end. That the process is already gone is as good.
 #[cfg(unix)]
 pub fn interrupt(pid: u32) {
-    use rustix::process::{Pid, Signal, kill_process};
-    let (Some(known), Some(id)) = (look(pid), i32::try_from(pid).ok().and_then(Pid::from_raw)) else { return };
-    let _ = kill_process(id, Signal::INT);
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+
+    // 0 and 1 would mean the own group and everything.
+    let (Some(known), Some(id)) = (look(pid), i32::try_from(pid).ok().filter(|pid| *pid > 1).map(Pid::from_raw)) else { return };
+    let _ = kill(id, Signal::SIGINT);
     std::thread::sleep(AGAIN);
     // Not another one that has got its number.
     if look(pid).as_ref() == Some(&known) {
-        let _ = kill_process(id, Signal::INT);
+        let _ = kill(id, Signal::SIGINT);
     }
 }
 

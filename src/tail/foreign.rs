@@ -6,7 +6,7 @@
 //!
 //! **What is new.** `SQLite` numbers the rows of a table as they are inserted, so what follows the last number that was
 //! read is new, and no row is looked at twice. Agents also take rows back, whose numbers are then given to others. So a
-//! few rows read before are remembered with their ids ([`Place`]): reading goes on behind the newest that is still there.
+//! few rows read before are remembered with their ids (`Place`): reading goes on behind the newest that is still there.
 //! Rows that are changed in place are asked for by their ids, as long as their source says that they are not finished.
 
 use std::collections::{BTreeMap, BTreeSet};

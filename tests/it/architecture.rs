@@ -61,7 +61,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("rustls", &["alerts/webhook.rs", "cli/prices", "engine/proxy"]),
     ("hyper", &["engine/proxy"]),
     ("hyper_util", &["engine/proxy"]),
-    ("nix", &["engine/child", "engine/stop.rs"]),
+    ("nix", &["engine/child", "engine/stop.rs", "guards/process.rs"]),
     // The store is ours; what is foreign is read where files are.
     ("rusqlite", &["store", "tail/foreign"]),
     ("notify", &["tail/watch.rs"]),
@@ -79,7 +79,6 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("toml", &["ui/theme.rs", "ui/theme", "engine/launch/codex.rs"]),
     ("toml_edit", &["config", "guards/codex"]),
-    ("rustix", &["guards/process.rs"]),
     ("ring", &["guards/codex"]),
     ("etcetera", &["config"]),
     ("iana_time_zone", &["config"]),
