@@ -191,4 +191,9 @@ impl Memory for Told {
         // What cannot be remembered is told rather than kept back.
         self.0.first(&format!("told:{key}"), until, now).unwrap_or(true)
     }
+
+    fn forget(&self, key: &str) {
+        // Then it stays told; the person at the log still finds it.
+        let _ = self.0.forget(&format!("told:{key}"));
+    }
 }
