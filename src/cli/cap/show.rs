@@ -270,13 +270,12 @@ fn print(out: &mut Out, context: &Context, standings: &Standings) -> Result<(), 
     ]);
     for standing in &standings.all {
         let mark = if binding.as_ref() == Some(&standing.cap.name) { " ◂ binds" } else { "" };
-        let bound = if standing.spend.lower_bound { "≥" } else { "" };
         table.row(vec![
             format!("{}{mark}", clean(&standing.cap.name)),
             clean(&standing.cap.words()),
             bar(standing.permille()),
             format!("{}%", standing.permille() / 10),
-            format!("{bound}{}", show(context, standing.spent())),
+            format!("{}{}", standing.mark(), show(context, standing.spent())),
             show(context, standing.left()),
             resets(standing, context),
             if standing.halts() { "STOPPED".to_owned() } else { standing.cap.action.to_string() },
@@ -302,7 +301,7 @@ fn notes(context: &Context, standings: &Standings, standing: &Standing) -> Vec<S
     if standing.cap.managed {
         notes.push("set by this machine's policy; only its administrator can raise it".to_owned());
     }
-    if standing.spend.unpriced_calls > 0 && standing.cap.limit.unit == Unit::Money {
+    if standing.is_assumed() {
         let assumed = context.money(standing.spend.assumed);
         notes.push(format!(
             "{assumed} of it is assumed for {} calls without a known price (`assumed_price`)",
