@@ -20,8 +20,8 @@ use crate::model::cap::{Amount, Cap, Unit};
 use crate::model::text::clean;
 use crate::model::{Money, time};
 use crate::query::caps;
-use crate::store::Ledger;
 use crate::store::ledger::{Decision, Kind};
+use crate::store::{Ledger, Store};
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
@@ -108,8 +108,9 @@ struct RaiseJson {
     reason: Option<String>,
 }
 
+/// How a cap stands, as JSON.
 #[derive(Serialize)]
-struct StandingJson {
+pub struct StandingJson {
     #[serde(flatten)]
     cap: CapJson,
     spent: AmountJson,
@@ -185,9 +186,14 @@ pub fn standings(context: &Context) -> Result<Standings, CliError> {
     let policy = rules::policy();
     policy.problems.iter().for_each(|problem| context.note(&format!("policy: {problem}")));
     let rules = rules::rules(&context.settings, &policy);
+    let fresh = context.open()?;
+    standings_in(context, &fresh.ingest.store, rules, policy)
+}
+
+/// How all caps stand by what a store knows.
+pub fn standings_in(context: &Context, store: &Store, rules: Rules, policy: Policy) -> Result<Standings, CliError> {
     let ledger = ledger(context)?;
     let raises = caps::raises(&ledger, context.now)?;
-    let fresh = context.open()?;
     let asking = caps::Asking {
         caps: &rules.caps,
         raises: &raises,
@@ -196,7 +202,7 @@ pub fn standings(context: &Context) -> Result<Standings, CliError> {
         now: context.now,
         zone: rules.zone,
     };
-    let all = caps::standings(&fresh.ingest.store, &asking, None)?;
+    let all = caps::standings(store, &asking, None)?;
     Ok(Standings { rules, policy, raises, all })
 }
 
@@ -221,6 +227,12 @@ pub fn run(context: &Context, args: &ShowArgs) -> Result<ExitCode, CliError> {
 }
 
 fn answer(standings: &Standings, stopped: bool) -> Answer {
+    Answer { caps: all_json(standings), stopped, policy: standings.policy.path.as_ref().map(|path| clean(&path.display().to_string())) }
+}
+
+/// How all caps stand, as JSON.
+#[must_use]
+pub fn all_json(standings: &Standings) -> Vec<StandingJson> {
     let binding = budgets::binding(&standings.all).map(|s| s.cap.name.clone());
     let raise = |raise: &Raise| RaiseJson {
         by: amount_json(raise.by),
@@ -245,11 +257,7 @@ fn answer(standings: &Standings, stopped: bool) -> Answer {
         assumed: amount_json(Amount::money(standing.spend.assumed)),
         raises: standings.raises.iter().filter(|r| r.cap == standing.cap.name).map(raise).collect(),
     };
-    Answer {
-        caps: standings.all.iter().map(one).collect(),
-        stopped,
-        policy: standings.policy.path.as_ref().map(|path| clean(&path.display().to_string())),
-    }
+    standings.all.iter().map(one).collect()
 }
 
 fn print(out: &mut Out, context: &Context, standings: &Standings) -> Result<(), CliError> {
