@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests")]
 
 mod commands;
+mod enforcer;
 mod gate;
 mod judge;
 mod ledger;
