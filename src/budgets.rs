@@ -14,7 +14,7 @@ use crate::model::{Millis, Money, Rate, Tokens, Window, time};
 
 mod words;
 
-pub use words::{halt_text, resets, time_left};
+pub use words::{halt_text, resets, spent_text, time_left};
 
 /// What was spent under one cap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -142,6 +142,22 @@ impl Standing {
     pub fn left(&self) -> Amount {
         let count = self.allowed().count.saturating_sub(self.spent().count).max(0);
         Amount { unit: self.cap.limit.unit, count }
+    }
+
+    /// Whether a part of what was spent is assumed, since its price is not known.
+    #[must_use]
+    pub fn is_assumed(&self) -> bool {
+        self.cap.limit.unit == Unit::Money && self.spend.unpriced_calls > 0
+    }
+
+    /// What stands before the amount that was spent: `≥` where it is known to be more, `~` where a part of it is assumed.
+    #[must_use]
+    pub fn mark(&self) -> &'static str {
+        match (self.is_assumed(), self.spend.lower_bound) {
+            (true, _) => "~",
+            (false, true) => "≥",
+            (false, false) => "",
+        }
     }
 
     /// How much of the limit is used, in tenths of a percent.

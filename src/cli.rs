@@ -204,7 +204,7 @@ pub enum Command {
     #[command(after_help = guard::EXAMPLES)]
     Guard(guard::GuardArgs),
     /// Answer an agent's question; agents run this, people need not
-    #[command(hide = true)]
+    #[command(hide = true, after_help = hook::EXAMPLES)]
     Hook(hook::HookArgs),
     /// Look at everything that is read and stored, and say what is wrong
     #[command(after_help = doctor::EXAMPLES)]

@@ -33,6 +33,7 @@ use std::ops::Deref;
 use std::path::PathBuf;
 
 pub use alerts::Alerts;
+pub use caps::check as check_cap;
 pub use choice::{COLUMNS, Group, NotAllowed, Range, THEMES, WAYS, WeekStart};
 pub use currency::Currency;
 pub use edit::{ConfigError, key, set, set_in, set_table, unset, unset_in, unset_path};

@@ -87,7 +87,7 @@ impl Teller {
     pub fn take_news(&self) -> Vec<String> {
         let mut state = self.shared.lock();
         let mut news = std::mem::take(&mut state.news);
-        if !state.mourned && self.thread.is_finished() {
+        if !state.mourned && !state.stop && self.thread.is_finished() {
             state.mourned = true;
             news.push("notifications have stopped: their thread has ended".to_owned());
         }
@@ -108,6 +108,19 @@ impl Teller {
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         true
+    }
+
+    /// As [`Teller::flush`], and the end: what could not be told may be told by another process. For one that ends soon.
+    #[must_use]
+    pub fn end(self, patience: Duration) -> (bool, Vec<String>) {
+        let end = Instant::now() + patience;
+        let is_told = self.flush(patience);
+        self.shared.lock().stop = true;
+        self.shared.changed.notify_all();
+        while !self.thread.is_finished() && Instant::now() < end {
+            thread::sleep(Duration::from_millis(2));
+        }
+        (is_told, self.take_news())
     }
 }
 
@@ -131,6 +144,8 @@ fn work(shared: &Shared, mut desk: Desk, clock: &dyn Fn() -> Millis) {
     loop {
         if state.queue.is_empty() {
             if state.stop {
+                drop(state);
+                desk.give_up();
                 return;
             }
             let nap = next.map_or(NAP, |at: Millis| Duration::from_millis(u64::try_from(at - clock()).unwrap_or(0)).min(NAP));

@@ -25,20 +25,26 @@ pub fn resets(standing: &Standing, zone: Tz) -> String {
 /// `$20.31 of $20.00 spent: the daily cap is reached. It resets at midnight (Thu 26 Nov 00:00). To go on now: aifinops cap raise 10`
 #[must_use]
 pub fn halt_text(standing: &Standing, zone: Tz) -> String {
-    let lower = if standing.spend.lower_bound && standing.spend.assumed.nanos() == 0 { "≥" } else { "" };
-    let assumed = if standing.spend.unpriced_calls > 0 && standing.cap.limit.unit == crate::model::cap::Unit::Money {
-        format!(", {} of it assumed for {} without a known price", standing.spend.assumed, calls(standing.spend.unpriced_calls))
-    } else {
-        String::new()
-    };
     let how = match (standing.cap.managed, standing.cap.action) {
         (true, _) => "It is set by this machine's policy: ask your administrator.".to_owned(),
         (false, Action::Warn | Action::Block | Action::Stop) => {
             format!("To go on now: aifinops cap raise {}", raise_hint(standing))
         }
     };
-    let (spent, allowed, name) = (standing.spent(), standing.allowed(), cap_name(standing));
-    format!("aifinops: {lower}{spent} of {allowed} spent{assumed}: the {name} is reached and {}. {how}", resets(standing, zone))
+    let (spent, name) = (spent_text(standing), cap_name(standing));
+    format!("aifinops: {spent}: the {name} is reached and {}. {how}", resets(standing, zone))
+}
+
+/// What was spent of what may be, and how much of that is not known: `~$1.65 of $2.00 spent, $1.50 of it assumed for 2 calls
+/// without a known price`.
+#[must_use]
+pub fn spent_text(standing: &Standing) -> String {
+    let assumed = if standing.is_assumed() {
+        format!(", {} of it assumed for {} without a known price", standing.spend.assumed, calls(standing.spend.unpriced_calls))
+    } else {
+        String::new()
+    };
+    format!("{}{} of {} spent{assumed}", standing.mark(), standing.spent(), standing.allowed())
 }
 
 fn cap_name(standing: &Standing) -> String {

@@ -1,6 +1,6 @@
-//! A moment to come, as people write it: `midnight`, `2h`, `18:00`, `friday`, `2026-12-01`.
+//! A moment to come, as people write it: `midnight`, `2h`, `18:00`, `friday`, `2026-12-01`, `2026-12-01T18:00`.
 
-use chrono::{Datelike as _, Days, NaiveDate, NaiveTime, TimeZone as _, Weekday};
+use chrono::{Datelike as _, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Weekday};
 use chrono_tz::Tz;
 
 use crate::model::time::{HOUR, MINUTE, day_of, start_of};
@@ -29,6 +29,10 @@ pub fn ahead(text: &str, now: Millis, zone: Tz) -> Option<Millis> {
     }
     if let Ok(clock) = NaiveTime::parse_from_str(&text, "%H:%M") {
         return (0..2).find_map(|days| at(today.checked_add_days(Days::new(days))?, clock, zone).filter(|at| *at > now));
+    }
+    let moment = ["%Y-%m-%dt%H:%M", "%Y-%m-%d %H:%M"].iter().find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok());
+    if let Some(moment) = moment {
+        return at(moment.date(), moment.time(), zone);
     }
     chrono::DateTime::parse_from_rfc3339(&text.to_uppercase()).ok().map(|moment| moment.timestamp_millis())
 }
@@ -85,6 +89,8 @@ mod tests {
             ("Wed", "2026-11-19T00:00:00+01:00"),
             ("2026-12-01", "2026-12-02T00:00:00+01:00"),
             ("2026-12-01T10:00:00Z", "2026-12-01T11:00:00+01:00"),
+            ("2026-12-01T10:00", "2026-12-01T10:00:00+01:00"),
+            ("2026-12-01 10:00", "2026-12-01T10:00:00+01:00"),
         ] {
             assert_eq!(ahead(text, now, ZONE), Some(at(expected)), "{text}");
         }

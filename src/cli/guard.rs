@@ -84,18 +84,21 @@ fn agents() -> clap::builder::PossibleValuesParser {
 
 /// Does it.
 pub fn run(context: &Context, args: &GuardArgs) -> Result<ExitCode, CliError> {
+    at(context, |site| match &args.command {
+        GuardCommand::Install(args) => change::run(context, site, args, change::Way::In),
+        GuardCommand::Uninstall(args) => change::run(context, site, args, change::Way::Out),
+        GuardCommand::Status(args) => status::run(context, site, args),
+        GuardCommand::Verify(args) => verify::run(context, site, args),
+    })
+}
+
+/// Does something with the guards of this home and this program.
+pub fn at<T>(context: &Context, work: impl FnOnce(&Site<'_>) -> Result<T, CliError>) -> Result<T, CliError> {
     let home = &context.settings.home;
-    let moved = home.origin != Origin::Default;
-    let env = environment(home, moved);
+    let env = environment(home, home.origin != Origin::Default);
     let places = Places { home, env: &env };
     let binary = own_path(&env).map_err(|source| CliError::File { doing: "find", path: PathBuf::from("aifinops"), source })?;
-    let site = Site { places: &places, binary: &binary };
-    match &args.command {
-        GuardCommand::Install(args) => change::run(context, &site, args, change::Way::In),
-        GuardCommand::Uninstall(args) => change::run(context, &site, args, change::Way::Out),
-        GuardCommand::Status(args) => status::run(context, &site, args),
-        GuardCommand::Verify(args) => verify::run(context, &site, args),
-    }
+    work(&Site { places: &places, binary: &binary })
 }
 
 /// The variables that place agents' settings. Who has moved the home is not to change real settings by way of a variable

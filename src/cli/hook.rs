@@ -20,6 +20,13 @@ use super::verdict::{self, Answer};
 /// Questions can hold a whole conversation; the fields that matter come first.
 const LONGEST: u64 = 4 << 20;
 
+/// Shown under `--help`.
+pub const EXAMPLES: &str = "\
+EXAMPLES:
+  aifinops guard install --all      writes this command into the agents' settings
+  aifinops guard verify             asks it as the agents would, and looks at the answers
+  aifinops hook codex < question.json";
+
 /// The arguments.
 #[derive(Debug, Clone, Args)]
 pub struct HookArgs {

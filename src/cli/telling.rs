@@ -81,9 +81,12 @@ pub fn tell_now(context: &Context, store: &Store) -> Result<Vec<alerts::Alert>, 
     let round = round(store, &ledger, &watch)?;
     let teller = teller(context, None)?;
     round.alerts.iter().cloned().for_each(|alert| teller.tell(alert));
-    if !teller.flush(LAST_WORDS) {
+    let (is_told, news) = teller.end(LAST_WORDS);
+    if !is_told {
         context.note("not everything could be told in time");
     }
-    teller.take_news().iter().for_each(|text| context.note(text));
+    for text in &news {
+        context.note(text);
+    }
     Ok(round.alerts)
 }

@@ -4,20 +4,24 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
+use serde::Serialize;
 
+use crate::budgets::{self, Standing};
 use crate::config::{Flags, Group, Range};
 use crate::engine::snapshot::{Burn, project};
 use crate::export::json::{self, MomentJson};
+use crate::model::text::clean;
 use crate::model::time::HOUR;
 use crate::model::{Cost, Window};
 use crate::query::{Asking, Filter};
 
+use super::cap::show::{self, StandingJson};
 use super::context::Context;
 use super::error::CliError;
 use super::listing::{self, Order, columns};
 use super::out::{Out, STRONG};
 use super::sessions::nothing;
-use super::{when, words};
+use super::{rules, when, words};
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
@@ -77,6 +81,23 @@ pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     super::screen::run(context, args)
 }
 
+/// The moment, and how caps stand at it.
+#[derive(Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    moment: MomentJson,
+    caps: Option<Vec<StandingJson>>,
+    stopped: Option<bool>,
+}
+
+/// The cap that stops agents or will first, as the screen's head has it: `75% of $10.00 (day)`.
+fn gauge(context: &Context, standings: &[Standing]) -> String {
+    let Some(standing) = budgets::verdict(standings).or_else(|| budgets::binding(standings)) else { return String::new() };
+    let stopped = if standing.halts() { "STOPPED " } else { "" };
+    let (mark, percent, limit) = (standing.mark(), standing.permille() / 10, show::show(context, standing.allowed()));
+    format!("   {stopped}{mark}{percent}% of {limit} ({})", clean(&standing.cap.name))
+}
+
 /// One moment of the screen.
 fn once(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     let zone = context.zone();
@@ -97,25 +118,37 @@ fn once(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
         unpriced_calls: today.unpriced_calls.max(burn.unpriced_calls),
         lower_bound_calls: today.lower_bound_calls.max(burn.lower_bound_calls),
     });
+    let policy = rules::policy();
+    let standings = match show::standings_in(context, store, rules::rules(&context.settings, &policy), policy) {
+        Ok(standings) => Some(standings),
+        // The rest can be told all the same.
+        Err(error) => {
+            context.note(&format!("how caps stand cannot be told: {error}"));
+            None
+        }
+    };
     let filter = Filter::parse(&args.filter.join(" "));
     let live = views.iter().filter(|v| v.state.is_live()).count();
     views.retain(|view| filter.matches(view));
     let order = args.sort.unwrap_or_else(|| Order::of(&context.settings.sort));
     listing::sort(&mut views, order);
     if context.json {
-        Out::json(&MomentJson {
+        let stopped = standings.as_ref().map(|standings| budgets::verdict(&standings.all).is_some());
+        let moment = MomentJson {
             today: json::cost(&today),
             burn_rate: json::cost(&burn),
             projection: projection.as_ref().map(json::cost),
             live,
             sessions: views.iter().map(json::session).collect(),
-        })?;
+        };
+        Out::json(&Answer { moment, caps: standings.as_ref().map(show::all_json), stopped })?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut out = Out::text();
     let ahead = projection.map(|p| format!("   → {} by midnight", context.cost(&p))).unwrap_or_default();
+    let gauge = standings.map(|standings| gauge(context, &standings.all)).unwrap_or_default();
     let spent = format!("{} today   {}/h", context.cost(&today), context.cost(&burn));
-    out.styled(STRONG, &format!("aifinops   {spent}{ahead}   ●{live} live"))?;
+    out.styled(STRONG, &format!("aifinops   {spent}{ahead}{gauge}   ●{live} live"))?;
     if views.is_empty() {
         let empty = fresh.is_empty()?;
         out.line(&if empty { fresh.nothing_found() } else { nothing(window, zone, !filter.is_empty()) })?;

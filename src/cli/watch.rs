@@ -4,18 +4,21 @@ use std::collections::HashSet;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde::Serialize;
 
 use crate::alerts::Alert;
+use crate::engine::live::Command;
 use crate::engine::warden::{News, Warden};
 use crate::engine::{self, Engine, Span};
 use crate::model::text::clean;
 use crate::model::time;
 use crate::pricing::Pricer;
+use crate::ui::surroundings::{Change, Surroundings as _};
 
+use super::cap::show;
 use super::context::{Context, clock};
 use super::desk::Desk;
 use super::error::CliError;
@@ -53,6 +56,9 @@ pub struct WatchArgs {
     pub print: bool,
 }
 
+/// How often it is looked whether the settings have been edited.
+const SETTINGS: Duration = Duration::from_secs(1);
+
 #[derive(Serialize)]
 struct AlertJson {
     at: String,
@@ -77,9 +83,10 @@ pub fn run(context: &Context, args: &WatchArgs) -> Result<ExitCode, CliError> {
     context.note_problems();
     if args.once {
         let fresh = context.open()?;
-        let mut said = HashSet::new();
+        let ledger = show::ledger(context)?;
         for alert in telling::tell_now(context, &fresh.ingest.store)? {
-            if said.insert(alert.key.clone()) {
+            // Started again and again, by cron for one, it says everything once.
+            if ledger.first(&format!("once:{}", alert.key), alert.until, context.now)? {
                 print(context, &alert)?;
             }
         }
@@ -94,7 +101,7 @@ fn watch(context: &Context) -> Result<ExitCode, CliError> {
         context.note(problem);
     }
     let ingest = engine::ingest::Ingest::new(context.store()?, Pricer::new(book), context.catalog(), context.settings.threads.value);
-    let desk = Desk::new(context, clock);
+    let mut desk = Desk::new(context, clock);
     let caps = engine::caps::Setup { rules: desk.rules(), dir: desk.data_dir(), who: who() };
     let engine = Engine::start(engine::Setup {
         ingest,
@@ -110,7 +117,12 @@ fn watch(context: &Context) -> Result<ExitCode, CliError> {
     context.note("watching; Ctrl-C ends it");
     let ended = super::signals::ended().map_err(|error| CliError::Screen(error.to_string()))?;
     let mut said = HashSet::new();
+    let mut looked = Instant::now();
     while !ended.is_set() {
+        if looked.elapsed() >= SETTINGS {
+            looked = Instant::now();
+            follow(context, &mut desk, &engine);
+        }
         match warden.news.recv_timeout(Duration::from_millis(200)) {
             Ok(News::Alert(alert)) => {
                 if said.insert(alert.key.clone()) {
@@ -123,6 +135,20 @@ fn watch(context: &Context) -> Result<ExitCode, CliError> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes up settings that have been edited, and says so; the warden asks for them itself, and is woken.
+fn follow(context: &Context, desk: &mut Desk, engine: &Engine) {
+    let Some(Change { rules, problems, says, .. }) = desk.settings() else { return };
+    if let Some(rules) = rules {
+        engine.send(Command::Rules(rules));
+    }
+    if !says.is_empty() {
+        context.note(&format!("the settings have changed: {}", says.join(", ")));
+    }
+    for problem in problems {
+        context.note(problem);
+    }
 }
 
 fn print(context: &Context, alert: &Alert) -> Result<(), CliError> {

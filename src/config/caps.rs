@@ -4,6 +4,7 @@
 use super::context::Context;
 use super::map::{as_map, unknown};
 use super::node::{Node, Raw, quoted};
+use super::policy::PREFIX;
 use super::read::{Faults, as_scalar, as_text, did_you_mean, nearest, note};
 use crate::budgets::Assumed;
 use crate::model::cap::{Action, Amount, Cap, Span};
@@ -39,8 +40,8 @@ fn words(all: impl Iterator<Item = &'static str>) -> String {
 pub(super) fn caps(node: &Node, _: &Context, faults: &mut Faults) -> Option<Vec<Cap>> {
     let mut out = Vec::new();
     for (name, part) in note(as_map(node, "names and their caps"), node, faults)? {
-        if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(|c| is_hostile(c) || c.is_whitespace()) {
-            faults.below(&[name], part, format!("a cap's name is one word of at most {LONGEST_NAME} characters"));
+        if let Err(reason) = check_name(name) {
+            faults.below(&[name], part, reason);
             continue;
         }
         match as_map(part, "`limit`, `per` and more") {
@@ -49,6 +50,24 @@ pub(super) fn caps(node: &Node, _: &Context, faults: &mut Faults) -> Option<Vec<
         }
     }
     Some(out)
+}
+
+/// Whether a cap may be called so.
+fn check_name(name: &str) -> Result<(), String> {
+    if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(|c| is_hostile(c) || c.is_whitespace()) {
+        return Err(format!("a cap's name is one word of at most {LONGEST_NAME} characters"));
+    }
+    // Two caps of one name could not be told apart, in `cap raise` for one.
+    if name.starts_with(PREFIX) {
+        return Err(format!("names that begin with `{PREFIX}` are those of the machine's policy"));
+    }
+    Ok(())
+}
+
+/// Whether a cap that is put together elsewhere could stand in the file; why not, in words.
+pub fn check(cap: &Cap) -> Result<(), String> {
+    check_name(&cap.name).map_err(|reason| format!("{}: {reason}", quoted(&cap.name)))?;
+    [&cap.scope.project, &cap.scope.model].into_iter().flatten().try_for_each(|text| pattern(text).map(|_| ()))
 }
 
 fn cap(name: &str, node: &Node, fields: &[(String, Node)], faults: &mut Faults) -> Option<Cap> {

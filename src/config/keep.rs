@@ -22,8 +22,8 @@ pub fn settle(loaded: &mut Loaded) {
     let before = std::fs::read_to_string(&path).unwrap_or_default();
     if broken.is_empty() {
         let now = text(&loaded.settings.caps);
-        // A directory that is not there yet has no caps to lose.
-        if now != before && loaded.settings.caps.origin != Origin::Default && loaded.settings.data_dir.is_dir() {
+        // A directory that is not there yet has no caps to lose; what a variable or a flag says holds for its run only.
+        if now != before && loaded.settings.caps.origin == Origin::File && loaded.settings.data_dir.is_dir() {
             let _ = write::write(&path, &now);
         } else if now != before && !before.is_empty() && loaded.settings.caps.is_empty() {
             let _ = std::fs::remove_file(&path);

@@ -59,7 +59,10 @@ impl Enforcer {
         self.reached.retain(|known, _| halting.iter().any(|standing| key(standing) == *known));
         let mut out: Vec<Culprit> = Vec::new();
         for standing in halting {
-            let since = *self.reached.entry(key(standing)).or_insert(scene.now);
+            let since = self.reached.entry(key(standing)).or_insert(scene.now);
+            // A clock that was set back: what the logs say from now on is dated before, and counts all the same.
+            *since = scene.now.min(*since);
+            let since = *since;
             if scene.now - since < GRACE {
                 continue;
             }

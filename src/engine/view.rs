@@ -294,7 +294,9 @@ impl View {
         for (session, calls) in &self.recent {
             all.extend(calls.iter().map(|(at, cost)| (*at, *session, *cost)));
             let hour = self.hour.entry(*session).or_default();
-            calls.iter().for_each(|(_, cost)| *hour += *cost);
+            for (_, cost) in calls {
+                *hour += *cost;
+            }
         }
         self.draft.burn = Burn::of(&all, since + HOUR);
     }

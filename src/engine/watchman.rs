@@ -76,7 +76,7 @@ fn level(standing: &Standing, watch: &Watch<'_>) -> Option<Alert> {
     };
     let body = match (reached, standing.cap.has_teeth()) {
         (true, true) => budgets::halt_text(standing, watch.rules.zone).trim_start_matches("aifinops: ").to_owned(),
-        _ => format!("{} of {} spent; it {}", standing.spent(), standing.allowed(), budgets::resets(standing, watch.rules.zone)),
+        _ => format!("{}; it {}", budgets::spent_text(standing), budgets::resets(standing, watch.rules.zone)),
     };
     Some(Alert {
         kind: if reached { AlertKind::CapHit } else { AlertKind::CapLevel },
@@ -120,7 +120,8 @@ fn costly(store: &Store, watch: &Watch<'_>) -> Result<Vec<Alert>, StoreError> {
 fn stopped(decision: &Decision, now: Millis) -> Option<Alert> {
     let how = match decision.kind {
         Kind::HaltStep => "was halted between two steps",
-        Kind::Stop => "was ended by a signal",
+        // Whoever stops it by hand knows of it.
+        Kind::Stop if !decision.cap.is_empty() => "was ended by a signal",
         Kind::Refuse => "had its next call refused",
         _ => return None,
     };
@@ -190,5 +191,10 @@ impl Memory for Told {
     fn first(&self, key: &str, until: Millis, now: Millis) -> bool {
         // What cannot be remembered is told rather than kept back.
         self.0.first(&format!("told:{key}"), until, now).unwrap_or(true)
+    }
+
+    fn forget(&self, key: &str) {
+        // Then it stays told; the person at the log still finds it.
+        let _ = self.0.forget(&format!("told:{key}"));
     }
 }

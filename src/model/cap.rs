@@ -63,6 +63,9 @@ pub enum AmountError {
     /// More than anybody means.
     #[error("is too much; a cap is at most $1,000,000, or a million million tokens or steps")]
     Huge,
+    /// `1,5`: half of the world means one and a half by it, and it must not become fifteen.
+    #[error("has a comma that does not part thousands; decimals stand behind a point (`7.50`)")]
+    Comma,
     /// Finer than a nano-dollar, or half a token.
     #[error("is too fine; dollars have at most nine decimals, tokens and steps none")]
     Fine,
@@ -82,7 +85,7 @@ impl Amount {
         let counted = words.iter().find_map(|(word, unit)| Some((text.strip_suffix(word)?, *unit)));
         let (number, unit) =
             counted.unwrap_or_else(|| (text.strip_suffix("usd").or_else(|| text.strip_suffix("USD")).unwrap_or(text), Unit::Money));
-        let number = number.trim().replace(['_', ','], "");
+        let number = without_commas(number.trim())?.replace('_', "");
         let (negative, number) = match number.strip_prefix('-') {
             Some(rest) => (true, rest.to_owned()),
             None => (false, number),
@@ -134,6 +137,18 @@ fn short(count: i64) -> String {
     }
 }
 
+/// `1,000,000` without its commas, which stand before three digits each and never behind the point.
+fn without_commas(number: &str) -> Result<String, AmountError> {
+    let whole = number.find('.').and_then(|point| number.split_at_checked(point)).map_or(number, |(whole, _)| whole);
+    let mut parts = number.split(',').skip(1);
+    let is_group = |part: &str| part.bytes().take_while(u8::is_ascii_digit).count() == 3;
+    if number.matches(',').count() == whole.matches(',').count() && parts.all(is_group) {
+        Ok(number.replace(',', ""))
+    } else {
+        Err(AmountError::Comma)
+    }
+}
+
 fn nanos(number: &str) -> Result<i64, AmountError> {
     let plain = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit() || b == b'.') && number.bytes().any(|b| b.is_ascii_digit());
     if !plain || number.bytes().filter(|b| *b == b'.').count() > 1 {
@@ -154,7 +169,7 @@ fn nanos(number: &str) -> Result<i64, AmountError> {
 fn counted_number(number: &str) -> Result<i64, AmountError> {
     let units = [('k', 3_usize), ('K', 3), ('M', 6), ('m', 6), ('B', 9), ('b', 9), ('G', 9)];
     let (digits, zeros) = units.iter().find_map(|(letter, zeros)| Some((number.strip_suffix(*letter)?, *zeros))).unwrap_or((number, 0));
-    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let (whole, part) = digits.trim_end().split_once('.').unwrap_or((digits.trim_end(), ""));
     let all_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
     if whole.is_empty() && part.is_empty() || !all_digits(whole) || !all_digits(part) {
         return Err(AmountError::Shape);

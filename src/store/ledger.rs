@@ -236,6 +236,12 @@ impl Ledger {
         Ok(added == 1)
     }
 
+    /// Forgets that somebody has been told of this.
+    pub fn forget(&self, key: &str) -> Result<(), StoreError> {
+        let gone = self.conn.execute("DELETE FROM told WHERE key = ?1", [key]);
+        gone.map(|_| ()).map_err(self.fail("remembering what has been told"))
+    }
+
     /// A number that changes when another process has written.
     #[must_use]
     pub fn data_version(&self) -> i64 {

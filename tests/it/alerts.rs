@@ -81,6 +81,10 @@ impl Memory for Files {
     fn first(&self, key: &str, _: Millis, _: Millis) -> bool {
         OpenOptions::new().write(true).create_new(true).open(self.0.join(key)).is_ok()
     }
+
+    fn forget(&self, key: &str) {
+        let _ = std::fs::remove_file(self.0.join(key));
+    }
 }
 
 fn teller(ways: Vec<Box<dyn Way>>, memory: Box<dyn Memory>, quiet: Option<&str>, clock: &Clock) -> Teller {

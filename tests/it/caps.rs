@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "helpers of tests")]
 
 mod commands;
+mod enforcer;
 mod gate;
 mod judge;
 mod ledger;
@@ -40,6 +41,9 @@ fn amounts_are_read_as_people_write_them_and_exactly() {
         ("$7.50", Unit::Money, 7_500_000_000),
         ("0.000000001", Unit::Money, 1),
         ("1,000", Unit::Money, 1_000_000_000_000),
+        ("$1,250.50", Unit::Money, 1_250_500_000_000),
+        ("1,000,000 tokens", Unit::Tokens, 1_000_000),
+        ("5 M tokens", Unit::Tokens, 5_000_000),
         ("3 USD", Unit::Money, 3_000_000_000),
         ("5M tokens", Unit::Tokens, 5_000_000),
         ("1.5k tokens", Unit::Tokens, 1500),
@@ -58,6 +62,10 @@ fn amounts_are_read_as_people_write_them_and_exactly() {
         ("NaN", AmountError::Shape),
         ("inf", AmountError::Shape),
         (".", AmountError::Shape),
+        ("1,5", AmountError::Comma),
+        ("7,50", AmountError::Comma),
+        ("1.000,50", AmountError::Comma),
+        ("1,0000", AmountError::Comma),
         ("0", AmountError::Zero),
         ("$0.00", AmountError::Zero),
         ("0 steps", AmountError::Zero),

@@ -67,7 +67,8 @@ pub fn run(context: &Context, args: &LogArgs) -> Result<ExitCode, CliError> {
     }
     let mut out = Out::text();
     if decisions.is_empty() {
-        out.line("Nothing has been decided yet.")?;
+        let is_all = window == Window::ALL && args.limit > 0;
+        out.line(if is_all { "Nothing has been decided yet." } else { "Nothing was decided in this window." })?;
     } else {
         table(context, &decisions).write(&mut out)?;
     }
@@ -120,7 +121,12 @@ fn table(context: &Context, decisions: &[Decision]) -> Table {
             text(&decision.agent),
             text(&decision.session).chars().take(8).collect(),
             shown(spent),
-            if decision.kind == Kind::Failure { String::new() } else { shown(amount(decision, decision.amount)) },
+            // What was stopped by hand was stopped by no cap.
+            if decision.kind == Kind::Failure || decision.cap.is_empty() {
+                String::new()
+            } else {
+                shown(amount(decision, decision.amount))
+            },
             decision.until.map(at).unwrap_or_default(),
             clean(&decision.who),
             text(&decision.why),

@@ -12,7 +12,7 @@ use crate::cli::ahead::ahead;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::out::Out;
-use crate::model::cap::{Amount, Cap, Unit};
+use crate::model::cap::{Amount, AmountError, Cap, Unit};
 use crate::model::text::clean;
 use crate::model::{Millis, Window, time};
 use crate::store::ledger::{Decision, Kind};
@@ -34,10 +34,10 @@ pub struct RaiseArgs {
     /// The cap's name; the one that binds unless you say so
     #[arg(value_name = "CAP")]
     pub cap: Option<String>,
-    /// Until when: `midnight`, a time from now (`2h`, `30m`, `1d`), a time of day (`18:00`), or a day
+    /// Until when: `midnight`, a time from now (`2h`, `30m`, `1d`), a time of day (`18:00`), a day, or a moment of one
     ///
     /// Unless you say so: until the cap resets; for a cap per session or task, until midnight.
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub until: Option<String>,
     /// Why; kept in the log
     #[arg(long, value_name = "TEXT")]
@@ -72,8 +72,10 @@ pub fn grant(context: &Context, standing: &Standing, by: Amount, until: Option<&
 
 /// Raises a cap.
 pub fn run(context: &Context, args: &RaiseArgs) -> Result<ExitCode, CliError> {
-    let by = Amount::parse(&args.amount)
-        .map_err(|error| CliError::usage(format!("`{}` {error}", clean(&args.amount)), "such as `aifinops cap raise 10`"))?;
+    let by = Amount::parse(&args.amount).map_err(|error| {
+        let why = if error == AmountError::Zero { "is nothing to raise a cap by".to_owned() } else { error.to_string() };
+        CliError::usage(format!("`{}` {why}", clean(&args.amount)), "such as `aifinops cap raise 10`")
+    })?;
     let mut standings = show::standings(context)?;
     let standing = chosen(&standings, args.cap.as_deref(), by.unit)?.clone();
     let cap = &standing.cap;
@@ -145,7 +147,10 @@ fn until(text: Option<&str>, standing: &Standing, context: &Context) -> Result<M
     };
     let until = ahead(text, context.now, context.zone());
     let until = until.ok_or_else(|| {
-        CliError::usage(format!("`{}` is no time for --until", clean(text)), "such as midnight, 2h, 30m, 18:00, friday or 2026-12-01")
+        CliError::usage(
+            format!("`{}` is no time that is known here", clean(text)),
+            "for --until, such as midnight, 2h, 30m, 18:00, friday, 2026-12-01 or 2026-12-01T18:00",
+        )
     })?;
     if until <= context.now {
         return Err(CliError::usage("--until lies in the past", "such as midnight, 2h or 18:00"));

@@ -69,18 +69,10 @@ impl SetArgs {
         let notify =
             if self.notify == ["none"] { Vec::new() } else { self.notify.iter().map(|text| percent(text)).collect::<Result<_, _>>()? };
         let name = self.name.clone().unwrap_or_else(|| name_of(limit, self.per, &scope));
-        if name.is_empty() || name.len() > 40 || name.chars().any(char::is_whitespace) {
-            return Err(CliError::usage(
-                format!("`{}` is no name: one word of at most 40 characters", clean(&name)),
-                "such as --name evenings",
-            ));
-        }
-        if name.starts_with(config::policy::PREFIX) {
-            return Err(CliError::usage(format!("`{}` is a name of the machine's policy", clean(&name)), "choose another with --name"));
-        }
         let mut cap = Cap { scope, notify, action: self.action, ..Cap::new(&name, limit, self.per) };
         cap.notify.sort_unstable();
         cap.notify.dedup();
+        config::check_cap(&cap).map_err(|why| CliError::usage(clean(&why), "such as `--name clients` or `--project 'web-*'`"))?;
         Ok(cap)
     }
 }

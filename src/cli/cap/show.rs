@@ -20,8 +20,8 @@ use crate::model::cap::{Amount, Cap, Unit};
 use crate::model::text::clean;
 use crate::model::{Money, time};
 use crate::query::caps;
-use crate::store::Ledger;
 use crate::store::ledger::{Decision, Kind};
+use crate::store::{Ledger, Store};
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
@@ -108,9 +108,10 @@ struct RaiseJson {
     reason: Option<String>,
 }
 
+/// How a cap stands, as JSON.
 #[derive(Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about a cap, as the JSON has them")]
-struct StandingJson {
+pub struct StandingJson {
     #[serde(flatten)]
     cap: CapJson,
     spent: AmountJson,
@@ -180,9 +181,14 @@ pub fn standings(context: &Context) -> Result<Standings, CliError> {
     let policy = rules::policy();
     policy.problems.iter().for_each(|problem| context.note(&format!("policy: {problem}")));
     let rules = rules::rules(&context.settings, &policy);
+    let fresh = context.open()?;
+    standings_in(context, &fresh.ingest.store, rules, policy)
+}
+
+/// How all caps stand by what a store knows.
+pub fn standings_in(context: &Context, store: &Store, rules: Rules, policy: Policy) -> Result<Standings, CliError> {
     let ledger = ledger(context)?;
     let raises = caps::raises(&ledger, context.now)?;
-    let fresh = context.open()?;
     let asking = caps::Asking {
         caps: &rules.caps,
         raises: &raises,
@@ -191,7 +197,7 @@ pub fn standings(context: &Context) -> Result<Standings, CliError> {
         now: context.now,
         zone: rules.zone,
     };
-    let all = caps::standings(&fresh.ingest.store, &asking, None)?;
+    let all = caps::standings(store, &asking, None)?;
     Ok(Standings { rules, policy, raises, all })
 }
 
@@ -216,6 +222,12 @@ pub fn run(context: &Context, args: &ShowArgs) -> Result<ExitCode, CliError> {
 }
 
 fn answer(standings: &Standings, stopped: bool) -> Answer {
+    Answer { caps: all_json(standings), stopped, policy: standings.policy.path.as_ref().map(|path| clean(&path.display().to_string())) }
+}
+
+/// How all caps stand, as JSON.
+#[must_use]
+pub fn all_json(standings: &Standings) -> Vec<StandingJson> {
     let binding = budgets::binding(&standings.all).map(|s| s.cap.name.clone());
     let raise = |raise: &Raise| RaiseJson {
         by: amount_json(raise.by),
@@ -240,11 +252,7 @@ fn answer(standings: &Standings, stopped: bool) -> Answer {
         assumed: amount_json(Amount::money(standing.spend.assumed)),
         raises: standings.raises.iter().filter(|r| r.cap == standing.cap.name).map(raise).collect(),
     };
-    Answer {
-        caps: standings.all.iter().map(one).collect(),
-        stopped,
-        policy: standings.policy.path.as_ref().map(|path| clean(&path.display().to_string())),
-    }
+    standings.all.iter().map(one).collect()
 }
 
 fn print(out: &mut Out, context: &Context, standings: &Standings) -> Result<(), CliError> {
@@ -265,13 +273,12 @@ fn print(out: &mut Out, context: &Context, standings: &Standings) -> Result<(), 
     ]);
     for standing in &standings.all {
         let mark = if binding.as_ref() == Some(&standing.cap.name) { " ◂ binds" } else { "" };
-        let bound = if standing.spend.lower_bound { "≥" } else { "" };
         table.row(vec![
             format!("{}{mark}", clean(&standing.cap.name)),
             clean(&standing.cap.words()),
             bar(standing.permille()),
             format!("{}%", standing.permille() / 10),
-            format!("{bound}{}", show(context, standing.spent())),
+            format!("{}{}", standing.mark(), show(context, standing.spent())),
             show(context, standing.left()),
             resets(standing, context),
             if standing.halts() { "STOPPED".to_owned() } else { standing.cap.action.to_string() },
@@ -297,7 +304,7 @@ fn notes(context: &Context, standings: &Standings, standing: &Standing) -> Vec<S
     if standing.cap.managed {
         notes.push("set by this machine's policy; only its administrator can raise it".to_owned());
     }
-    if standing.spend.unpriced_calls > 0 && standing.cap.limit.unit == Unit::Money {
+    if standing.is_assumed() {
         let assumed = context.money(standing.spend.assumed);
         notes.push(format!(
             "{assumed} of it is assumed for {} calls without a known price (`assumed_price`)",

@@ -12,6 +12,8 @@ use crate::sources;
 use crate::store::Store;
 use crate::store::rebuild::RebuildReport;
 
+use super::holds::{self, GuardState, PolicyState};
+
 /// Everything.
 #[derive(Debug, Clone, Serialize)]
 #[expect(missing_docs, reason = "the fields are the JSON's")]
@@ -24,6 +26,8 @@ pub struct Findings {
     pub parsers: Vec<Parser>,
     pub prices: Prices,
     pub store: StoreState,
+    pub guards: Vec<GuardState>,
+    pub policy: PolicyState,
     pub settings: Vec<Row>,
     pub problems: Vec<String>,
     pub inotify: Option<Inotify>,
@@ -214,6 +218,8 @@ impl Findings {
                 damage: store.integrity().map(|word| clean(&word)),
                 unusable: false,
             },
+            guards: holds::guards(context)?,
+            policy: holds::policy(),
             settings: settings(context),
             problems: context.problems.iter().map(ToString::to_string).chain(fresh.problems.clone()).map(|p| clean(&p)).collect(),
             inotify: inotify(),

@@ -6,6 +6,7 @@ use crate::cli::out::{Out, STRONG};
 use crate::cli::table::{Column, Table, count};
 
 use super::findings::{Findings, LogFile, Row};
+use super::holds;
 
 /// Bytes the way people read them.
 fn bytes(n: u64) -> String {
@@ -28,6 +29,7 @@ pub fn print(found: &Findings, all_files: bool, out: &mut Out) -> io::Result<()>
     }
     prices(found, out)?;
     store(found, out)?;
+    holds::print(&found.policy, &found.guards, out)?;
     out.line("")?;
     out.styled(STRONG, "Settings")?;
     settings(&found.settings, out)?;

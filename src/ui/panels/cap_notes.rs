@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::budgets::Standing;
 use crate::engine::Snapshot;
-use crate::model::cap::{Amount, Unit};
+use crate::model::cap::Amount;
 use crate::model::text;
 use crate::model::time::utc;
 use crate::ui::action::Action;
@@ -52,7 +52,7 @@ fn notes(app: &App, snapshot: &Snapshot, standing: &Standing) -> Vec<(String, Ro
         notes.push(("Set by this machine's policy.".to_owned(), Role::Text));
     }
     notes.push((text::shown(&cap.words()), Role::Dim));
-    if standing.spend.unpriced_calls > 0 && cap.limit.unit == Unit::Money {
+    if standing.is_assumed() {
         let assumed = amount(app, Amount::money(standing.spend.assumed));
         let calls = count_of(standing.spend.unpriced_calls, "call");
         notes.push((format!("{assumed} of it is assumed for {calls} without a known price"), Role::Warn));

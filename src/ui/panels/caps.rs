@@ -109,7 +109,6 @@ fn cells(app: &App, standing: &Standing, binding: Option<&str>, now: Millis) -> 
     let style = |role| app.theme.style(role);
     let cap = &standing.cap;
     let mark = if binding == Some(cap.name.as_str()) { " ◂" } else { "" };
-    let low = if standing.spend.lower_bound { "≥" } else { "" };
     let resets = budgets::time_left(standing, now).map_or_else(|| format!("new {}", cap.span), |left| format!("in {left}"));
     let limit = if standing.halts() { "STOPPED".to_owned() } else { cap.action.to_string() };
     let managed = if cap.managed { "managed" } else { "" };
@@ -122,7 +121,7 @@ fn cells(app: &App, standing: &Standing, binding: Option<&str>, now: Millis) -> 
     vec![
         (format!("{}{mark}", text::shown(&cap.name)), style(Role::Accent)),
         (format!("{}%", standing.permille() / 10), style(role(standing))),
-        (format!("{low}{}", amount(app, standing.spent())), style(Role::Spend)),
+        (format!("{}{}", standing.mark(), amount(app, standing.spent())), style(Role::Spend)),
         (amount(app, standing.allowed()), style(Role::Text)),
         (amount(app, standing.left()), style(Role::Text)),
         (resets, style(Role::Dim)),

@@ -108,15 +108,15 @@ const CELLS: [u16; 2] = [16, 8];
 fn shapes(app: &App, standing: &Standing) -> Vec<Vec<Piece>> {
     let cap = &standing.cap;
     let role = role(standing);
-    let percent = format!("{}%", standing.permille() / 10);
-    let low = if standing.spend.lower_bound { "≥" } else { "" };
+    let mark = standing.mark();
+    let percent = format!("{mark}{}%", standing.permille() / 10);
     let limit = super::amount(app, standing.allowed());
     // Today's spend stands before the gauge already.
     let is_today = cap.span == Span::Day && cap.scope.is_everything() && cap.limit.unit == Unit::Money;
     let of = if is_today {
         format!(" of {limit}")
     } else {
-        format!(" {low}{} of {limit} {}", super::amount(app, standing.spent()), text::shown(&cap.name))
+        format!(" {mark}{} of {limit} {}", super::amount(app, standing.spent()), text::shown(&cap.name))
     };
     let stopped = standing.halts().then(|| (" STOPPED".to_owned(), Role::Over));
     let figures = [(format!(" {percent}"), role), (of, Role::Text)];

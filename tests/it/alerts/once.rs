@@ -182,3 +182,33 @@ fn a_process_that_ends_in_quiet_hours_leaves_its_alerts_to_others() {
     assert!(second.flush(PATIENCE));
     assert_eq!(ear.titles(), ["title of k"]);
 }
+
+/// A way that never works.
+struct Dead;
+
+impl Way for Dead {
+    fn name(&self) -> &'static str {
+        "dead"
+    }
+
+    fn tell(&self, _: &Alert) -> Result<(), WayError> {
+        Err(WayError::System(std::io::Error::other("nobody there")))
+    }
+}
+
+#[test]
+fn what_a_process_could_not_tell_before_its_end_another_one_tells() {
+    let (ear, clock, memory) = (Ear::default(), Clock::at(NOON), Arc::new(InMemory::default()));
+    let mute = teller(vec![Box::new(Dead)], Box::new(Arc::clone(&memory)), None, &clock);
+    mute.tell(alert("k", NOON));
+    let (_, news) = mute.end(PATIENCE);
+    assert!(news.len() == 1 && news[0].contains("nobody there"), "{news:?}");
+    let half = teller(vec![Box::new(Dead), Box::new(ear.clone())], Box::new(Arc::clone(&memory)), None, &clock);
+    half.tell(alert("k", NOON));
+    let _ = half.end(PATIENCE);
+    assert_eq!(ear.titles(), ["title of k"]);
+    let other = teller(vec![Box::new(ear.clone())], Box::new(memory), None, &clock);
+    other.tell(alert("k", NOON));
+    assert!(other.flush(PATIENCE));
+    assert_eq!(ear.titles().len(), 1, "one way was enough");
+}

@@ -117,6 +117,11 @@ fn a_cap_that_makes_no_sense_is_refused_and_changes_nothing() {
         (&["cap", "set", "5", "--notify", "0"], "percentage"),
         (&["cap", "set", "5", "--name", "policy.day"], "policy"),
         (&["cap", "set", "5", "--name", "two words"], "one word"),
+        (&["cap", "set", "5", "--name", ""], "one word"),
+        (&["cap", "set", "5", "--project", " "], "no pattern"),
+        (&["cap", "set", "1,5"], "comma"),
+        (&["cap", "raise", "0"], "nothing to raise"),
+        (&["cap", "raise", "5", "--until", "-1h"], "no time"),
         (&["cap", "raise", "-5"], "negative"),
         (&["cap", "raise", "5", "--until", "yesterdayish"], "no time"),
         (&["cap", "raise", "5", "--until", "2020-01-01"], "past"),
@@ -197,6 +202,11 @@ fn a_slip_of_the_pen_sets_no_agent_free() {
         let told = machine.run(&["cap", "show"]);
         assert!(String::from_utf8_lossy(&told.stderr).contains("what was there before holds"), "{told:?}");
     }
+    // What a flag says for one run is not what was there before.
+    fs::write(machine.config(), &good).unwrap();
+    machine.ok(&["cap", "show", "--cap", "day=limit:1000"]);
+    fs::write(machine.config(), good.replace("$0.2", "much")).unwrap();
+    assert_eq!(machine.json(&["cap", "show"])["stopped"], true);
     // Taken away on purpose is taken away.
     fs::write(machine.config(), "").unwrap();
     assert_eq!(machine.json(&["cap", "show"])["caps"], serde_json::json!([]));
@@ -210,4 +220,46 @@ fn caps_from_the_environment_hold_and_are_not_cleared_from_a_file() {
     let output = command.args(["cap", "clear", "day", "--json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("AIFINOPS_CAPS"));
+}
+
+#[test]
+fn a_name_of_the_policy_is_none_for_a_cap_of_ones_own() {
+    let machine = Machine::new();
+    fs::write(machine.config(), "[caps.\"policy.day\"]\nlimit = \"$1000\"\n\n[caps.day]\nlimit = \"$1\"\n").unwrap();
+    let caps = machine.json(&["cap", "show"])["caps"].clone();
+    assert_eq!(caps.as_array().unwrap().iter().map(|cap| cap["name"].as_str().unwrap()).collect::<Vec<_>>(), ["day"]);
+    let told = machine.run(&["cap", "show"]);
+    assert!(String::from_utf8_lossy(&told.stderr).contains("those of the machine's policy"), "{told:?}");
+}
+
+#[test]
+fn the_record_says_when_a_window_is_empty() {
+    let machine = Machine::new();
+    assert_eq!(machine.ok(&["cap", "log"]), "Nothing has been decided yet.\n");
+    machine.ok(&["cap", "set", "20"]);
+    assert_eq!(machine.ok(&["cap", "log", "--until", "2020-01-01"]), "Nothing was decided in this window.\n");
+}
+
+#[test]
+fn a_watch_that_looks_once_says_everything_once() {
+    let machine = Machine::new();
+    machine.calls(14);
+    machine.ok(&["cap", "set", "0.20"]);
+    let look = || machine.ok(&["watch", "--once", "--alert", "ways=none"]);
+    assert!(look().contains("Cap reached: daily cap of $0.20"));
+    assert_eq!(look(), "");
+    machine.ok(&["cap", "set", "0.19"]);
+    assert!(look().contains("Cap reached: daily cap of $0.19"));
+}
+
+#[test]
+fn one_moment_of_the_screen_says_how_caps_stand() {
+    let machine = Machine::new();
+    machine.calls(14);
+    let now = machine.json(&["top", "--once"]);
+    assert_eq!((&now["caps"], &now["stopped"]), (&serde_json::json!([]), &Value::Bool(false)));
+    machine.ok(&["cap", "set", "0.20"]);
+    let now = machine.json(&["top", "--once"]);
+    assert_eq!((now["caps"][0]["name"].as_str(), now["stopped"].as_bool()), (Some("day"), Some(true)));
+    assert!(machine.ok(&["top", "--once"]).contains("STOPPED 105% of $0.20 (day)"), "{}", machine.ok(&["top", "--once"]));
 }

@@ -81,6 +81,9 @@ fn costly_sessions_broken_guards_stopped_loops_and_models_without_a_price_are_to
             why: None,
         })
         .unwrap();
+    // Whoever stops an agent by hand knows of it.
+    let by_hand = open(&desk.data).decisions(0, 1).unwrap().pop().unwrap();
+    open(&desk.data).record(&Decision { kind: Kind::Stop, cap: String::new(), ..by_hand }).unwrap();
     let guards = [BrokenGuard { agent: "codex", why: "its hook is not trusted".into() }];
     let alerts = desk.round(Vec::new(), Some(usd("0.10")), &guards).alerts;
     let told: Vec<(AlertKind, String)> = alerts.into_iter().map(|a| (a.kind, a.title)).collect();
@@ -94,6 +97,14 @@ fn costly_sessions_broken_guards_stopped_loops_and_models_without_a_price_are_to
         ]
     );
     assert_eq!(desk.round(Vec::new(), Some(usd("0.20")), &[]).alerts.len(), 2, "no session is over it");
+}
+
+#[test]
+fn what_of_the_spend_is_assumed_is_told_before_the_limit_too() {
+    let desk = Desk::new(0);
+    append(&desk.home.claude(&uuid(1, 1)), answer(&uuid(1, 1), 50, 50, 1000, None).replace(MODEL, "nobody-knows-this") + "\n");
+    let body = desk.round(vec![cap("0.10", Span::Day)], None, &[]).alerts.remove(0).body;
+    assert!(body.starts_with("~$0.08 of $0.10 spent, $0.08 of it assumed for 1 call without a known price; it resets"), "{body}");
 }
 
 #[test]

@@ -176,3 +176,18 @@ fn an_incomplete_price_is_told_with_its_line() {
     }
     assert_eq!(machine.run(&["sessions", "--price", "new-model=input:3", "--json"]).error()["code"], "usage");
 }
+
+#[test]
+fn guards_and_the_machines_policy_are_told() {
+    let machine = Machine::new();
+    let guards = |found: &Value| -> Vec<(String, String)> {
+        let text = |guard: &Value, key: &str| guard[key].as_str().unwrap().to_owned();
+        found["guards"].as_array().unwrap().iter().map(|guard| (text(guard, "agent"), text(guard, "state"))).collect()
+    };
+    let found = machine.json(&["doctor"]);
+    assert!(guards(&found).contains(&("claude-code".to_owned(), "not_installed".to_owned())), "{found}");
+    assert!(found["policy"]["caps"].is_array() && found["policy"]["holds"].is_boolean(), "{found}");
+    assert_eq!(machine.run(&["guard", "install", "claude-code"]).code, 0);
+    assert!(guards(&machine.json(&["doctor"])).contains(&("claude-code".to_owned(), "installed".to_owned())));
+    assert!(machine.run(&["doctor"]).out.contains("claude-code  ✓ installed"));
+}

@@ -1,0 +1,71 @@
+//! Which agents are ended: those that go on past a cap that is to stop them, and no others.
+
+use std::sync::Arc;
+
+use aifinops::engine::enforcer::{Enforcer, Scene};
+use aifinops::model::cap::{Action, Cap, Span};
+use aifinops::model::{Millis, Window};
+use aifinops::query::{self, Living};
+use aifinops::store::Store;
+
+use super::{cap, standing};
+use crate::logs::{Home, answer, append, scan, stamp, uuid};
+
+fn at(n: u64) -> Millis {
+    chrono::DateTime::parse_from_rfc3339(&stamp(n)).unwrap().timestamp_millis()
+}
+
+struct Desk {
+    home: Home,
+    data: tempfile::TempDir,
+    enforcer: Enforcer,
+    calls: u64,
+}
+
+impl Desk {
+    fn new() -> Desk {
+        Desk { home: Home::new(), data: tempfile::tempdir().unwrap(), enforcer: Enforcer::default(), calls: 0 }
+    }
+
+    /// A call at second `n`.
+    fn call(&mut self, n: u64) {
+        self.calls += 1;
+        append(&self.home.claude(&uuid(1, 1)), answer(&uuid(1, 1), n, self.calls, 10, Some(self.calls)) + "\n");
+    }
+
+    /// How many sessions are to be ended at second `n`.
+    fn culprits(&mut self, n: u64, action: Action) -> usize {
+        let mut ingest = self.home.reader(Store::open(self.data.path()).unwrap().store);
+        scan(&mut ingest);
+        let living = Living::default();
+        let asking = query::Asking { window: Window::ALL, now: at(n), zone: chrono_tz::UTC, living: &living, hour: None };
+        let sessions: Vec<_> = query::sessions(&ingest.store, &mut ingest.prices, &asking).unwrap().into_iter().map(Arc::new).collect();
+        let standings = [standing(Cap { action, ..cap("1", Span::Day) }, "2")];
+        let scene = Scene { standings: &standings, sessions: &sessions, living: &living, now: at(n), who: "me" };
+        self.enforcer.culprits(&scene).len()
+    }
+}
+
+#[test]
+fn who_goes_on_past_a_cap_is_ended_after_a_grace() {
+    let mut desk = Desk::new();
+    desk.call(1000);
+    assert_eq!(desk.culprits(1000, Action::Stop), 0, "an agent that asks has its time");
+    assert_eq!(desk.culprits(1020, Action::Stop), 0, "it has not gone on");
+    desk.call(1025);
+    assert_eq!(desk.culprits(1026, Action::Stop), 1);
+    assert_eq!(desk.culprits(1026, Action::Block), 0);
+}
+
+#[test]
+fn a_clock_that_is_set_back_gives_nobody_an_hour() {
+    let mut desk = Desk::new();
+    desk.call(5000);
+    assert_eq!(desk.culprits(5000, Action::Stop), 0);
+    // An hour back.
+    assert_eq!(desk.culprits(1400, Action::Stop), 0);
+    desk.call(1405);
+    desk.call(1412);
+    let ended = desk.culprits(1413, Action::Stop);
+    assert_eq!(ended, 1);
+}
