@@ -146,7 +146,7 @@ fn follow(context: &Context, desk: &mut Desk, engine: &Engine) {
     if !says.is_empty() {
         context.note(&format!("the settings have changed: {}", says.join(", ")));
     }
-    for problem in problems {
+    for problem in &problems {
         context.note(problem);
     }
 }
