@@ -8,6 +8,7 @@ use super::GlobalArgs;
 use super::catch_up::{self, CatchUpArgs};
 use super::context::Context;
 use super::error::CliError;
+use super::out::{FAINT, note};
 use super::rules;
 use crate::budgets;
 use crate::engine::ingest::Ingest;
@@ -18,12 +19,25 @@ use crate::model::cap::OnFailure;
 use crate::pricing::Pricer;
 use crate::store::Store;
 
-/// An agent waits no longer than this; then `on_failure` decides.
-const DEADLINE: Duration = Duration::from_millis(50);
+/// An agent waits no longer than this; then `on_failure` decides. Where it would block, a busy machine is not to be the
+/// reason: it waits as long as a person does not mind.
+const fn deadline(on_failure: OnFailure) -> Duration {
+    match on_failure {
+        OnFailure::Open => Duration::from_millis(50),
+        OnFailure::Closed => Duration::from_secs(1),
+    }
+}
+
+/// How long the store is waited for while another process holds it: a little less.
+const fn patience(on_failure: OnFailure) -> Duration {
+    match on_failure {
+        OnFailure::Open => Duration::from_millis(40),
+        OnFailure::Closed => Duration::from_millis(800),
+    }
+}
+
 /// How much longer it waits for its own log, near a cap.
 const LATE: Duration = Duration::from_millis(450);
-/// How long the store is waited for while another process holds it.
-const PATIENCE: Duration = Duration::from_millis(40);
 
 /// What the agent is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,9 +78,9 @@ pub fn verdict(global: &GlobalArgs, question: Question) -> Answer {
         let wait = move || {
             let _ = waiting.send(Word::Wait);
         };
-        let _ = send.send(Word::Done(work(&context, &rules, &question, &wait)));
+        let _ = send.send(Word::Done(work(&context, &rules, &question, on_failure, &wait)));
     });
-    let mut patience = DEADLINE;
+    let mut patience = deadline(on_failure);
     let why = loop {
         match receive.recv_timeout(patience) {
             Ok(Word::Wait) => patience += LATE,
@@ -74,7 +88,13 @@ pub fn verdict(global: &GlobalArgs, question: Question) -> Answer {
                 leave(&global, &judgement);
                 return answer;
             }
-            Ok(Word::Done(Err(error))) => break error.to_string(),
+            Ok(Word::Done(Err(error))) => {
+                if error.is_damage() {
+                    // Nobody may look for days, and every hook until then would fail as this one did.
+                    catch_up::start(&global, &CatchUpArgs { read: true, tell: false });
+                }
+                break error.to_string();
+            }
             Err(mpsc::RecvTimeoutError::Timeout) => break format!("no answer within {} ms", patience.as_millis()),
             Err(mpsc::RecvTimeoutError::Disconnected) => break "the guard broke down".to_owned(),
         }
@@ -96,7 +116,11 @@ fn failed(dir: &Path, now: Millis, agent: &str, why: &str, on_failure: OnFailure
         OnFailure::Open => "lets it go on",
         OnFailure::Closed => "blocks it",
     };
-    journal::note(dir, now, &format!("the guard of {agent} cannot tell what was spent and {what} (on_failure = {on_failure}): {why}"));
+    let text = format!("the guard of {agent} cannot tell what was spent and {what} (on_failure = {on_failure}): {why}");
+    if journal::write(dir, now, &text).is_err() {
+        // Where nothing can be written, the agent's own log may keep it.
+        note(FAINT, &text);
+    }
     match on_failure {
         OnFailure::Open => Answer::Go,
         OnFailure::Closed => Answer::Halt(format!(
@@ -106,9 +130,15 @@ fn failed(dir: &Path, now: Millis, agent: &str, why: &str, on_failure: OnFailure
     }
 }
 
-fn work(context: &Context, rules: &Rules, question: &Question, waiting: &dyn Fn()) -> Result<(Answer, Judgement), CliError> {
+fn work(
+    context: &Context,
+    rules: &Rules,
+    question: &Question,
+    on_failure: OnFailure,
+    waiting: &dyn Fn(),
+) -> Result<(Answer, Judgement), CliError> {
     let dir = &context.settings.data_dir.value;
-    let store = Store::open_quickly(dir, PATIENCE)?;
+    let store = Store::open_quickly(dir, patience(on_failure))?;
     let (book, _) = context.prices();
     let mut ingest = Ingest::new(store, Pricer::new(book), context.catalog(), 1);
     let judgement = judge(&mut ingest, dir, rules, question, context.now, &rules::who(), waiting)?;
