@@ -4,6 +4,7 @@
 
 mod commands;
 mod gate;
+mod hook;
 mod judge;
 mod ledger;
 mod watchman;
