@@ -3,9 +3,6 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// An agent waits no longer than this; then `on_failure` decides.
-const DEADLINE: Duration = Duration::from_millis(50);
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// The work goes on, until this instant.
@@ -21,10 +18,10 @@ enum State {
 pub struct Clock(Arc<(Mutex<State>, Condvar)>);
 
 impl Clock {
-    /// Begins now. `late` is told how long it has waited. Where there is no thread to be had there is no deadline.
-    pub fn start(late: impl FnOnce(Duration) + Send + 'static) -> Clock {
+    /// Begins now, and ends after `deadline`. `late` is told how long it has waited. Where there is no thread to be had there is no deadline.
+    pub fn start(deadline: Duration, late: impl FnOnce(Duration) + Send + 'static) -> Clock {
         let begun = Instant::now();
-        let shared = Arc::new((Mutex::new(State::Until(begun + DEADLINE)), Condvar::new()));
+        let shared = Arc::new((Mutex::new(State::Until(begun + deadline)), Condvar::new()));
         let of_thread = Arc::clone(&shared);
         let watch = move || {
             let (state, changed) = &*of_thread;
@@ -69,15 +66,17 @@ mod tests {
 
     use super::*;
 
+    const DEADLINE: Duration = Duration::from_millis(50);
+
     #[test]
     fn who_is_in_time_is_not_late_and_who_is_late_is_not_in_time() {
         let (send, receive) = mpsc::channel();
         let again = send.clone();
-        let clock = Clock::start(move |_| again.send("late").unwrap());
+        let clock = Clock::start(DEADLINE, move |_| again.send("late").unwrap());
         assert!(clock.stop());
         assert_eq!(receive.recv_timeout(DEADLINE * 2), Err(mpsc::RecvTimeoutError::Timeout));
 
-        let clock = Clock::start(move |waited| {
+        let clock = Clock::start(DEADLINE, move |waited| {
             assert!(waited >= DEADLINE);
             send.send("late").unwrap();
         });
@@ -88,7 +87,7 @@ mod tests {
     #[test]
     fn more_time_is_more_time() {
         let (send, receive) = mpsc::channel();
-        let clock = Clock::start(move |waited| send.send(waited).unwrap());
+        let clock = Clock::start(DEADLINE, move |waited| send.send(waited).unwrap());
         clock.wait_for(Duration::from_millis(100));
         assert!(receive.recv_timeout(Duration::from_secs(20)).unwrap() >= DEADLINE + Duration::from_millis(100));
     }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use crate::alerts::{self, InMemory, Memory, Teller, teller::Hours, terminal};
 use crate::config::{Origin, Settings};
 use crate::engine::Engine;
+use crate::engine::journal;
 use crate::engine::warden::{self, Orders};
 use crate::engine::watchman::{BrokenGuard, Told, Watch, round};
 use crate::guards::{self, Site};
 use crate::sources::Places;
-use crate::store::{Ledger, Store};
+use crate::store::Store;
 
 use super::context::{Context, clock, variable};
 use super::error::CliError;
@@ -75,7 +76,7 @@ pub fn warden(context: &Context, engine: &Engine, screen: Option<terminal::Hand>
 /// Tells what there is to tell now, and waits until it has been told.
 pub fn tell_now(context: &Context, store: &Store) -> Result<Vec<alerts::Alert>, CliError> {
     let orders = orders(&context.settings);
-    let (ledger, _) = Ledger::open(&context.settings.data_dir, PATIENCE)?;
+    let ledger = journal::ledger(&context.settings.data_dir, PATIENCE, context.now)?;
     let guards = guards(context)();
     let watch = Watch { rules: &orders.rules, session_over: orders.session_over, guards: &guards, now: context.now };
     let round = round(store, &ledger, &watch)?;

@@ -8,6 +8,7 @@ use super::catch_up::{self, CatchUpArgs};
 use super::clock::Clock;
 use super::context::Context;
 use super::error::CliError;
+use super::out::{FAINT, note};
 use super::rules;
 use crate::budgets;
 use crate::engine::ingest::Ingest;
@@ -19,12 +20,27 @@ use crate::pricing::Pricer;
 use crate::store::ledger::{Decision, Kind};
 use crate::store::{Ledger, Store};
 
+/// An agent waits no longer than this; then `on_failure` decides. Where it would block, a busy machine is not to be the
+/// reason: it waits as long as a person does not mind.
+const fn deadline(on_failure: OnFailure) -> Duration {
+    match on_failure {
+        OnFailure::Open => Duration::from_millis(50),
+        OnFailure::Closed => Duration::from_millis(250),
+    }
+}
+
+/// How long the store is waited for while another process holds it: a little less.
+const fn patience(on_failure: OnFailure) -> Duration {
+    match on_failure {
+        OnFailure::Open => Duration::from_millis(40),
+        OnFailure::Closed => Duration::from_millis(200),
+    }
+}
+
 /// How much longer it waits for its own log, near a cap.
 const LATE: Duration = Duration::from_millis(450);
 /// How long the ledger is waited for where the store has failed.
 const LEDGER: Duration = Duration::from_millis(20);
-/// How long the store is waited for while another process holds it.
-const PATIENCE: Duration = Duration::from_millis(40);
 
 /// What the agent is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,11 +67,11 @@ pub fn verdict(global: &GlobalArgs, question: &Question, late: impl FnOnce(Answe
         return Answer::Go;
     }
     let (dir, now, agent) = (context.settings.data_dir.value.clone(), context.now, question.agent);
-    let clock = Clock::start({
+    let clock = Clock::start(deadline(on_failure), {
         let dir = dir.clone();
         move |waited| late(failed(&dir, now, agent, &format!("no answer within {} ms", waited.as_millis()), on_failure))
     });
-    let found = work(&context, &rules, question, &|| clock.wait_for(LATE));
+    let found = work(&context, &rules, question, on_failure, &|| clock.wait_for(LATE));
     if !clock.stop() {
         // The other thread speaks; this one must not say something else.
         loop {
@@ -67,7 +83,13 @@ pub fn verdict(global: &GlobalArgs, question: &Question, late: impl FnOnce(Answe
             leave(&global, &judgement);
             answer
         }
-        Err(error) => failed(&dir, now, agent, &error.to_string(), on_failure),
+        Err(error) => {
+            if error.is_damage() {
+                // Nobody may look for days, and every hook until then would fail as this one did.
+                catch_up::start(&global, &CatchUpArgs { read: true, tell: false });
+            }
+            failed(&dir, now, agent, &error.to_string(), on_failure)
+        }
     }
 }
 
@@ -85,7 +107,11 @@ fn failed(dir: &Path, now: Millis, agent: &str, why: &str, on_failure: OnFailure
         OnFailure::Open => "lets it go on",
         OnFailure::Closed => "blocks it",
     };
-    journal::note(dir, now, &format!("the guard of {agent} cannot tell what was spent and {what} (on_failure = {on_failure}): {why}"));
+    let text = format!("the guard of {agent} cannot tell what was spent and {what} (on_failure = {on_failure}): {why}");
+    if journal::write(dir, now, &text).is_err() {
+        // Where nothing can be written, the agent's own log may keep it.
+        note(FAINT, &text);
+    }
     let decision = Decision {
         at: now,
         kind: Kind::Failure,
@@ -110,9 +136,15 @@ fn failed(dir: &Path, now: Millis, agent: &str, why: &str, on_failure: OnFailure
     }
 }
 
-fn work(context: &Context, rules: &Rules, question: &Question, waiting: &dyn Fn()) -> Result<(Answer, Judgement), CliError> {
+fn work(
+    context: &Context,
+    rules: &Rules,
+    question: &Question,
+    on_failure: OnFailure,
+    waiting: &dyn Fn(),
+) -> Result<(Answer, Judgement), CliError> {
     let dir = &context.settings.data_dir.value;
-    let store = Store::open_quickly(dir, PATIENCE)?;
+    let store = Store::open_quickly(dir, patience(on_failure))?;
     let (book, _) = context.prices();
     let mut ingest = Ingest::new(store, Pricer::new(book), context.catalog(), 1);
     let judgement = judge(&mut ingest, dir, rules, question, context.now, &rules::who(), waiting)?;

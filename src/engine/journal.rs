@@ -3,11 +3,13 @@
 //! One file beside the store, readable by its owner only, with one line each and a bound on its size.
 
 use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::model::text::clean;
 use crate::model::{Millis, time};
+use crate::store::{Ledger, StoreError};
 
 /// Its name in the data directory.
 pub const FILE: &str = "aifinops.log";
@@ -17,6 +19,11 @@ const MOST: u64 = 1 << 20;
 
 /// Writes one line. Where that fails there is nobody left to tell.
 pub fn note(dir: &Path, now: Millis, text: &str) {
+    let _ = write(dir, now, text);
+}
+
+/// Writes one line, for who can tell somebody if that fails.
+pub fn write(dir: &Path, now: Millis, text: &str) -> io::Result<()> {
     let path = dir.join(FILE);
     if path.metadata().is_ok_and(|meta| meta.len() > MOST) {
         let _ = std::fs::rename(&path, dir.join(format!("{FILE}.1")));
@@ -25,7 +32,15 @@ pub fn note(dir: &Path, now: Millis, text: &str) {
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    if let Ok(mut file) = options.open(&path) {
-        let _ = file.write_all(format!("{} {}\n", time::rfc3339(now), clean(text)).as_bytes());
+    let line = format!("{} {}\n", time::rfc3339(now), clean(text));
+    options.open(&path)?.write_all(line.as_bytes())
+}
+
+/// Opens the ledger where nobody is looking. That a damaged one was moved aside, and raises with it, stands in the log.
+pub fn ledger(dir: &Path, patience: Duration, now: Millis) -> Result<Ledger, StoreError> {
+    let (ledger, notice) = Ledger::open(dir, patience)?;
+    if let Some(notice) = notice {
+        note(dir, now, &notice);
     }
+    Ok(ledger)
 }

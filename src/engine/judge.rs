@@ -11,13 +11,16 @@ use std::time::{Duration, Instant};
 use chrono::Weekday;
 use chrono_tz::Tz;
 
+use super::gate::caps as proxied;
 use super::ingest::Ingest;
+use super::journal;
 use crate::budgets::{self, Assumed, Standing};
 use crate::model::Millis;
 use crate::model::cap::{Cap, Span, Unit};
 use crate::query::caps::{self, Asking, Focus};
 use crate::sources;
 use crate::store::ledger::{Decision, Kind};
+use crate::store::pending::{self, Pending};
 use crate::store::{Ledger, Store, StoreError};
 use crate::tail;
 
@@ -73,7 +76,8 @@ pub struct Judgement {
     pub halt: Option<Standing>,
     /// Levels that have just been reached for the first time in their window: somebody has to tell.
     pub reached: Vec<Standing>,
-    /// Whether so much has not been read yet that somebody should read it.
+    /// Whether somebody should read all logs: so much has not been read yet, or nobody else does and a prompt begins. What
+    /// a session spends after its last question stands in its log only, and no hook of another one looks there.
     pub behind: bool,
     /// Whether the store's log should be written back, so that the next one who opens it is as quick.
     pub untidy: bool,
@@ -93,8 +97,8 @@ pub fn judge(
     waiting: &dyn Fn(),
 ) -> Result<Judgement, StoreError> {
     let paths = logs(ingest, question);
-    let behind = ingest.unread(question.agent, &paths)? > MOST_TAIL;
-    let read = if behind { BTreeSet::new() } else { paths };
+    let is_long = ingest.unread(question.agent, &paths)? > MOST_TAIL;
+    let read = if is_long { BTreeSet::new() } else { paths };
     let (mut standings, is_near) = look(ingest, rules, question, now, &read)?;
     if is_near && !standings.iter().any(Standing::halts) && !is_logged(question) {
         waiting();
@@ -105,14 +109,31 @@ pub fn judge(
     if question.moment == Moment::Prompt {
         standings.retain(|s| s.cap.span != Span::Task);
     }
+    // What a proxy has let through may be in no log yet, or never.
+    let mut ledger = if pending::is_announced(dir) { Some(journal::ledger(dir, PATIENCE, now)?) } else { None };
+    if let Some(ledger) = &ledger {
+        let others: Vec<Pending> = ledger.pending()?.into_iter().filter(|call| !is_own(call, question)).collect();
+        for standing in &mut standings {
+            standing.spend.add(&proxied::waiting(standing, &others, None));
+        }
+    }
+    let behind = is_long || (question.moment == Moment::Prompt && ingest.store.is_writer());
     let untidy = ingest.store.is_writer() && ingest.store.log_size() > MOST_LOG;
     let mut judgement = Judgement { behind, untidy, ..Judgement::default() };
     // Only what is near its limit needs the ledger.
     if standings.iter().any(|s| s.level().is_some() || s.is_reached()) {
-        let (ledger, _) = Ledger::open(dir, PATIENCE)?;
+        let ledger = match ledger.take() {
+            Some(ledger) => ledger,
+            None => journal::ledger(dir, PATIENCE, now)?,
+        };
         settle(&ledger, &mut standings, question, now, who, &mut judgement)?;
     }
     Ok(judgement)
+}
+
+/// Whether a proxy's call may be one of the session that asks, whose log shows it by now: then it counts already.
+fn is_own(call: &Pending, question: &Question) -> bool {
+    call.agent == question.agent && (call.session.is_none() || call.session == question.session)
 }
 
 /// Reads what is new and says how the caps of the session stand; and whether one more call may use one of them up.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::enforcer::{Enforcer, Scene};
+use super::journal;
 use super::judge::Rules;
 use super::snapshot::Snapshot;
 use super::view::living_of;
@@ -177,7 +178,7 @@ impl Worker {
         };
         let ledger = match self.ledger.take() {
             Some(ledger) => ledger,
-            None => Ledger::open(&self.setup.dir, PATIENCE)?.0,
+            None => journal::ledger(&self.setup.dir, PATIENCE, (self.setup.clock)())?,
         };
         if self.guards_at.is_none_or(|at| at.elapsed() >= GUARDS) {
             self.guards_at = Some(Instant::now());

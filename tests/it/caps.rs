@@ -5,6 +5,7 @@
 mod commands;
 mod enforcer;
 mod gate;
+mod hook;
 mod judge;
 mod ledger;
 mod watchman;

@@ -8,6 +8,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ use crate::model::{AgentId, Batch, Call, Key, Millis, Money, SessionUpdate, Toke
 use crate::query::caps::{self, Asking, Focus};
 use crate::store::StoreError;
 use crate::store::ledger::{Decision, Kind, Ledger};
-use crate::store::pending::Pending;
+use crate::store::pending::{self, Pending};
 use crate::store::spend::Logged;
 use crate::wires::Usage;
 
@@ -69,6 +70,8 @@ impl fmt::Debug for CapGate {
 struct State {
     setup: Setup,
     ledger: Ledger,
+    /// Tells hooks that there are calls that no log shows.
+    _announced: File,
     run: String,
     since: Millis,
     read_at: Option<Instant>,
@@ -94,12 +97,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 impl CapGate {
     /// Opens the ledger.
     pub fn new(setup: Setup) -> Result<CapGate, StoreError> {
-        let (ledger, _) = Ledger::open(&setup.dir, PATIENCE)?;
         let since = (setup.clock)();
+        let ledger = journal::ledger(&setup.dir, PATIENCE, since)?;
+        let announced = pending::announce(&setup.dir)?;
         let run = format!("{}-{since}", std::process::id());
         let state = State {
             setup,
             ledger,
+            _announced: announced,
             run,
             since,
             read_at: None,
@@ -355,7 +360,7 @@ fn no_usage() -> Usage {
 }
 
 /// What calls that no log shows yet add to a cap.
-fn waiting(standing: &Standing, all: &[Pending], session: Option<&str>) -> Spend {
+pub(in crate::engine) fn waiting(standing: &Standing, all: &[Pending], session: Option<&str>) -> Spend {
     let mut spend = Spend::default();
     for call in all {
         let same_session = standing.cap.span.is_calendar() || (call.session.is_some() && call.session.as_deref() == session);

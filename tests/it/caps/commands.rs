@@ -10,12 +10,12 @@ use tempfile::TempDir;
 
 use crate::logs::{answer, uuid};
 
-struct Machine {
-    dir: TempDir,
+pub(super) struct Machine {
+    pub(super) dir: TempDir,
 }
 
 impl Machine {
-    fn new() -> Machine {
+    pub(super) fn new() -> Machine {
         Machine { dir: tempfile::tempdir().unwrap() }
     }
 
@@ -24,16 +24,21 @@ impl Machine {
     }
 
     fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    pub(super) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_aifinops"));
         for name in ["CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "XDG_CONFIG_HOME", "AIFINOPS_CAPS"] {
             command.env_remove(name);
         }
         let data = self.dir.path().join("data");
         command.env("AIFINOPS_HOME", self.dir.path().join("home")).env("AIFINOPS_DATA_DIR", data).env("USER", "me");
-        command.env("AIFINOPS_CONFIG", self.config()).env("AIFINOPS_TIMEZONE", "Europe/Zurich").args(args).output().unwrap()
+        command.env("AIFINOPS_CONFIG", self.config()).env("AIFINOPS_TIMEZONE", "Europe/Zurich").args(args);
+        command
     }
 
-    fn ok(&self, args: &[&str]) -> String {
+    pub(super) fn ok(&self, args: &[&str]) -> String {
         let output = self.run(args);
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
@@ -51,7 +56,7 @@ impl Machine {
     }
 
     /// Calls of today: each writes 1,000 tokens for $0.015, and reads a few.
-    fn calls(&self, n: u64) {
+    pub(super) fn calls(&self, n: u64) {
         let uid = uuid(1, 1);
         let path = self.dir.path().join(format!("home/.claude/projects/-code-app/{uid}.jsonl"));
         fs::create_dir_all(path.parent().unwrap()).unwrap();

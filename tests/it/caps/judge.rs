@@ -10,6 +10,7 @@ use aifinops::model::{Millis, Window};
 use aifinops::query::caps::{Asking, Focus, standings};
 use aifinops::store::Store;
 use aifinops::store::ledger::{Decision, Kind};
+use aifinops::store::pending::{Pending, announce};
 use chrono::Weekday;
 use proptest::prelude::*;
 
@@ -289,6 +290,50 @@ fn what_is_too_much_to_read_while_an_agent_waits_is_left_to_others() {
     drop(ingest);
     let judged = desk.ask(vec![steps(1, Span::Day)], Moment::Step);
     assert!(!judged.behind && judged.halt.is_some());
+}
+
+#[test]
+fn what_other_conversations_spend_after_their_last_question_is_read_by_somebody() {
+    let mut desk = Desk::new();
+    desk.calls(2);
+    let caps = || vec![steps(100, Span::Day)];
+    assert!(desk.ask(caps(), Moment::Prompt).behind, "nobody else reads the logs");
+    assert!(!desk.ask(caps(), Moment::Step).behind, "once per prompt is enough");
+    let other = Store::open(desk.data.path()).unwrap().store;
+    assert!(other.is_writer());
+    assert!(!desk.ask(caps(), Moment::Prompt).behind, "somebody reads them already");
+}
+
+#[test]
+fn what_a_proxy_has_let_through_counts_before_a_log_shows_it_and_once() {
+    let mut desk = Desk::new();
+    desk.calls(3);
+    let proxied = |agent: &str, session: Option<&str>| Pending {
+        run: "r".into(),
+        pid: 1,
+        at: after(desk.lines),
+        ended_at: None,
+        agent: agent.into(),
+        session: session.map(str::to_owned),
+        cwd: None,
+        model: None,
+        money: aifinops::model::Money::ZERO,
+        unpriced: false,
+        tokens: 0,
+    };
+    let mut ledger = open(&desk.data);
+    let proxy = announce(desk.data.path()).unwrap();
+    // What may be a call of the session itself is in its own log.
+    for (agent, session, spent) in [("codex", None, 4), (AGENT, Some("another"), 5), (AGENT, None, 5), (AGENT, Some(desk.uid.as_str()), 5)]
+    {
+        ledger.reserve(&proxied(agent, session), |_| Ok::<(), ()>(())).unwrap().unwrap();
+        assert!(desk.ask(vec![steps(spent, Span::Day)], Moment::Step).halt.is_some(), "{agent} {session:?}");
+        assert!(desk.ask(vec![steps(spent + 1, Span::Day)], Moment::Step).halt.is_none(), "{agent} {session:?}");
+    }
+    assert!(desk.ask(vec![steps(4, Span::Session)], Moment::Step).halt.is_none(), "others do not spend for this session");
+    // A proxy that has died leaves its calls behind, which the logs show by now.
+    drop(proxy);
+    assert!(desk.ask(vec![steps(4, Span::Day)], Moment::Step).halt.is_none());
 }
 
 proptest! {
