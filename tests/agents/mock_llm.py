@@ -10,7 +10,7 @@ is written in the prompt (the last user text that holds one of these words):
   FAILING     the tools that are asked for fail
   UNKNOWN     asks for a tool that does not exist
   IDLE        where the tool runs code (Codex), the code uses no tool
-  DELEGATE    asks for a subagent first, whose prompt is the rest of the line
+  DELEGATE    asks for a subagent first, whose prompt is the rest of the line; WIDE n DELEGATE for n at once
 
 A request with a shell tool is a `main` call, any other (titles, summaries) a `side` call. `GET /__stats` counts both;
 every request is a line of JSON in --log. All calls have the same usage, settable by --usage, so that a known price
@@ -96,7 +96,7 @@ def decide(turns, tools):
     if "DELEGATE" in found and delegate:
         if steps == 0:
             name, namespace, kind, schema = delegate
-            answer["calls"] = [(name, namespace, kind, arguments(schema, "", rest))]
+            answer["calls"] = [(name, namespace, kind, arguments(schema, "", rest)) for _ in range(max(1, found.get("WIDE", 1)))]
         return answer
     wide = max(1, found.get("WIDE", 1))
     limit = 10**9 if "RUNAWAY" in found else found.get("LOOP", 0) * wide
@@ -108,6 +108,23 @@ def decide(turns, tools):
             given = {"command": command, "idle": "IDLE" in found} if kind == "custom" else arguments(schema, command, "")
             answer["calls"].append((*asked, given))
     return answer
+
+
+class Meeting:
+    """Holds main calls until so many are under way at once, the first time only: so agents start their work together."""
+
+    def __init__(self):
+        self.wanted, self.here, self.met = 0, 0, threading.Event()
+
+    def arrive(self):
+        with LOCK:
+            self.here += 1
+            if self.here >= self.wanted:
+                self.met.set()
+        self.met.wait(30)
+
+
+ALL_HERE = Meeting()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -202,6 +219,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def decided(self, turns, tools):
         answer = decide(turns, tools)
+        if answer["main"]:
+            ALL_HERE.arrive()
         self.note(kind="main" if answer["main"] else "side", seq=self.seq, asks=[call[0] for call in answer["calls"]], tools=sorted(t[0] for t in tools)[:40])
         time.sleep(OPTIONS.delay)
         return answer
@@ -373,7 +392,9 @@ if __name__ == "__main__":
     parser.add_argument("--gap", type=float, default=0.0, help="seconds between the parts of an answer")
     parser.add_argument("--model", default="mock-model", help="the one model that is listed")
     parser.add_argument("--subagent", default="general-purpose", help="the kind of subagent that DELEGATE asks for")
+    parser.add_argument("--together", type=int, default=0, help="hold the first main calls until so many agents have made one")
     OPTIONS = parser.parse_args()
+    ALL_HERE.wanted = OPTIONS.together
     server = Server(("127.0.0.1", OPTIONS.port), Handler)
     print(server.server_port, flush=True)
     sys.exit(server.serve_forever())
