@@ -199,7 +199,6 @@ fn snapshot(ingest: &mut Ingest) -> Snapshot {
     Snapshot { at: NOW, span: Span::All, sessions: sessions.into_iter().map(Arc::new).collect(), ..Snapshot::default() }
 }
 
-/// All sessions of a history, as the screen asks for them.
 /// A hook from its start to its end: a line is new in the log, a cap is asked about. Behind it lies a history of `sessions`.
 #[divan::bench(args = [10, 2000], sample_count = 1000, sample_size = 1)]
 fn hook(bencher: Bencher<'_, '_>, sessions: usize) {
@@ -236,6 +235,7 @@ fn hook(bencher: Bencher<'_, '_>, sessions: usize) {
         });
 }
 
+/// All sessions of a history, as the screen asks for them.
 #[divan::bench]
 fn list_a_thousand_sessions(bencher: Bencher<'_, '_>) {
     let home = home(1000, 1);
