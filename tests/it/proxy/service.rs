@@ -75,7 +75,7 @@ pub(crate) fn whole(stream: &mut TcpStream, status: u16, content_type: &str, bod
 
 /// The head of an answer in chunks.
 pub(crate) fn begin(stream: &mut TcpStream) {
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
 }
 

@@ -140,7 +140,7 @@ fn garbage_is_no_answer_and_costs_nothing() {
 fn an_answer_that_is_compressed_against_our_wish_is_counted_by_its_size() {
     let service = Service::new(|_, stream| {
         let body = [0x1f, 0x8b, 0x08, 0x00].repeat(25);
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", body.len());
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
         stream.write_all(&[head.as_bytes(), &body].concat()).unwrap();
     });
     let gate = Arc::new(Ledger::default());
@@ -157,7 +157,7 @@ fn a_redirect_is_not_followed() {
     let elsewhere = streaming(&STREAM);
     let target = elsewhere.url();
     let service = Service::new(move |_, stream| {
-        write!(stream, "HTTP/1.1 307 X\r\nlocation: {target}/v1/messages\r\ncontent-length: 0\r\n\r\n").unwrap();
+        write!(stream, "HTTP/1.1 307 X\r\nlocation: {target}/v1/messages\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").unwrap();
     });
     let gate = Arc::new(Ledger::default());
     let proxy = proxy(&service, &gate);
