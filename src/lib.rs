@@ -25,6 +25,7 @@
 //! | 1 | [`wires`] | how agents talk to models over HTTP; one file per wire, and the registry |
 //! | 1 | [`budgets`] | caps, what was spent, and the verdict; pure |
 //! | 1 | [`pricing`] | what a call costs |
+//! | 0 | [`disk`] | files that are replaced: whole or not at all |
 //! | 0 | [`model`] | the words: money, tokens, time, keys, sessions, calls |
 //!
 //! A module uses floors below it only; `tests/it/architecture.rs` holds the house to that, and says which package may
@@ -41,6 +42,7 @@ pub mod budgets;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod disk;
 pub mod engine;
 pub mod export;
 pub mod guards;

@@ -124,11 +124,7 @@ impl Guard for ClaudeCode {
     }
 
     fn samples(&self, site: &Site<'_>) -> Vec<Sample> {
-        let (hooks, _) = ClaudeCode::installed(site);
-        let question = |event: &'static str| json!({"session_id": "self-test", "cwd": "/", "hook_event_name": event});
-        let sample =
-            |event: &&'static str| Sample { event, command: hooks.command.clone(), stdin: question(event).to_string().into_bytes() };
-        hooks.events.iter().map(sample).collect()
+        ClaudeCode::installed(site).0.samples()
     }
 }
 

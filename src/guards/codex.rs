@@ -123,10 +123,7 @@ impl Guard for Codex {
     }
 
     fn samples(&self, site: &Site<'_>) -> Vec<Sample> {
-        let command = Codex::hooks(site).command;
-        let question = |event: &'static str| json!({"session_id": "self-test", "cwd": "/", "hook_event_name": event});
-        let sample = |event: &&'static str| Sample { event, command: command.clone(), stdin: question(event).to_string().into_bytes() };
-        EVENTS.iter().map(sample).collect()
+        Codex::hooks(site).samples()
     }
 
     fn second_opinion(&self, site: &Site<'_>) -> Option<State> {

@@ -1,10 +1,11 @@
 //! Settings files on disk: whole or not at all, their rights kept, never a link replaced by a file.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::GuardError;
+use crate::disk::{replace, target};
 
 /// Settings are kilobytes; what is larger is no settings file.
 const LARGEST: u64 = 8 << 20;
@@ -62,10 +63,10 @@ impl Edit {
         let target = target(&self.path);
         let backup = backup_of(&target);
         if let Some(before) = self.before.as_ref().filter(|_| self.backup) {
-            write(&backup, before).map_err(failed("write", &backup))?;
+            replace(&backup, before.as_bytes()).map_err(failed("write", &backup))?;
         }
         match &self.after {
-            Some(text) => write(&target, text).map_err(failed("write", &target))?,
+            Some(text) => replace(&target, text.as_bytes()).map_err(failed("write", &target))?,
             None => fs::remove_file(&target).map_err(failed("remove", &target))?,
         }
         // A copy of what is there again is of no use, and would speak for another file later.
@@ -107,51 +108,4 @@ fn backup_of(target: &Path) -> PathBuf {
 fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> GuardError {
     let path = path.to_owned();
     move |source| GuardError::Io { doing, path, source }
-}
-
-/// Where a link leads, even when nothing is there yet: settings are often links into a repository of dotfiles.
-fn target(file: &Path) -> PathBuf {
-    if let Ok(path) = fs::canonicalize(file) {
-        return path;
-    }
-    let mut path = file.to_owned();
-    // As many links as systems follow.
-    for _ in 0..40 {
-        let Ok(next) = fs::read_link(&path) else { break };
-        path = path.parent().map_or_else(|| next.clone(), |parent| parent.join(&next));
-    }
-    path
-}
-
-/// Writes beside the file and renames over it, so that a crash leaves the old one.
-fn write(target: &Path, text: &str) -> io::Result<()> {
-    let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(directory)?;
-    let name = target.file_name().ok_or(ErrorKind::InvalidInput)?.to_string_lossy();
-    let beside = directory.join(format!(".{name}.{}.tmp", std::process::id()));
-    // Left behind by a crash of a process with the same number.
-    let _ = fs::remove_file(&beside);
-    let written = fill(&beside, target, text).and_then(|()| fs::rename(&beside, target));
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    written
-}
-
-fn fill(beside: &Path, target: &Path, text: &str) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    // Settings may hold keys: a new file is its owner's alone.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut out = options.open(beside)?;
-    out.write_all(text.as_bytes())?;
-    if let Ok(old) = fs::metadata(target) {
-        out.set_permissions(old.permissions())?;
-    }
-    out.sync_all()
 }

@@ -96,10 +96,7 @@ impl Guard for GeminiCli {
     }
 
     fn samples(&self, site: &Site<'_>) -> Vec<Sample> {
-        let command = GeminiCli::hooks(site).command;
-        let question = |event: &'static str| json!({"session_id": "self-test", "cwd": "/", "hook_event_name": event});
-        let sample = |event: &&'static str| Sample { event, command: command.clone(), stdin: question(event).to_string().into_bytes() };
-        EVENTS.iter().map(sample).collect()
+        GeminiCli::hooks(site).samples()
     }
 }
 

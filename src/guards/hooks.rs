@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::model::AgentId;
 
 use super::file::{self, Edit};
 use super::settings::{Dialect, Document, Fault, Json, Node};
-use super::{GuardError, State, command};
+use super::{GuardError, Sample, State, command};
 
 /// What one agent wants in its settings.
 pub(super) struct Hooks<'a> {
@@ -40,6 +40,14 @@ pub(super) struct Place {
 }
 
 impl Hooks<'_> {
+    /// A question for each event, as the agent would ask it.
+    pub(super) fn samples(&self) -> Vec<Sample> {
+        let question = |event: &str| json!({"session_id": "self-test", "cwd": "/", "hook_event_name": event});
+        let sample =
+            |event: &&'static str| Sample { event, command: self.command.clone(), stdin: question(event).to_string().into_bytes() };
+        self.events.iter().map(sample).collect()
+    }
+
     /// The settings; `None` when there is no file, or nothing in it.
     pub(super) fn document(&self, text: Option<&str>) -> Result<Option<Document>, GuardError> {
         match text.filter(|text| !text.trim().is_empty()) {

@@ -1,4 +1,4 @@
-//! Text that came from a log, made safe to show.
+//! Text that came from a log, made safe to show; what a failure says, made short.
 
 use unicode_width::UnicodeWidthChar as _;
 
@@ -11,6 +11,22 @@ pub fn without_number(text: &str) -> String {
         out.replace_range(from..=from + to, "");
     }
     out
+}
+
+/// The causes of an error, the last of which is usually the one that helps.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let more = inner.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = inner.source();
+    }
+    text
 }
 
 /// Whether a character could move the cursor, change colours or reorder text in a terminal.

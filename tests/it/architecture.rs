@@ -13,25 +13,26 @@ use source::{File, files, themes};
 /// What each module may use, from the ground up. Nothing else, and never one of its own floor.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("disk", &[]),
     ("pricing", &["model"]),
     ("sources", &["model"]),
     ("wires", &["model"]),
     ("budgets", &["model"]),
     ("store", &["model", "pricing"]),
     ("alerts", &["model"]),
-    ("config", &["budgets", "model", "pricing", "sources"]),
+    ("config", &["budgets", "disk", "model", "pricing", "sources"]),
     ("tail", &["model", "sources", "store"]),
     ("query", &["budgets", "model", "pricing", "sources", "store"]),
     ("demo", &["model"]),
     ("engine", &["alerts", "budgets", "model", "pricing", "query", "sources", "store", "tail", "wires"]),
-    ("guards", &["model", "sources"]),
+    ("guards", &["disk", "model", "sources"]),
     ("ui", &["budgets", "config", "engine", "model", "query"]),
     ("export", &["model", "query", "store"]),
     (
         "cli",
         &[
-            "alerts", "budgets", "config", "demo", "engine", "export", "guards", "model", "pricing", "query", "sources", "store", "tail",
-            "ui",
+            "alerts", "budgets", "config", "demo", "disk", "engine", "export", "guards", "model", "pricing", "query", "sources", "store",
+            "tail", "ui",
         ],
     ),
 ];

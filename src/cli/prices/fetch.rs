@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 
 use crate::cli::error::CliError;
+use crate::model::text::chain;
 
 /// How long the whole transfer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -52,19 +53,4 @@ async fn transfer(url: reqwest::Url) -> Result<Vec<u8>, String> {
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
-}
-
-/// The causes of an error, the last of which is usually the one that helps.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let more = inner.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = inner.source();
-    }
-    text
 }

@@ -1,8 +1,8 @@
 //! `prices update`: the newest public list over the built-in one; and how the built-in one is made.
 
 use std::collections::HashMap;
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::cli::context::{Context, PRICES};
 use crate::cli::error::CliError;
 use crate::cli::out::Out;
+use crate::disk;
 use crate::model::time::day_of;
 use crate::pricing::{Book, litellm};
 use crate::store::open::private_dir;
@@ -63,7 +64,7 @@ pub fn run(context: &Context, args: &UpdateArgs) -> Result<ExitCode, CliError> {
     let text = with_source(&litellm::merge(&litellm::from_json(&bytes, &date, source)?, &known)?, source);
     let book = Book::parse(&text)?;
     private_dir(&context.settings.data_dir)?;
-    replace(&path, text.as_bytes()).map_err(|source| CliError::File { doing: "write", path: path.clone(), source })?;
+    disk::replace(&disk::target(&path), text.as_bytes()).map_err(|source| CliError::File { doing: "write", path: path.clone(), source })?;
     let (new, changed) = differences(&known, &text);
     let answer = Answer {
         path: crate::model::text::clean(&path.display().to_string()),
@@ -111,24 +112,6 @@ fn differences(before: &str, after: &str) -> (usize, usize) {
         None => (new + 1, changed),
         Some(before) => (new, changed + usize::from(*before != rest)),
     })
-}
-
-/// Writes beside the file and renames over it: whoever reads sees the old one or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension(format!("tsv.{}.tmp", std::process::id()));
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&beside).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    let done = written.and_then(|()| fs::rename(&beside, path));
-    if done.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-    done
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CliError> {

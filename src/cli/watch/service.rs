@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::context::{Context, variable};
 use crate::cli::guard;
 use crate::config::Origin;
+use crate::disk;
 
 /// A service file, where it belongs, and what starts it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,19 +120,7 @@ pub fn write(service: &Service) -> io::Result<bool> {
     if std::fs::read_to_string(&service.path).is_ok_and(|text| text == service.text) {
         return Ok(false);
     }
-    let directory = service.path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(directory)?;
-    let beside = directory.join(format!(".{}.tmp", std::process::id()));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&beside).and_then(|mut file| io::Write::write_all(&mut file, service.text.as_bytes()));
-    let renamed = written.and_then(|()| std::fs::rename(&beside, &service.path));
-    if renamed.is_err() {
-        let _ = std::fs::remove_file(&beside);
-    }
-    renamed.map(|()| true)
+    disk::replace(&disk::target(&service.path), service.text.as_bytes()).map(|()| true)
 }
 
 /// Removes the service file. Gives whether there was one.

@@ -9,6 +9,7 @@ use hyper::{Method, Request, Response};
 use reqwest::Url;
 use tokio::sync::mpsc;
 
+use crate::model::text::chain;
 use crate::wires::{self, Answer};
 
 use super::call::{self, Call};
@@ -109,9 +110,9 @@ pub(super) fn trouble(origin: &str, sent: Result<reqwest::Result<()>, tokio::tim
         Ok(Err(error)) if error.is_connect() => {
             // Its address may hold a key.
             let status = if error.is_timeout() { 504 } else { 502 };
-            (status, format!("aifinops: {origin} cannot be reached: {}", upstream::chain(&error.without_url())))
+            (status, format!("aifinops: {origin} cannot be reached: {}", chain(&error.without_url())))
         }
-        Ok(Err(error)) => (502, format!("aifinops: {origin} has not answered properly: {}", upstream::chain(&error.without_url()))),
+        Ok(Err(error)) => (502, format!("aifinops: {origin} has not answered properly: {}", chain(&error.without_url()))),
         Ok(Ok(())) => (502, format!("aifinops: {origin} has not answered")),
     }
 }

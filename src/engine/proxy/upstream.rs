@@ -8,6 +8,7 @@ use reqwest::Url;
 use reqwest::redirect::Policy;
 
 use super::{ProxyError, Route};
+use crate::model::text::chain;
 
 /// A route with its addresses understood.
 #[derive(Debug)]
@@ -77,21 +78,6 @@ pub(super) fn secret() -> Result<String, ProxyError> {
     let random = rustls::crypto::ring::default_provider().secure_random;
     random.fill(&mut bytes).map_err(|_| ProxyError::Client("the system gives no random numbers".to_owned()))?;
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
-}
-
-/// The causes of an error, the last of which is usually the one that helps.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let more = inner.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = inner.source();
-    }
-    text
 }
 
 /// Headers that concern one connection only: RFC 9110, section 7.6.1.
