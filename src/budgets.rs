@@ -7,10 +7,9 @@
 //! Spend whose price is not known counts at a conservative rate, and says so; a lower bound counts as at least itself.
 
 use chrono::Weekday;
-use chrono_tz::Tz;
 
 use crate::model::cap::{Amount, Cap, Span, Unit};
-use crate::model::{Millis, Money, Rate, Tokens, Window, time};
+use crate::model::{Millis, Money, Rate, Tokens, Window, Zone, time};
 
 mod words;
 
@@ -194,7 +193,7 @@ impl Standing {
 
 /// The window of a calendar span at an instant; `None` for a session or a task, whose span is their life.
 #[must_use]
-pub fn window(span: Span, now: Millis, zone: Tz, week_start: Weekday) -> Option<Window> {
+pub fn window(span: Span, now: Millis, zone: Zone, week_start: Weekday) -> Option<Window> {
     match span {
         Span::Day => Some(Window::today(now, zone)),
         Span::Week => Some(time::week(now, zone, week_start)),

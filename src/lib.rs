@@ -24,6 +24,7 @@
 //! | 2 | [`sources`] | agents' logs; one file per agent, and the registry |
 //! | 1 | [`wires`] | how agents talk to models over HTTP; one file per wire, and the registry |
 //! | 1 | [`budgets`] | caps, what was spent, and the verdict; pure |
+//! | 1 | [`insight`] | what numbers mean: loop lengths, waste, forecasts; pure |
 //! | 1 | [`pricing`] | what a call costs |
 //! | 0 | [`disk`] | files that are replaced: whole or not at all |
 //! | 0 | [`model`] | the words: money, tokens, time, keys, sessions, calls |
@@ -46,6 +47,7 @@ pub mod disk;
 pub mod engine;
 pub mod export;
 pub mod guards;
+pub mod insight;
 pub mod model;
 pub mod pricing;
 pub mod query;

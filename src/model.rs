@@ -20,6 +20,7 @@ pub mod text;
 pub mod time;
 pub mod tokens;
 pub mod webhook;
+pub mod zone;
 
 pub use call::{Batch, Call, Fact, FactKind, RateLimit, Speed, Tier};
 pub use cap::{Amount, Cap};
@@ -31,3 +32,4 @@ pub use session::{AgentId, SessionKind, SessionState, SessionUpdate, Turn};
 pub use time::{Millis, Window};
 pub use tokens::Tokens;
 pub use webhook::Webhook;
+pub use zone::Zone;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::time::{HOUR, MINUTE};
-use crate::model::{Cost, Millis, SessionKind, SessionState, Tokens, Turn, Window};
+use crate::model::{Cost, Millis, SessionKind, SessionState, Tokens, Turn, Window, Zone};
 use crate::pricing::{Pricer, lookup};
 use crate::sources::Liveness;
 use crate::store::read::SessionRow;
@@ -107,7 +107,7 @@ pub struct Asking<'a> {
     /// Now.
     pub now: Millis,
     /// The viewer's zone.
-    pub zone: chrono_tz::Tz,
+    pub zone: Zone,
     /// What lives.
     pub living: &'a Living,
     /// What each session has cost in the last hour, where the caller has just asked.

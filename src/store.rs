@@ -22,6 +22,7 @@ pub mod pending;
 pub mod read;
 pub mod rebuild;
 pub mod rows;
+pub mod scan;
 mod shelf;
 pub mod spend;
 pub mod sums;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use aifinops::config;
 use aifinops::engine::ingest::Ingest;
 use aifinops::engine::{Snapshot, Span};
-use aifinops::model::{Speed, Tier, Tokens, Window};
+use aifinops::model::{Speed, Tier, Tokens, Window, Zone};
 use aifinops::pricing::{Book, Pricer};
 use aifinops::query::{self, Asking, Living};
 use aifinops::sources::{self, Places};
@@ -194,7 +194,7 @@ fn appended_line(bencher: Bencher<'_, '_>) {
 
 fn snapshot(ingest: &mut Ingest) -> Snapshot {
     let living = Living::new();
-    let asking = Asking { window: Window::ALL, now: NOW, zone: chrono_tz::UTC, living: &living, hour: None };
+    let asking = Asking { window: Window::ALL, now: NOW, zone: Zone::UTC, living: &living, hour: None };
     let sessions = query::sessions(&ingest.store, &mut ingest.prices, &asking).unwrap();
     Snapshot { at: NOW, span: Span::All, sessions: sessions.into_iter().map(Arc::new).collect(), ..Snapshot::default() }
 }
@@ -261,7 +261,7 @@ fn frame(bencher: Bencher<'_, '_>, (width, height): (u16, u16)) {
         themes: Vec::new(),
         keys: Keymap::new(&std::collections::BTreeMap::new()).0,
         currency: config::load(&config::Flags::default(), &|_| None).settings.currency.value.clone(),
-        zone: chrono_tz::UTC,
+        zone: Zone::UTC,
         problems: Vec::new(),
     });
     app.take(&snapshot);

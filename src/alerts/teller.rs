@@ -5,11 +5,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use chrono_tz::Tz;
-
 use super::desk::Desk;
 use super::{Alert, Memory, Way, WayError};
-use crate::model::{Millis, Quiet};
+use crate::model::{Millis, Quiet, Zone};
 
 /// Alerts that wait for the thread. More at once than a person can read are not worth more room.
 const MOST: usize = 64;
@@ -22,7 +20,7 @@ pub struct Hours {
     /// The quiet hours, if there are any.
     pub quiet: Option<Quiet>,
     /// The zone whose clock they go by.
-    pub zone: Tz,
+    pub zone: Zone,
 }
 
 /// Tells alerts on a thread of its own, each once; see [`Memory`].

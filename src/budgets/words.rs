@@ -1,14 +1,12 @@
 //! What people read when a cap stops their agent: the same everywhere, and short.
 
-use chrono_tz::Tz;
-
 use super::Standing;
 use crate::model::cap::{Action, Span};
-use crate::model::{Millis, time};
+use crate::model::{Millis, Zone, time};
 
 /// When a cap begins anew: `resets at midnight (Thu 26 Nov 00:00)`.
 #[must_use]
-pub fn resets(standing: &Standing, zone: Tz) -> String {
+pub fn resets(standing: &Standing, zone: Zone) -> String {
     match standing.cap.span {
         Span::Session => "holds for this session".to_owned(),
         Span::Task => "holds for this task".to_owned(),
@@ -24,7 +22,7 @@ pub fn resets(standing: &Standing, zone: Tz) -> String {
 ///
 /// `$20.31 of $20.00 spent: the daily cap is reached. It resets at midnight (Thu 26 Nov 00:00). To go on now: aifinops cap raise 10`
 #[must_use]
-pub fn halt_text(standing: &Standing, zone: Tz) -> String {
+pub fn halt_text(standing: &Standing, zone: Zone) -> String {
     let how = match (standing.cap.managed, standing.cap.action) {
         (true, _) => "It is set by this machine's policy: ask your administrator.".to_owned(),
         (false, Action::Warn | Action::Block | Action::Stop) => {

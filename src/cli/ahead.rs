@@ -1,14 +1,13 @@
 //! A moment to come, as people write it: `midnight`, `2h`, `18:00`, `friday`, `2026-12-01`, `2026-12-01T18:00`.
 
 use chrono::{Datelike as _, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Weekday};
-use chrono_tz::Tz;
 
 use crate::model::time::{HOUR, MINUTE, day_of, start_of};
-use crate::model::{Millis, Window};
+use crate::model::{Millis, Window, Zone};
 
 /// The moment; a day is meant up to its end, a time of day is the next one. `None` where the text says nothing.
 #[must_use]
-pub fn ahead(text: &str, now: Millis, zone: Tz) -> Option<Millis> {
+pub fn ahead(text: &str, now: Millis, zone: Zone) -> Option<Millis> {
     let text = text.trim().to_lowercase();
     let today = day_of(now, zone);
     let end = |day: NaiveDate| Some(start_of(day.checked_add_days(Days::new(1))?, zone));
@@ -38,7 +37,7 @@ pub fn ahead(text: &str, now: Millis, zone: Tz) -> Option<Millis> {
 }
 
 /// A clock's moment on a day; where clocks skip it, the one an hour later.
-fn at(day: NaiveDate, clock: NaiveTime, zone: Tz) -> Option<Millis> {
+fn at(day: NaiveDate, clock: NaiveTime, zone: Zone) -> Option<Millis> {
     let local = day.and_time(clock);
     let found = zone.from_local_datetime(&local).earliest();
     found.or_else(|| zone.from_local_datetime(&(local + chrono::Duration::hours(1))).earliest()).map(|at| at.timestamp_millis())
@@ -69,7 +68,9 @@ fn length(text: &str) -> Option<Millis> {
 mod tests {
     use super::*;
 
-    const ZONE: Tz = chrono_tz::Europe::Zurich;
+    fn zone() -> Zone {
+        Zone::named("Europe/Zurich").unwrap()
+    }
 
     fn at(text: &str) -> Millis {
         chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis()
@@ -92,10 +93,10 @@ mod tests {
             ("2026-12-01T10:00", "2026-12-01T10:00:00+01:00"),
             ("2026-12-01 10:00", "2026-12-01T10:00:00+01:00"),
         ] {
-            assert_eq!(ahead(text, now, ZONE), Some(at(expected)), "{text}");
+            assert_eq!(ahead(text, now, zone()), Some(at(expected)), "{text}");
         }
         for text in ["", "soon", "h", "2", "-2h", "2x", "25:00", "0h"] {
-            assert_eq!(ahead(text, now, ZONE), None, "{text}");
+            assert_eq!(ahead(text, now, zone()), None, "{text}");
         }
     }
 
@@ -103,7 +104,7 @@ mod tests {
     fn a_time_of_day_that_is_skipped_comes_an_hour_later() {
         // 02:30 does not exist on 2026-03-29 in Zurich.
         let now = at("2026-03-29T00:30:00+01:00");
-        assert_eq!(ahead("02:30", now, ZONE), Some(at("2026-03-29T03:30:00+02:00")));
-        assert_eq!(ahead("midnight", now, ZONE), Some(at("2026-03-30T00:00:00+02:00")));
+        assert_eq!(ahead("02:30", now, zone()), Some(at("2026-03-29T03:30:00+02:00")));
+        assert_eq!(ahead("midnight", now, zone()), Some(at("2026-03-30T00:00:00+02:00")));
     }
 }

@@ -5,14 +5,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use chrono_tz::Tz;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::config::{self, Flags, Loaded, Origin, Problem, Settings};
 use crate::engine::ingest::{Ingest, Progress, ScanReport, Watcher};
 use crate::engine::view::living;
 use crate::model::text::{clean, without_number};
-use crate::model::{Cost, Millis, Money};
+use crate::model::{AgentId, Cost, Millis, Money, Zone};
 use crate::pricing::{Book, Pricer};
 use crate::query::{Asking, Living};
 use crate::sources::{self, Places};
@@ -97,7 +96,7 @@ impl Context {
 
     /// The viewer's zone.
     #[must_use]
-    pub fn zone(&self) -> Tz {
+    pub fn zone(&self) -> Zone {
         self.settings.timezone.value
     }
 
@@ -170,13 +169,19 @@ impl Context {
     /// Every directory to look for logs in.
     #[must_use]
     pub fn catalog(&self) -> Catalog {
+        self.catalog_of(|_| true)
+    }
+
+    /// Every directory to look for the logs of some agents in.
+    #[must_use]
+    pub fn catalog_of(&self, wanted: impl Fn(AgentId) -> bool) -> Catalog {
         let home = &self.settings.home;
         let moved = home.origin != Origin::Default;
         // Who has moved the home is not to meet the real logs by way of a variable of the desktop's.
         let env = |name: &str| variable(name).filter(|dir| !moved || !name.starts_with("XDG_") || Path::new(dir).starts_with(&home.value));
         let places = Places { home, env: &env };
         let mut roots = Vec::new();
-        for source in sources::ALL {
+        for source in sources::ALL.iter().filter(|source| wanted(source.agent())) {
             let agent = source.agent();
             match self.settings.roots.get(agent) {
                 Some(given) => roots.extend(given.iter().map(|path| (agent, path.clone()))),

@@ -48,7 +48,7 @@ impl Desk {
         keep::settle(&mut loaded);
         // A screen is no place for notes.
         context.quiet = true;
-        let policy = policy_of(is_demo);
+        let policy = policy_of(is_demo, &context.settings);
         let problems = texts(&loaded.problems, &policy);
         context.settings = loaded.settings;
         let rules = Arc::new(rules::rules(&context.settings, &policy));
@@ -81,8 +81,8 @@ impl Desk {
     }
 }
 
-fn policy_of(is_demo: bool) -> Policy {
-    if is_demo { Policy::default() } else { rules::policy() }
+fn policy_of(is_demo: bool, settings: &Settings) -> Policy {
+    if is_demo { Policy::default() } else { rules::policy(settings) }
 }
 
 fn texts(problems: &[Problem], policy: &Policy) -> Vec<String> {
@@ -139,7 +139,7 @@ impl Surroundings for Desk {
     fn settings(&mut self) -> Option<Change> {
         let mut loaded = self.context.reload();
         keep::settle(&mut loaded);
-        let policy = policy_of(self.is_demo);
+        let policy = policy_of(self.is_demo, &self.context.settings);
         let was_broken = keep_the_good(&mut loaded, &self.context.settings);
         let problems = texts(&loaded.problems, &policy);
         let mut change = Change::default();

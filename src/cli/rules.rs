@@ -32,8 +32,8 @@ pub fn on_failure(settings: &Settings, policy: &Policy) -> OnFailure {
 
 /// The policy of this machine.
 #[must_use]
-pub fn policy() -> Policy {
-    policy::system()
+pub fn policy(settings: &Settings) -> Policy {
+    policy::system(&settings.data_dir)
 }
 
 /// Whose caps these are: the name that decisions are signed with.

@@ -82,7 +82,7 @@ const UNKNOWN: &str = "other";
 
 /// The gate over the store and its caps. Where the store cannot be used, `on_failure` decides whether the agent starts.
 fn caps(context: &Context, agent: Option<&'static dyn Launch>) -> Result<Option<Arc<CapGate>>, CliError> {
-    let policy = rules::policy();
+    let policy = rules::policy(&context.settings);
     let on_failure = rules::on_failure(&context.settings, &policy);
     let (again, cwd) = (context.again(), std::env::current_dir().ok());
     let made = context.unread().and_then(|ingest| {
@@ -90,7 +90,10 @@ fn caps(context: &Context, agent: Option<&'static dyn Launch>) -> Result<Option<
             ingest,
             dir: context.settings.data_dir.value.clone(),
             rules: rules::rules(&context.settings, &policy),
-            reload: Box::new(move || rules::rules(&again().settings, &rules::policy())),
+            reload: Box::new(move || {
+                let settings = again().settings;
+                rules::rules(&settings, &rules::policy(&settings))
+            }),
             on_failure,
             agent: agent.map_or(UNKNOWN, Launch::agent),
             cwd: cwd.map(|cwd| cwd.to_string_lossy().into_owned()),

@@ -3,11 +3,10 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use chrono_tz::Tz;
 use clap::Args;
 
 use crate::export::json;
-use crate::model::Window;
+use crate::model::{Window, Zone};
 use crate::query::Asking;
 
 use super::context::Context;
@@ -80,7 +79,7 @@ pub fn run(context: &Context, args: &SessionsArgs) -> Result<ExitCode, CliError>
 
 /// What to say where the window or the filter leaves nothing. Who looked at all time already is not sent there.
 #[must_use]
-pub fn nothing(window: Window, zone: Tz, filtered: bool) -> String {
+pub fn nothing(window: Window, zone: Zone, filtered: bool) -> String {
     let span = when::describe(window, zone);
     let hint = match (filtered, window == Window::ALL) {
         (true, true) => " The filter may be too narrow.",

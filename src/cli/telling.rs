@@ -39,7 +39,7 @@ pub fn teller(context: &Context, screen: Option<terminal::Hand>) -> Result<Telle
 /// What holds by these settings.
 #[must_use]
 pub fn orders(settings: &Settings) -> Orders {
-    Orders { rules: rules::rules(settings, &rules::policy()), session_over: settings.alerts.session_over() }
+    Orders { rules: rules::rules(settings, &rules::policy(settings)), session_over: settings.alerts.session_over() }
 }
 
 /// Which guards do not hold, asked again and again.

@@ -118,7 +118,7 @@ fn once(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
         unpriced_calls: today.unpriced_calls.max(burn.unpriced_calls),
         lower_bound_calls: today.lower_bound_calls.max(burn.lower_bound_calls),
     });
-    let policy = rules::policy();
+    let policy = rules::policy(&context.settings);
     let standings = match show::standings_in(context, store, rules::rules(&context.settings, &policy), policy) {
         Ok(standings) => Some(standings),
         // The rest can be told all the same.

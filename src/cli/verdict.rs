@@ -60,7 +60,7 @@ pub fn verdict(global: &GlobalArgs, question: &Question, late: impl FnOnce(Answe
     let global = GlobalArgs { quiet: true, ..global.clone() };
     // Only a flag could be wrong here, and a hook has none.
     let Ok(context) = Context::load(&global, global.flags()) else { return Answer::Go };
-    let policy = rules::policy();
+    let policy = rules::policy(&context.settings);
     let on_failure = rules::on_failure(&context.settings, &policy);
     let rules = rules::rules(&context.settings, &policy);
     if rules.caps.is_empty() {
@@ -146,7 +146,7 @@ fn work(
     let dir = &context.settings.data_dir.value;
     let store = Store::open_quickly(dir, patience(on_failure))?;
     let (book, _) = context.prices();
-    let mut ingest = Ingest::new(store, Pricer::new(book), context.catalog(), 1);
+    let mut ingest = Ingest::new(store, Pricer::new(book), context.catalog_of(|agent| agent == question.agent), 1);
     let judgement = judge(&mut ingest, dir, rules, question, context.now, &rules::who(), waiting)?;
     let answer = match &judgement.halt {
         Some(standing) => Answer::Halt(budgets::halt_text(standing, rules.zone)),

@@ -1,20 +1,19 @@
 //! Which stretch of time: `--all`, `--range`, `--since`, `--until`.
 
 use chrono::{Datelike as _, Days, NaiveDate, NaiveDateTime, TimeZone as _, Weekday};
-use chrono_tz::Tz;
 use clap::Args;
 
 use crate::config::Range;
 use crate::engine::Span;
 use crate::model::time::{HOUR, MINUTE, day_of, start_of};
-use crate::model::{Millis, Window};
+use crate::model::{Millis, Window, Zone};
 
 use super::error::CliError;
 use super::words;
 
 /// A range's window that ends with today.
 #[must_use]
-pub fn window_of(range: Range, now: Millis, zone: Tz) -> Window {
+pub fn window_of(range: Range, now: Millis, zone: Zone) -> Window {
     span_of(range).window(now, zone)
 }
 
@@ -55,7 +54,7 @@ pub struct WindowArgs {
 
 impl WindowArgs {
     /// The window that was asked for, or `None` if none was.
-    pub fn window(&self, now: Millis, zone: Tz) -> Result<Option<Window>, CliError> {
+    pub fn window(&self, now: Millis, zone: Zone) -> Result<Option<Window>, CliError> {
         if self.all {
             return Ok(Some(Window::ALL));
         }
@@ -93,7 +92,7 @@ enum Mark {
 }
 
 impl Mark {
-    fn start(self, zone: Tz) -> Millis {
+    fn start(self, zone: Zone) -> Millis {
         match self {
             Mark::Day(day) => start_of(day, zone),
             Mark::Moment(at) => at,
@@ -101,7 +100,7 @@ impl Mark {
     }
 
     /// A day ends with its last instant, a moment with itself.
-    fn end(self, zone: Tz) -> Millis {
+    fn end(self, zone: Zone) -> Millis {
         match self {
             Mark::Day(day) => start_of(day.checked_add_days(Days::new(1)).unwrap_or(day), zone),
             Mark::Moment(at) => at,
@@ -109,7 +108,7 @@ impl Mark {
     }
 }
 
-fn parse(text: &str, now: Millis, zone: Tz) -> Option<Mark> {
+fn parse(text: &str, now: Millis, zone: Zone) -> Option<Mark> {
     let text = text.trim().to_lowercase();
     let today = day_of(now, zone);
     match text.as_str() {
@@ -146,7 +145,7 @@ fn ago(text: &str, now: Millis) -> Option<Millis> {
 }
 
 /// `2026-11-01T10:00` on the viewer's clock; where clocks are put back, the first of the two.
-fn local(text: &str, zone: Tz) -> Option<Millis> {
+fn local(text: &str, zone: Zone) -> Option<Millis> {
     let text = text.replace('t', " ");
     let clock = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"].iter().find_map(|f| NaiveDateTime::parse_from_str(&text, f).ok())?;
     zone.from_local_datetime(&clock)
@@ -158,7 +157,7 @@ fn local(text: &str, zone: Tz) -> Option<Millis> {
 
 /// The window in words for a headline: `2026-11-22`, `2026-11-16 – 2026-11-22`, `all time`.
 #[must_use]
-pub fn describe(window: Window, zone: Tz) -> String {
+pub fn describe(window: Window, zone: Zone) -> String {
     let open = (window.from == Window::ALL.from, window.to == Window::ALL.to);
     let mark = |at: Millis| {
         let day = day_of(at, zone);
@@ -176,13 +175,13 @@ pub fn describe(window: Window, zone: Tz) -> String {
     }
 }
 
-fn mark_day(at: Millis, zone: Tz) -> String {
+fn mark_day(at: Millis, zone: Zone) -> String {
     day_of(at, zone).to_string()
 }
 
 /// A moment on the viewer's clock: `2026-11-22 14:05`.
 #[must_use]
-pub fn clock(at: Millis, zone: Tz) -> String {
+pub fn clock(at: Millis, zone: Zone) -> String {
     crate::model::time::utc(at).with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()
 }
 
@@ -190,7 +189,9 @@ pub fn clock(at: Millis, zone: Tz) -> String {
 mod tests {
     use super::*;
 
-    const ZONE: Tz = chrono_tz::Europe::Zurich;
+    fn zone() -> Zone {
+        Zone::named("Europe/Zurich").unwrap()
+    }
 
     fn at(text: &str) -> Millis {
         chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis()
@@ -200,7 +201,7 @@ mod tests {
         // A Wednesday.
         let now = at("2026-11-18T12:00:00+01:00");
         let args = WindowArgs { since: since.map(str::to_owned), until: until.map(str::to_owned), ..WindowArgs::default() };
-        args.window(now, ZONE)
+        args.window(now, zone())
     }
 
     #[test]
@@ -238,11 +239,11 @@ mod tests {
 
     #[test]
     fn windows_in_words() {
-        let words = |since, until| describe(window(since, until).unwrap().unwrap(), ZONE);
+        let words = |since, until| describe(window(since, until).unwrap().unwrap(), zone());
         assert_eq!(words(Some("today"), Some("today")), "2026-11-18");
         assert_eq!(words(Some("monday"), Some("today")), "2026-11-16 – 2026-11-18");
         assert_eq!(words(Some("12h"), None), "since 2026-11-18");
         assert_eq!(words(None, Some("2026-11-01T10:00")), "until 2026-11-01 10:00");
-        assert_eq!(describe(Window::ALL, ZONE), "all time");
+        assert_eq!(describe(Window::ALL, zone()), "all time");
     }
 }

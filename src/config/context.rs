@@ -1,8 +1,7 @@
 //! What readers must know besides the text: where the home is, and what the machine says.
 
+use crate::model::Zone;
 use std::path::{Path, PathBuf};
-
-use chrono_tz::Tz;
 
 use super::choice::THEMES;
 
@@ -20,7 +19,7 @@ pub(super) struct Context {
     /// Where the themes of one's own lie: beside the configuration.
     pub themes: PathBuf,
     /// The machine's time zone.
-    pub zone: Tz,
+    pub zone: Zone,
     /// Whether the text at hand stands in the file: a relative path there would depend on the caller's directory.
     pub in_file: bool,
 }
@@ -85,7 +84,7 @@ fn xdg(env: Env<'_>, name: &str) -> Option<PathBuf> {
 }
 
 /// `TZ` where it names a zone, else the machine's.
-fn zone(env: Env<'_>) -> Tz {
-    let asked = env("TZ").and_then(|name| name.trim_start_matches(':').parse().ok());
-    asked.or_else(|| iana_time_zone::get_timezone().ok()?.parse().ok()).unwrap_or(Tz::UTC)
+fn zone(env: Env<'_>) -> Zone {
+    let asked = env("TZ").and_then(|name| Zone::named(name.trim_start_matches(':')));
+    asked.or_else(|| Zone::named(&iana_time_zone::get_timezone().ok()?)).unwrap_or(Zone::UTC)
 }

@@ -1,18 +1,25 @@
 //! The caps that were last in order: a slip of the pen in the file must not set agents free.
 //!
-//! Whoever loads the settings passes them through [`settle`]. While the file's caps are sound they are remembered beside
-//! the store; while one is broken, the one that was there before holds, and that is said.
+//! Whoever loads the settings passes them through [`settle`], and whoever reads the policy through [`settle_policy`]. While
+//! a file's caps are sound they are remembered beside the store; while one is broken, the one that was there before holds,
+//! and that is said.
+
+use std::path::Path;
 
 use toml_edit::{Array, DocumentMut, Item, Table, value};
 
 use super::context::Context;
 use super::node::parse_file;
-use super::read::Faults;
+use super::policy::{PREFIX, Policy};
+use super::read::{Faults, as_text};
 use super::{Loaded, Origin, Problem, caps, write};
 use crate::model::Cap;
+use crate::model::cap::OnFailure;
 
 /// Where they are remembered, in the data directory.
 pub const FILE: &str = "caps.last.toml";
+/// Where those of the policy are.
+pub const POLICY_FILE: &str = "policy.last.toml";
 
 /// Puts the caps that were last in order in the place of broken ones, or remembers those of now.
 pub fn settle(loaded: &mut Loaded) {
@@ -30,24 +37,79 @@ pub fn settle(loaded: &mut Loaded) {
         }
         return;
     }
+    let kept = restore(&mut loaded.settings.caps.value, &broken, read(&before));
+    loaded.problems.extend(held(&file, &kept));
+}
+
+/// As [`settle`], for the machine's policy: what an administrator mistypes must not lift the caps that were there.
+pub fn settle_policy(policy: &mut Policy, data_dir: &Path) {
+    let remembered = data_dir.join(POLICY_FILE);
+    // Without a policy of root's there is nothing to hold on to.
+    let Some(file) = policy.path.clone() else {
+        let _ = std::fs::remove_file(&remembered);
+        return;
+    };
+    let before = std::fs::read_to_string(&remembered).unwrap_or_default();
+    let broken: Vec<String> = policy.problems.iter().filter_map(broken_cap).collect();
+    let is_failure_broken = policy.problems.iter().any(|problem| problem.key.is_empty() || problem.key == ON_FAILURE);
+    if broken.is_empty() && !is_failure_broken {
+        let now = policy_text(policy);
+        if now != before && data_dir.is_dir() {
+            let _ = write::write(&remembered, &now);
+        }
+        return;
+    }
+    let mut kept = restore(&mut policy.caps, &broken, read(&before).into_iter().map(managed).collect());
+    if is_failure_broken && policy.on_failure.is_none() {
+        policy.on_failure = read_on_failure(&before);
+        kept.extend(policy.on_failure.map(|_| ON_FAILURE.to_owned()));
+    }
+    policy.problems.extend(held(&file, &kept));
+}
+
+/// A policy's cap as it stands beside the user's own.
+pub(super) fn managed(cap: Cap) -> Cap {
+    Cap { managed: true, name: format!("{PREFIX}{}", cap.name), ..cap }
+}
+
+const ON_FAILURE: &str = "on_failure";
+
+fn policy_text(policy: &Policy) -> String {
+    let caps: Vec<Cap> =
+        policy.caps.iter().map(|cap| Cap { name: cap.name.trim_start_matches(PREFIX).to_owned(), ..cap.clone() }).collect();
+    let closed = policy.on_failure.map(|word| format!("{ON_FAILURE} = \"{word}\"\n")).unwrap_or_default();
+    closed + &text(&caps)
+}
+
+fn read_on_failure(text: &str) -> Option<OnFailure> {
+    let nodes = parse_file(text).unwrap_or_default();
+    let (_, node) = nodes.iter().find(|(name, _)| name == ON_FAILURE)?;
+    as_text(node).ok()?.parse().ok()
+}
+
+/// Puts caps of before in the place of broken ones; gives their names. A cap that is sound, or gone, stays as it is.
+fn restore(caps: &mut Vec<Cap>, broken: &[String], before: Vec<Cap>) -> Vec<String> {
     let mut kept = Vec::new();
-    for cap in read(&before) {
-        let is_broken = broken.iter().any(|name| name.is_empty() || *name == cap.name);
-        if is_broken && loaded.settings.caps.iter().all(|other| other.name != cap.name) {
+    for cap in before {
+        let name = cap.name.trim_start_matches(PREFIX);
+        let is_broken = broken.iter().any(|broken| broken.is_empty() || broken == name);
+        if is_broken && caps.iter().all(|other| other.name != cap.name) {
             kept.push(cap.name.clone());
-            loaded.settings.caps.value.push(cap);
+            caps.push(cap);
         }
     }
-    if !kept.is_empty() {
-        let message = format!("until it is mended, what was there before holds: {}", kept.join(", "));
-        loaded.problems.push(Problem {
-            file: Some(file.clone()),
-            line: None,
-            key: "caps".to_owned(),
-            message,
-            place: file.display().to_string(),
-        });
-    }
+    kept
+}
+
+/// Says what of before holds.
+fn held(file: &Path, kept: &[String]) -> Option<Problem> {
+    (!kept.is_empty()).then(|| Problem {
+        file: Some(file.to_owned()),
+        line: None,
+        key: "caps".to_owned(),
+        message: format!("until it is mended, what was there before holds: {}", kept.join(", ")),
+        place: crate::model::text::clean(&file.display().to_string()),
+    })
 }
 
 /// The name of the cap that a problem is about; empty where it may be about any.

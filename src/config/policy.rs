@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::Problem;
 use super::caps;
 use super::context::Context;
+use super::keep;
 use super::node::Node;
 use super::read::{Faults, as_text};
 use super::salvage::salvage;
@@ -47,10 +48,12 @@ pub fn system_path() -> Option<PathBuf> {
     }
 }
 
-/// The policy of this machine.
+/// The policy of this machine. While it is broken, what held before holds, as remembered in the data directory.
 #[must_use]
-pub fn system() -> Policy {
-    system_path().map(|path| read(&path)).unwrap_or_default()
+pub fn system(data_dir: &Path) -> Policy {
+    let mut policy = system_path().map(|path| read(&path)).unwrap_or_default();
+    keep::settle_policy(&mut policy, data_dir);
+    policy
 }
 
 /// The policy in a file; nothing where there is none.
@@ -60,14 +63,14 @@ pub fn read(path: &Path) -> Policy {
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Policy::default(),
-        Err(error) => return problem(format!("cannot be read: {error}; no policy holds")),
+        Err(error) => return Policy { path: Some(path.to_owned()), ..problem(format!("cannot be read: {error}")) },
     };
     if let Err(why) = is_roots(&meta) {
         return problem(format!("{why}; it is no policy and is left out"));
     }
     match std::fs::read_to_string(path) {
         Ok(text) => parse(&text, path),
-        Err(error) => problem(format!("cannot be read: {error}; no policy holds")),
+        Err(error) => Policy { path: Some(path.to_owned()), ..problem(format!("cannot be read: {error}")) },
     }
 }
 
@@ -107,10 +110,7 @@ pub fn parse(text: &str, path: &Path) -> Policy {
             policy.problems.push(at(path, fault.line, &key, fault.reason));
         }
     }
-    for cap in &mut policy.caps {
-        cap.managed = true;
-        cap.name.insert_str(0, PREFIX);
-    }
+    policy.caps = policy.caps.into_iter().map(keep::managed).collect();
     policy
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use chrono_tz::{TZ_VARIANTS, Tz};
+use crate::model::Zone;
 
 use super::choice::{COLUMNS, THEMES};
 use super::context::{Context, is_name};
@@ -104,13 +104,13 @@ fn place(node: &Node, usual: &std::path::Path, cx: &Context, faults: &mut Faults
 }
 
 /// A time zone by its name; `local` is the machine's.
-pub(super) fn zone(node: &Node, cx: &Context, faults: &mut Faults) -> Option<Tz> {
+pub(super) fn zone(node: &Node, cx: &Context, faults: &mut Faults) -> Option<Zone> {
     let find = |name: &str| {
         if name.eq_ignore_ascii_case("local") {
             return Ok(cx.zone);
         }
-        TZ_VARIANTS.iter().copied().find(|zone| zone.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
-            let near = nearest(name, TZ_VARIANTS.iter().map(|zone| zone.name()));
+        Zone::named(name).ok_or_else(|| {
+            let near = nearest(name, Zone::names());
             format!("{} is no time zone{}", quoted(name), did_you_mean(near))
         })
     };

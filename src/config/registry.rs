@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use chrono_tz::Tz;
-
 use super::alerts::{self, Alerts};
 use super::choice::{COLUMNS, Group, Range, THEMES, WAYS, WeekStart};
 use super::context::Context;
@@ -15,8 +13,8 @@ use super::read::{self, Faults};
 use super::value::Value;
 use super::{Origin, Setting, caps, map};
 use crate::budgets::Assumed;
-use crate::model::Cap;
 use crate::model::cap::OnFailure;
+use crate::model::{Cap, Zone};
 use crate::pricing::Override;
 use crate::sources::ALL;
 
@@ -171,7 +169,7 @@ registry! {
     read::data_dir, || "a directory; `~/` is the home".to_owned();
 
     /// The zone whose midnight starts a day. `local` is the machine's, or what the variable TZ names.
-    timezone: Tz = "local", Text, "AIFINOPS_TIMEZONE", "--timezone" Option<String>, file: true,
+    timezone: Zone = "local", Text, "AIFINOPS_TIMEZONE", "--timezone" Option<String>, file: true,
     read::zone, || "local, or an IANA name such as Europe/Zurich or UTC".to_owned();
 
     /// The colours: the name of a built-in theme, or of a file in `themes/` beside this one.

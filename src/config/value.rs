@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use chrono_tz::Tz;
-
 use super::caps;
 use super::choice::{Group, Range, WeekStart};
 use super::currency::Currency;
 use crate::budgets::Assumed;
-use crate::model::Cap;
 use crate::model::cap::OnFailure;
+use crate::model::{Cap, Zone};
 use crate::pricing::Override;
 
 /// A setting's value.
@@ -40,7 +38,7 @@ macro_rules! displayed {
     };
 }
 
-displayed!(String, bool, usize, Tz, Range, Group, WeekStart, OnFailure);
+displayed!(String, bool, usize, Zone, Range, Group, WeekStart, OnFailure);
 
 impl Value for PathBuf {
     fn show(&self) -> String {

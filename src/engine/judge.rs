@@ -9,14 +9,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use chrono::Weekday;
-use chrono_tz::Tz;
 
 use super::gate::caps as proxied;
 use super::ingest::Ingest;
 use super::journal;
 use crate::budgets::{self, Assumed, Standing};
-use crate::model::Millis;
 use crate::model::cap::{Cap, Span, Unit};
+use crate::model::{Millis, Zone};
 use crate::query::caps::{self, Asking, Focus};
 use crate::sources;
 use crate::store::ledger::{Decision, Kind};
@@ -40,7 +39,7 @@ pub struct Rules {
     /// The day that weeks begin on.
     pub week_start: Weekday,
     /// The zone whose midnight starts a day.
-    pub zone: Tz,
+    pub zone: Zone,
 }
 
 /// When a hook asks.

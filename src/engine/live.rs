@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::model::Millis;
+use crate::model::{Millis, Zone};
 use crate::sources;
 use crate::store::StoreError;
 use crate::tail::watch::Watch;
@@ -69,7 +69,7 @@ pub struct Setup {
     /// The parts that bring logs into the store.
     pub ingest: Ingest,
     /// The viewer's zone.
-    pub zone: chrono_tz::Tz,
+    pub zone: Zone,
     /// What to show first.
     pub span: Span,
     /// What the user should know from the start.

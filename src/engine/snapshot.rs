@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::time::{HOUR, MINUTE};
-use crate::model::{Cost, Millis, Money, Window};
+use crate::model::{Cost, Millis, Money, Window, Zone};
 use crate::query::{SessionDetail, SessionView};
 use crate::store::Sums;
 use crate::tail::RootReport;
@@ -32,7 +32,7 @@ pub enum Span {
 impl Span {
     /// The span as a window at this moment.
     #[must_use]
-    pub fn window(self, now: Millis, zone: chrono_tz::Tz) -> Window {
+    pub fn window(self, now: Millis, zone: Zone) -> Window {
         match self {
             Span::Today => Window::today(now, zone),
             Span::Days(days) => Window::last_days(now, zone, days),

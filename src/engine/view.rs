@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use crate::model::time::{HOUR, MINUTE};
-use crate::model::{Cost, Millis, SessionState, Window};
+use crate::model::{Cost, Millis, SessionState, Window, Zone};
 use crate::pricing::Pricer;
 use crate::query::{self, Asking, Living, SessionDetail, SessionView};
 use crate::sources;
@@ -30,7 +30,7 @@ const LOOK_BACK_REST: Millis = 10_000;
 
 /// The picture in the making.
 pub(super) struct View {
-    pub(super) zone: chrono_tz::Tz,
+    pub(super) zone: Zone,
     pub(super) clock: fn() -> Millis,
     pub(super) span: Span,
     pub(super) window: Window,

@@ -1,9 +1,9 @@
 //! Hours in which nobody wants to be told anything.
 
+use super::Zone;
 use std::fmt;
 
 use chrono::{Days, MappedLocalTime, NaiveDate, TimeDelta, TimeZone as _};
-use chrono_tz::Tz;
 
 use super::time::{Millis, day_of};
 
@@ -33,7 +33,7 @@ impl Quiet {
 
     /// The end of the quiet span that an instant lies in; `None` where it lies in none.
     #[must_use]
-    pub fn until(self, now: Millis, zone: Tz) -> Option<Millis> {
+    pub fn until(self, now: Millis, zone: Zone) -> Option<Millis> {
         let today = day_of(now, zone);
         let yesterday = today.checked_sub_days(Days::new(1)).unwrap_or(today);
         let mut end = None;
@@ -49,7 +49,7 @@ impl Quiet {
     }
 
     /// The span that begins on a day: its first instant, and the first one after it.
-    fn span(self, day: NaiveDate, zone: Tz) -> (Millis, Millis) {
+    fn span(self, day: NaiveDate, zone: Zone) -> (Millis, Millis) {
         let last = if self.to > self.from { day } else { after(day) };
         (instant(day, self.from, zone, false), instant(last, self.to, zone, true))
     }
@@ -77,7 +77,7 @@ fn after(day: NaiveDate) -> NaiveDate {
 }
 
 /// The instant of a local time: the first or the last one where it comes twice, the end of the gap where it is skipped.
-fn instant(day: NaiveDate, minute: u16, zone: Tz, last: bool) -> Millis {
+fn instant(day: NaiveDate, minute: u16, zone: Zone, last: bool) -> Millis {
     let mut local = day.and_time(chrono::NaiveTime::MIN) + TimeDelta::minutes(i64::from(minute));
     // The longest gap there ever was is a whole day (Samoa, 2011).
     for _ in 0..=DAY {

@@ -1,7 +1,7 @@
 //! Instants, days and windows. Stored times are UTC milliseconds; days belong to the viewer's zone.
 
+use super::Zone;
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, SecondsFormat, TimeZone, Utc, Weekday};
-use chrono_tz::Tz;
 
 /// Milliseconds since the Unix epoch, UTC.
 pub type Millis = i64;
@@ -36,14 +36,14 @@ impl Window {
 
     /// The viewer's day that `now` falls in: 23 or 25 hours long where the clocks change.
     #[must_use]
-    pub fn today(now: Millis, zone: Tz) -> Window {
+    pub fn today(now: Millis, zone: Zone) -> Window {
         let day = day_of(now, zone);
         Window { from: start_of(day, zone), to: start_of(next(day), zone) }
     }
 
     /// The last `days` days of the viewer, today included.
     #[must_use]
-    pub fn last_days(now: Millis, zone: Tz, days: u64) -> Window {
+    pub fn last_days(now: Millis, zone: Zone, days: u64) -> Window {
         let today = day_of(now, zone);
         let first = today.checked_sub_days(Days::new(days.saturating_sub(1))).unwrap_or(today);
         Window { from: start_of(first, zone), to: start_of(next(today), zone) }
@@ -52,7 +52,7 @@ impl Window {
 
 /// The viewer's week that `now` falls in, beginning on this weekday.
 #[must_use]
-pub fn week(now: Millis, zone: Tz, start: Weekday) -> Window {
+pub fn week(now: Millis, zone: Zone, start: Weekday) -> Window {
     let today = day_of(now, zone);
     let since = today.weekday().days_since(start);
     let first = today.checked_sub_days(Days::new(u64::from(since))).unwrap_or(today);
@@ -62,7 +62,7 @@ pub fn week(now: Millis, zone: Tz, start: Weekday) -> Window {
 
 /// The viewer's calendar month that `now` falls in.
 #[must_use]
-pub fn month(now: Millis, zone: Tz) -> Window {
+pub fn month(now: Millis, zone: Zone) -> Window {
     let first = day_of(now, zone).with_day(1).unwrap_or_default();
     let after = first.checked_add_months(Months::new(1)).unwrap_or(first);
     Window { from: start_of(first, zone), to: start_of(after, zone) }
@@ -74,13 +74,13 @@ fn next(day: NaiveDate) -> NaiveDate {
 
 /// The viewer's calendar day of an instant.
 #[must_use]
-pub fn day_of(at: Millis, zone: Tz) -> NaiveDate {
+pub fn day_of(at: Millis, zone: Zone) -> NaiveDate {
     utc(at).with_timezone(&zone).date_naive()
 }
 
 /// The first instant of a calendar day: midnight, or what follows it where midnight is skipped.
 #[must_use]
-pub fn start_of(day: NaiveDate, zone: Tz) -> Millis {
+pub fn start_of(day: NaiveDate, zone: Zone) -> Millis {
     let midnight = day.and_time(NaiveTime::MIN);
     let mut probe = midnight;
     // Clocks skip at most a few hours (a whole day once, Samoa 2011); walk to the first instant that exists.

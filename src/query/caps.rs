@@ -1,12 +1,11 @@
 //! How caps stand: what was spent under each of them.
 
 use chrono::Weekday;
-use chrono_tz::Tz;
 
 use crate::budgets::{self, Assumed, Raise, Spend, Standing};
 use crate::model::cap::{Cap, Span, Unit};
 use crate::model::time::{HOUR, SLOT, SLOTS_A_DAY};
-use crate::model::{Amount, Millis, Money, Window};
+use crate::model::{Amount, Millis, Money, Window, Zone};
 use crate::store::read::StepRow;
 use crate::store::spend::{Closed, SpendRow, Who};
 use crate::store::{Ledger, Store, StoreError, Sums};
@@ -54,7 +53,7 @@ pub struct Asking<'a> {
     /// Now.
     pub now: Millis,
     /// The viewer's zone.
-    pub zone: Tz,
+    pub zone: Zone,
 }
 
 /// How far back sessions count as running, for caps per session or task that are asked about in general.

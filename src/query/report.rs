@@ -4,10 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{Datelike as _, NaiveDate};
-use chrono_tz::Tz;
 
 use crate::model::time::{day_of, week_of};
-use crate::model::{Cost, Millis};
+use crate::model::{Cost, Millis, Zone};
 use crate::store::Sums;
 use crate::store::read::SlotRow;
 
@@ -34,7 +33,7 @@ impl Period {
     }
 
     /// The first day of the period that an instant falls in.
-    fn first(self, at: Millis, zone: Tz) -> NaiveDate {
+    fn first(self, at: Millis, zone: Zone) -> NaiveDate {
         let day = day_of(at, zone);
         match self {
             Period::Day => day,
@@ -92,7 +91,7 @@ type RowKey<'a> = (Option<NaiveDate>, &'a str, &'a str, &'a str);
 pub fn add_up<'a>(
     slots: &[SlotRow],
     by: Dimensions,
-    zone: Tz,
+    zone: Zone,
     place: &dyn Fn(i64) -> Option<&'a Place>,
     model_passes: &dyn Fn(&str) -> bool,
 ) -> (Vec<Row>, Sums) {

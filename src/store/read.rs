@@ -468,7 +468,7 @@ impl Store {
     }
 }
 
-fn task(r: &rusqlite::Row<'_>) -> rusqlite::Result<TaskRow> {
+pub(super) fn task(r: &rusqlite::Row<'_>) -> rusqlite::Result<TaskRow> {
     Ok(TaskRow {
         key: Key::from_sql(r.get(0)?),
         session: r.get(1)?,

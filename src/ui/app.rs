@@ -1,5 +1,6 @@
 //! The state of the screen and how it changes: `update` has no I/O and asks no clock.
 
+use crate::model::Zone;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -90,7 +91,7 @@ pub struct App {
     /// How money is shown.
     pub currency: Currency,
     /// The viewer's zone.
-    pub zone: chrono_tz::Tz,
+    pub zone: Zone,
     /// What is selected among the caps.
     pub caps: CapsView,
     /// What is asked, over everything else.
@@ -129,7 +130,7 @@ pub struct Options {
     /// How money is shown.
     pub currency: Currency,
     /// The viewer's zone.
-    pub zone: chrono_tz::Tz,
+    pub zone: Zone,
     /// What is wrong with the settings.
     pub problems: Vec<String>,
 }

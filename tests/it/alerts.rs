@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aifinops::alerts::{Alert, AlertKind, Hours, InMemory, Memory, Teller, Urgency, Way, WayError};
-use aifinops::model::{Millis, Quiet};
+use aifinops::model::{Millis, Quiet, Zone};
 
 /// 25 November 2026, noon, UTC.
 const NOON: Millis = 1_795_608_000_000;
@@ -88,7 +88,7 @@ impl Memory for Files {
 }
 
 fn teller(ways: Vec<Box<dyn Way>>, memory: Box<dyn Memory>, quiet: Option<&str>, clock: &Clock) -> Teller {
-    let hours = Hours { quiet: quiet.map(|text| Quiet::parse(text).unwrap()), zone: chrono_tz::UTC };
+    let hours = Hours { quiet: quiet.map(|text| Quiet::parse(text).unwrap()), zone: Zone::UTC };
     let now = clock.0.clone();
     Teller::start(ways, memory, hours, move || now.load(Ordering::SeqCst)).unwrap()
 }

@@ -1,13 +1,17 @@
 //! The last days of caps: what stood against the limit at the end of each.
 
 use aifinops::budgets::Assumed;
+use aifinops::model::Zone;
 use aifinops::model::cap::{Amount, Cap, Scope, Span, Unit};
 use aifinops::query::caps::{Asking, DAYS, days};
 use aifinops::store::Store;
 use chrono::Weekday;
-use chrono_tz::Europe::Zurich;
 
 use crate::logs::{Home, answer, append, scan, stamp, uuid};
+
+fn zurich() -> Zone {
+    Zone::named("Europe/Zurich").unwrap()
+}
 
 fn at(text: &str) -> i64 {
     chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis()
@@ -39,7 +43,7 @@ fn days_are_the_viewers_and_spans_begin_anew() {
         assumed: Assumed::default(),
         week_start: Weekday::Mon,
         now: at("2026-11-18T12:00:00+01:00"),
-        zone: Zurich,
+        zone: zurich(),
     };
     let found = days(&ingest.store, &asking).unwrap();
     let last = |name: &str| {

@@ -13,9 +13,8 @@ mod watchman;
 use aifinops::budgets::{self, Assumed, Raise, Spend, Standing};
 use aifinops::model::cap::{Action, Amount, AmountError, Cap, Scope, Span, Unit};
 use aifinops::model::time::HOUR;
-use aifinops::model::{Millis, Money, Rate, Tokens, Window};
+use aifinops::model::{Millis, Money, Rate, Tokens, Window, Zone};
 use chrono::Weekday;
-use chrono_tz::Tz;
 use proptest::prelude::*;
 
 pub(crate) fn usd(text: &str) -> Money {
@@ -104,8 +103,8 @@ proptest! {
     fn a_window_holds_its_moment_and_the_next_one_begins_where_it_ends(
         now in 946_684_800_000_i64..4_102_444_800_000,
         zone in prop::sample::select(vec![
-            chrono_tz::UTC, chrono_tz::Europe::Zurich, chrono_tz::America::Sao_Paulo, chrono_tz::Africa::Cairo, chrono_tz::Asia::Kathmandu,
-            chrono_tz::Pacific::Apia, chrono_tz::Australia::Lord_Howe, chrono_tz::America::Havana,
+            Zone::UTC, Zone::named("Europe/Zurich").unwrap(), Zone::named("America/Sao_Paulo").unwrap(), Zone::named("Africa/Cairo").unwrap(), Zone::named("Asia/Kathmandu").unwrap(),
+            Zone::named("Pacific/Apia").unwrap(), Zone::named("Australia/Lord_Howe").unwrap(), Zone::named("America/Havana").unwrap(),
         ]),
         span in prop::sample::select(vec![Span::Day, Span::Week, Span::Month]),
         start in prop::sample::select(vec![Weekday::Mon, Weekday::Sun, Weekday::Sat]),
@@ -131,26 +130,26 @@ proptest! {
 
 #[test]
 fn days_are_the_users_days_whatever_the_clocks_do() {
-    let day = |now: &str, zone: Tz| {
+    let day = |now: &str, zone: Zone| {
         let window = budgets::window(Span::Day, at(now), zone, Weekday::Mon).unwrap();
         (window.to - window.from) / HOUR
     };
-    assert_eq!(day("2026-03-29T12:00:00Z", chrono_tz::Europe::Zurich), 23);
-    assert_eq!(day("2026-10-25T12:00:00Z", chrono_tz::Europe::Zurich), 25);
-    assert_eq!(day("2026-11-25T12:00:00Z", chrono_tz::Europe::Zurich), 24);
+    assert_eq!(day("2026-03-29T12:00:00Z", Zone::named("Europe/Zurich").unwrap()), 23);
+    assert_eq!(day("2026-10-25T12:00:00Z", Zone::named("Europe/Zurich").unwrap()), 25);
+    assert_eq!(day("2026-11-25T12:00:00Z", Zone::named("Europe/Zurich").unwrap()), 24);
     // Midnight does not exist: the day begins at one.
-    assert_eq!(day("2018-11-04T12:00:00Z", chrono_tz::America::Sao_Paulo), 23);
-    let window = budgets::window(Span::Day, at("2024-04-26T12:00:00Z"), chrono_tz::Africa::Cairo, Weekday::Mon).unwrap();
+    assert_eq!(day("2018-11-04T12:00:00Z", Zone::named("America/Sao_Paulo").unwrap()), 23);
+    let window = budgets::window(Span::Day, at("2024-04-26T12:00:00Z"), Zone::named("Africa/Cairo").unwrap(), Weekday::Mon).unwrap();
     assert_eq!(window.from, at("2024-04-26T01:00:00+03:00"));
     // Samoa had no 30 December 2011: the 29th is followed by the 31st.
-    let window = budgets::window(Span::Day, at("2011-12-29T20:00:00-10:00"), chrono_tz::Pacific::Apia, Weekday::Mon).unwrap();
+    let window = budgets::window(Span::Day, at("2011-12-29T20:00:00-10:00"), Zone::named("Pacific/Apia").unwrap(), Weekday::Mon).unwrap();
     assert_eq!(window.to, at("2011-12-31T00:00:00+14:00"));
 }
 
 #[test]
 fn weeks_begin_where_the_user_says() {
     let now = at("2026-11-25T12:00:00Z"); // a Wednesday
-    let from = |start| budgets::window(Span::Week, now, chrono_tz::UTC, start).unwrap().from;
+    let from = |start| budgets::window(Span::Week, now, Zone::UTC, start).unwrap().from;
     assert_eq!(from(Weekday::Mon), at("2026-11-23T00:00:00Z"));
     assert_eq!(from(Weekday::Sun), at("2026-11-22T00:00:00Z"));
     assert_eq!(from(Weekday::Wed), at("2026-11-25T00:00:00Z"));
@@ -232,23 +231,21 @@ fn caps_that_can_never_be_reached_are_found() {
 #[test]
 fn what_people_read_says_what_was_spent_which_cap_when_it_resets_and_how_to_go_on() {
     let mut over = standing(cap("20", Span::Day), "20.31");
-    over.window = budgets::window(Span::Day, at("2026-11-25T15:00:00Z"), chrono_tz::Europe::Zurich, Weekday::Mon).unwrap();
+    over.window = budgets::window(Span::Day, at("2026-11-25T15:00:00Z"), Zone::named("Europe/Zurich").unwrap(), Weekday::Mon).unwrap();
     assert_eq!(
-        budgets::halt_text(&over, chrono_tz::Europe::Zurich),
+        budgets::halt_text(&over, Zone::named("Europe/Zurich").unwrap()),
         "aifinops: $20.31 of $20.00 spent: the daily cap is reached and resets at midnight (Thu 26 Nov 00:00). \
          To go on now: aifinops cap raise 11"
     );
     over.spend.assumed = usd("3");
     over.spend.unpriced_calls = 2;
-    assert!(
-        budgets::halt_text(&over, chrono_tz::UTC).contains("$23.31 of $20.00 spent, $3.00 of it assumed for 2 calls without a known price")
-    );
+    assert!(budgets::halt_text(&over, Zone::UTC).contains("$23.31 of $20.00 spent, $3.00 of it assumed for 2 calls without a known price"));
     let managed = Standing { cap: Cap { managed: true, ..over.cap.clone() }, ..over.clone() };
-    assert!(budgets::halt_text(&managed, chrono_tz::UTC).ends_with("It is set by this machine's policy: ask your administrator."));
+    assert!(budgets::halt_text(&managed, Zone::UTC).ends_with("It is set by this machine's policy: ask your administrator."));
     let loops = Cap { name: "loops".into(), ..cap("60 steps", Span::Task) };
     let task = Standing { cap: loops, window: Window::ALL, spend: Spend { steps: 60, ..Spend::default() }, raised: 0, subject: None };
     assert_eq!(
-        budgets::halt_text(&task, chrono_tz::UTC),
+        budgets::halt_text(&task, Zone::UTC),
         "aifinops: 60 steps of 60 steps spent: the cap per task is reached and holds for this task. To go on now: aifinops cap raise \"30 steps\" loops"
     );
 }

@@ -2,13 +2,14 @@
 
 mod broken;
 mod edit;
+mod policy;
 
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
 use aifinops::config::{Currency, Flags, Group, Loaded, Origin, Range, default_text, describe, load};
-use aifinops::model::{Money, Rate};
+use aifinops::model::{Money, Rate, Zone};
 use tempfile::TempDir;
 
 /// The value of what must work.
@@ -87,7 +88,7 @@ fn without_any_configuration_every_key_has_its_default() {
     assert_eq!(settings.home.value, machine.home.path());
     assert_eq!(settings.data_dir.value, machine.at(".local/share/aifinops"));
     assert_eq!(settings.config_file.value, machine.file());
-    assert_eq!(settings.timezone.value, chrono_tz::Asia::Tokyo);
+    assert_eq!(settings.timezone.value, Zone::named("Asia/Tokyo").unwrap());
     assert_eq!((settings.theme.as_str(), settings.range.value, settings.group.value), ("dark", Range::Today, Group::None));
     assert_eq!((settings.mouse.value, settings.threads.value, settings.open_with.as_str()), (true, 0, ""));
     assert_eq!(settings.columns.len(), 12);
@@ -179,9 +180,9 @@ fn the_base_directories_of_the_desktop_are_respected() {
 #[test]
 fn a_time_zone_is_local_or_a_name_in_any_case() {
     let zone = |name: &str| Machine::new().flag("timezone", name).settings().timezone.value;
-    assert_eq!(zone("local"), chrono_tz::Asia::Tokyo);
-    assert_eq!(zone("europe/zurich"), chrono_tz::Europe::Zurich);
-    assert_eq!(Machine::new().env("TZ", ":UTC").settings().timezone.value, chrono_tz::UTC);
+    assert_eq!(zone("local"), Zone::named("Asia/Tokyo").unwrap());
+    assert_eq!(zone("europe/zurich"), Zone::named("Europe/Zurich").unwrap());
+    assert_eq!(Machine::new().env("TZ", ":UTC").settings().timezone.value, Zone::UTC);
 }
 
 #[test]

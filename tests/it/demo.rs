@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use aifinops::demo::Demo;
 use aifinops::engine::ingest::Ingest;
 use aifinops::model::time::{HOUR, MINUTE};
-use aifinops::model::{Millis, SessionKind, SessionState, Window};
+use aifinops::model::{Millis, SessionKind, SessionState, Window, Zone};
 use aifinops::pricing::{Book, Pricer};
 use aifinops::query::{self, Asking, Living, SessionView};
 use aifinops::sources::{self, Places};
@@ -34,12 +34,12 @@ fn read(ingest: &mut Ingest) {
 
 fn sessions(ingest: &mut Ingest, window: Window, now: Millis) -> Vec<SessionView> {
     let living = Living::default();
-    let asking = Asking { window, now, zone: chrono_tz::UTC, living: &living, hour: None };
+    let asking = Asking { window, now, zone: Zone::UTC, living: &living, hour: None };
     query::sessions(&ingest.store, &mut ingest.prices, &asking).unwrap()
 }
 
 fn today(ingest: &mut Ingest, now: Millis) -> Vec<SessionView> {
-    sessions(ingest, Window::today(now, chrono_tz::UTC), now)
+    sessions(ingest, Window::today(now, Zone::UTC), now)
 }
 
 /// The newest session of a project that people started.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use aifinops::engine::ingest::Ingest;
-use aifinops::model::{Millis, Window};
+use aifinops::model::{Millis, Window, Zone};
 use aifinops::pricing::{Book, Pricer};
 use aifinops::query::{self, Asking, Living, SessionView};
 use aifinops::sources::{self, Places};
@@ -59,7 +59,7 @@ pub(crate) fn scan(ingest: &mut Ingest) -> usize {
 /// All sessions with all they ever did.
 pub(crate) fn sessions(ingest: &mut Ingest, now: Millis) -> Vec<SessionView> {
     let living = Living::default();
-    let asking = Asking { window: Window::ALL, now, zone: chrono_tz::UTC, living: &living, hour: None };
+    let asking = Asking { window: Window::ALL, now, zone: Zone::UTC, living: &living, hour: None };
     query::sessions(&ingest.store, &mut ingest.prices, &asking).unwrap()
 }
 

@@ -1,16 +1,17 @@
 //! Days belong to the viewer: 23 to 25 hours long where clocks change, and sometimes not there at all.
 
 use aifinops::model::time::{HOUR, MINUTE, SLOT, day_of, parse_stamp, rfc3339, span, start_of, utc, week_of};
-use aifinops::model::{Millis, Window};
+use aifinops::model::{Millis, Window, Zone};
+use std::sync::LazyLock;
+
 use chrono::{DateTime, Datelike as _, Days, NaiveDate, TimeZone as _, Weekday};
-use chrono_tz::Tz;
 use proptest::prelude::*;
 
-const BERLIN: Tz = chrono_tz::Europe::Berlin;
-const SAO_PAULO: Tz = chrono_tz::America::Sao_Paulo;
-const LORD_HOWE: Tz = chrono_tz::Australia::Lord_Howe;
-const APIA: Tz = chrono_tz::Pacific::Apia;
-const CASABLANCA: Tz = chrono_tz::Africa::Casablanca;
+static BERLIN: LazyLock<Zone> = LazyLock::new(|| Zone::named("Europe/Berlin").unwrap());
+static SAO_PAULO: LazyLock<Zone> = LazyLock::new(|| Zone::named("America/Sao_Paulo").unwrap());
+static LORD_HOWE: LazyLock<Zone> = LazyLock::new(|| Zone::named("Australia/Lord_Howe").unwrap());
+static APIA: LazyLock<Zone> = LazyLock::new(|| Zone::named("Pacific/Apia").unwrap());
+static CASABLANCA: LazyLock<Zone> = LazyLock::new(|| Zone::named("Africa/Casablanca").unwrap());
 
 fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
@@ -21,7 +22,7 @@ fn at(text: &str) -> Millis {
 }
 
 /// The viewer's day that holds noon of that date.
-fn today(date: &str, zone: Tz) -> Window {
+fn today(date: &str, zone: Zone) -> Window {
     let noon = zone.from_local_datetime(&day(date).and_hms_opt(12, 0, 0).unwrap()).unwrap();
     Window::today(noon.timestamp_millis(), zone)
 }
@@ -32,15 +33,15 @@ fn length(window: Window) -> Millis {
 
 #[test]
 fn an_ordinary_day_has_24_hours() {
-    assert_eq!(length(today("2026-08-10", BERLIN)), 24 * HOUR);
-    assert_eq!(today("2026-08-10", BERLIN).from, at("2026-08-09T22:00:00Z"));
+    assert_eq!(length(today("2026-08-10", *BERLIN)), 24 * HOUR);
+    assert_eq!(today("2026-08-10", *BERLIN).from, at("2026-08-09T22:00:00Z"));
 }
 
 #[test]
 fn berlin_s_day_in_march_has_23_hours_and_the_one_in_october_25() {
-    assert_eq!(length(today("2026-03-29", BERLIN)), 23 * HOUR);
-    assert_eq!(length(today("2026-10-25", BERLIN)), 25 * HOUR);
-    let october = today("2026-10-25", BERLIN);
+    assert_eq!(length(today("2026-03-29", *BERLIN)), 23 * HOUR);
+    assert_eq!(length(today("2026-10-25", *BERLIN)), 25 * HOUR);
+    let october = today("2026-10-25", *BERLIN);
     assert!(october.contains(at("2026-10-25T02:30:00+02:00")) && october.contains(at("2026-10-25T02:30:00+01:00")));
     assert!(october.contains(at("2026-10-25T23:59:59.999+01:00")) && !october.contains(at("2026-10-26T00:00:00+01:00")));
 }
@@ -48,57 +49,57 @@ fn berlin_s_day_in_march_has_23_hours_and_the_one_in_october_25() {
 #[test]
 fn a_day_begins_at_one_where_midnight_was_skipped() {
     // Brazil's clocks went from 00:00 to 01:00 on 4 November 2018.
-    assert_eq!(start_of(day("2018-11-04"), SAO_PAULO), at("2018-11-04T01:00:00-02:00"));
-    assert_eq!(length(today("2018-11-04", SAO_PAULO)), 23 * HOUR);
+    assert_eq!(start_of(day("2018-11-04"), *SAO_PAULO), at("2018-11-04T01:00:00-02:00"));
+    assert_eq!(length(today("2018-11-04", *SAO_PAULO)), 23 * HOUR);
     // And from 00:00 back to 23:00 in February: the day before has 25 hours.
-    assert_eq!(length(today("2018-02-17", SAO_PAULO)), 25 * HOUR);
+    assert_eq!(length(today("2018-02-17", *SAO_PAULO)), 25 * HOUR);
 }
 
 #[test]
 fn lord_howe_changes_by_half_an_hour() {
-    assert_eq!(length(today("2026-04-05", LORD_HOWE)), 24 * HOUR + 30 * MINUTE);
-    assert_eq!(length(today("2026-10-04", LORD_HOWE)), 23 * HOUR + 30 * MINUTE);
+    assert_eq!(length(today("2026-04-05", *LORD_HOWE)), 24 * HOUR + 30 * MINUTE);
+    assert_eq!(length(today("2026-10-04", *LORD_HOWE)), 23 * HOUR + 30 * MINUTE);
 }
 
 #[test]
 fn samoa_left_out_a_whole_day() {
     let before = at("2011-12-29T23:59:59-10:00");
     let after = at("2011-12-31T00:00:00+14:00");
-    assert_eq!((day_of(before, APIA), day_of(after, APIA)), (day("2011-12-29"), day("2011-12-31")));
-    assert_eq!(start_of(day("2011-12-30"), APIA), after, "the day that never was begins with the next one");
-    let last = Window::today(before, APIA);
+    assert_eq!((day_of(before, *APIA), day_of(after, *APIA)), (day("2011-12-29"), day("2011-12-31")));
+    assert_eq!(start_of(day("2011-12-30"), *APIA), after, "the day that never was begins with the next one");
+    let last = Window::today(before, *APIA);
     assert_eq!((last.to, length(last)), (after, 24 * HOUR));
-    assert_eq!(length(Window::last_days(after, APIA, 2)), 24 * HOUR, "of the last two days one never was");
+    assert_eq!(length(Window::last_days(after, *APIA, 2)), 24 * HOUR, "of the last two days one never was");
 }
 
 #[test]
 fn casablanca_changes_its_clocks_around_ramadan() {
     // In 2026 clocks go back on 15 February and forward on 22 March.
-    assert_eq!(length(today("2026-02-15", CASABLANCA)), 25 * HOUR);
-    assert_eq!(length(today("2026-03-22", CASABLANCA)), 23 * HOUR);
+    assert_eq!(length(today("2026-02-15", *CASABLANCA)), 25 * HOUR);
+    assert_eq!(length(today("2026-03-22", *CASABLANCA)), 23 * HOUR);
 }
 
 #[test]
 fn the_last_days_are_calendar_days() {
     let now = at("2026-03-31T12:00:00+02:00");
-    let week = Window::last_days(now, BERLIN, 7);
+    let week = Window::last_days(now, *BERLIN, 7);
     assert_eq!((week.from, week.to), (at("2026-03-25T00:00:00+01:00"), at("2026-04-01T00:00:00+02:00")));
     assert_eq!(length(week), (7 * 24 - 1) * HOUR);
-    assert_eq!(Window::last_days(now, BERLIN, 1), Window::today(now, BERLIN));
-    assert_eq!(Window::last_days(now, BERLIN, 0), Window::today(now, BERLIN));
+    assert_eq!(Window::last_days(now, *BERLIN, 1), Window::today(now, *BERLIN));
+    assert_eq!(Window::last_days(now, *BERLIN, 0), Window::today(now, *BERLIN));
 }
 
 #[test]
 fn every_day_begins_on_the_border_of_a_slot() {
     for zone in [
-        BERLIN,
-        SAO_PAULO,
-        LORD_HOWE,
-        APIA,
-        CASABLANCA,
-        chrono_tz::Asia::Kathmandu,
-        chrono_tz::Pacific::Chatham,
-        chrono_tz::Australia::Eucla,
+        *BERLIN,
+        *SAO_PAULO,
+        *LORD_HOWE,
+        *APIA,
+        *CASABLANCA,
+        Zone::named("Asia/Kathmandu").unwrap(),
+        Zone::named("Pacific/Chatham").unwrap(),
+        Zone::named("Australia/Eucla").unwrap(),
     ] {
         let mut date = day("2010-01-01");
         while date < day("2030-01-01") {
@@ -149,7 +150,7 @@ fn what_is_no_stamp_is_none() {
 fn instants_beyond_the_calendar_stay_inside_it() {
     assert!(utc(i64::MAX).year() > 200_000 && utc(i64::MIN).year() < -200_000);
     for extreme in [i64::MAX, i64::MIN, i64::MAX / 2, 0] {
-        let _ = (rfc3339(extreme), day_of(extreme, BERLIN), Window::today(extreme, BERLIN), Window::last_days(extreme, APIA, u64::MAX));
+        let _ = (rfc3339(extreme), day_of(extreme, *BERLIN), Window::today(extreme, *BERLIN), Window::last_days(extreme, *APIA, u64::MAX));
     }
 }
 
@@ -169,8 +170,8 @@ fn lengths_of_time_read_as_people_say_them() {
     }
 }
 
-fn zones() -> impl Strategy<Value = Tz> {
-    prop::sample::select(chrono_tz::TZ_VARIANTS.to_vec())
+fn zones() -> impl Strategy<Value = Zone> {
+    prop::sample::select(Zone::names().filter_map(Zone::named).collect::<Vec<_>>())
 }
 
 proptest! {

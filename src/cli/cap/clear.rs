@@ -43,7 +43,7 @@ pub fn run(context: &Context, args: &ClearArgs) -> Result<ExitCode, CliError> {
     let own = context.settings.caps.value.clone();
     let mut chosen: Vec<Cap> = Vec::new();
     for name in &args.names {
-        chosen.push(find(name, &own)?);
+        chosen.push(find(context, name, &own)?);
     }
     if args.all {
         chosen.clone_from(&own);
@@ -79,11 +79,11 @@ pub fn run(context: &Context, args: &ClearArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn find(name: &str, own: &[Cap]) -> Result<Cap, CliError> {
+fn find(context: &Context, name: &str, own: &[Cap]) -> Result<Cap, CliError> {
     if let Some(cap) = own.iter().find(|cap| cap.name == name) {
         return Ok(cap.clone());
     }
-    if let Some(cap) = rules::policy().caps.into_iter().find(|cap| cap.name == name) {
+    if let Some(cap) = rules::policy(&context.settings).caps.into_iter().find(|cap| cap.name == name) {
         return Err(CliError::Managed { cap: clean(&cap.name), words: clean(&cap.words()) });
     }
     let known = own.iter().map(|cap| clean(&cap.name)).collect::<Vec<_>>().join(", ");

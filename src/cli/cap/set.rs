@@ -140,7 +140,7 @@ pub fn write(context: &Context, cap: &Cap) -> Result<Vec<String>, CliError> {
     }
     let mut all: Vec<Cap> = context.settings.caps.iter().filter(|other| other.name != cap.name).cloned().collect();
     all.push(cap.clone());
-    all.extend(rules::policy().caps);
+    all.extend(rules::policy(&context.settings).caps);
     for (inner, outer) in budgets::shadowed(&all) {
         if inner.name == cap.name || outer.name == cap.name {
             notes.push(format!(

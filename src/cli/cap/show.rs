@@ -178,7 +178,7 @@ pub struct Standings {
 
 /// Reads what is new and says how all caps stand.
 pub fn standings(context: &Context) -> Result<Standings, CliError> {
-    let policy = rules::policy();
+    let policy = rules::policy(&context.settings);
     policy.problems.iter().for_each(|problem| context.note(&format!("policy: {problem}")));
     let rules = rules::rules(&context.settings, &policy);
     let fresh = context.open()?;

@@ -219,7 +219,7 @@ impl Findings {
                 unusable: false,
             },
             guards: holds::guards(context)?,
-            policy: holds::policy(),
+            policy: holds::policy(context),
             settings: settings(context),
             problems: context.problems.iter().map(ToString::to_string).chain(fresh.problems.clone()).map(|p| clean(&p)).collect(),
             inotify: inotify(),

@@ -48,8 +48,8 @@ pub struct GuardState {
 
 /// The policy as it is now.
 #[must_use]
-pub fn policy() -> PolicyState {
-    let policy = rules::policy();
+pub fn policy(context: &Context) -> PolicyState {
+    let policy = rules::policy(&context.settings);
     PolicyState {
         path: policy::system_path().map(|path| clean(&path.display().to_string())),
         holds: policy.path.is_some(),

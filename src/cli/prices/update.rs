@@ -1,5 +1,6 @@
 //! `prices update`: the newest public list over the built-in one; and how the built-in one is made.
 
+use crate::model::Zone;
 use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
@@ -59,7 +60,7 @@ pub fn run(context: &Context, args: &UpdateArgs) -> Result<ExitCode, CliError> {
         None => (fetch::fetch(&args.url)?, "LiteLLM's format, from an address of your own"),
     };
     let path = context.settings.data_dir.join(PRICES);
-    let date = day_of(context.now, chrono_tz::UTC).to_string();
+    let date = day_of(context.now, Zone::UTC).to_string();
     let known = known(&path)?;
     let text = with_source(&litellm::merge(&litellm::from_json(&bytes, &date, source)?, &known)?, source);
     let book = Book::parse(&text)?;

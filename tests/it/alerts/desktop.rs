@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use aifinops::alerts::{Hours, Setup, Teller, Urgency, ways};
-use aifinops::model::Millis;
+use aifinops::model::{Millis, Zone};
 
 use super::bus::Bus;
 use super::setting::program;
@@ -61,7 +61,7 @@ fn a_process_of_several_that_tell() {
     let env = |name: &str| std::env::var(name).ok();
     let ways = ways(&["desktop".to_owned()], &mut Setup { env: &env, webhook: None, screen: None });
     let clock = || Millis::try_from(SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
-    let hours = Hours { quiet: None, zone: chrono_tz::UTC };
+    let hours = Hours { quiet: None, zone: Zone::UTC };
     let teller = Teller::start(ways, Box::new(Files(Path::new(&dir).to_owned())), hours, clock).unwrap();
     for level in [50, 80, 100] {
         let mut alert = alert(&format!("cap:daily:2026-11-25:{level}"), clock());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aifinops::engine::enforcer::{Enforcer, Scene};
 use aifinops::model::cap::{Action, Cap, Span};
-use aifinops::model::{Millis, Window};
+use aifinops::model::{Millis, Window, Zone};
 use aifinops::query::{self, Living};
 use aifinops::store::Store;
 
@@ -38,7 +38,7 @@ impl Desk {
         let mut ingest = self.home.reader(Store::open(self.data.path()).unwrap().store);
         scan(&mut ingest);
         let living = Living::default();
-        let asking = query::Asking { window: Window::ALL, now: at(n), zone: chrono_tz::UTC, living: &living, hour: None };
+        let asking = query::Asking { window: Window::ALL, now: at(n), zone: Zone::UTC, living: &living, hour: None };
         let sessions: Vec<_> = query::sessions(&ingest.store, &mut ingest.prices, &asking).unwrap().into_iter().map(Arc::new).collect();
         let standings = [standing(Cap { action, ..cap("1", Span::Day) }, "2")];
         let scene = Scene { standings: &standings, sessions: &sessions, living: &living, now: at(n), who: "me" };

@@ -6,7 +6,7 @@ use aifinops::engine::gate::caps::{CapGate, Setup};
 use aifinops::engine::gate::{Ask, Gate, Ticket};
 use aifinops::engine::judge::Rules;
 use aifinops::model::cap::{Cap, OnFailure, Span};
-use aifinops::model::{Millis, Money, Speed, Tier, Tokens, Window};
+use aifinops::model::{Millis, Money, Speed, Tier, Tokens, Window, Zone};
 use aifinops::store::ledger::Kind;
 use aifinops::store::{Store, Sums};
 use aifinops::wires::{Estimate, Usage};
@@ -32,7 +32,7 @@ impl Desk {
     }
 
     fn gate(&self, caps: &[Cap]) -> CapGate {
-        let rules = Rules { caps: caps.to_vec(), assumed: Assumed::default(), week_start: Weekday::Mon, zone: chrono_tz::UTC };
+        let rules = Rules { caps: caps.to_vec(), assumed: Assumed::default(), week_start: Weekday::Mon, zone: Zone::UTC };
         let again = rules.clone();
         CapGate::new(Setup {
             ingest: self.home.reader(Store::open(self.data.path()).unwrap().store),
@@ -208,7 +208,7 @@ fn a_cap_set_while_the_agent_runs_holds() {
     let desk = Desk::new();
     let now = std::sync::Arc::new(std::sync::Mutex::new(Vec::<Cap>::new()));
     let later = std::sync::Arc::clone(&now);
-    let rules = Rules { caps: Vec::new(), assumed: Assumed::default(), week_start: Weekday::Mon, zone: chrono_tz::UTC };
+    let rules = Rules { caps: Vec::new(), assumed: Assumed::default(), week_start: Weekday::Mon, zone: Zone::UTC };
     let again = rules.clone();
     let gate = CapGate::new(Setup {
         ingest: desk.home.reader(Store::open(desk.data.path()).unwrap().store),

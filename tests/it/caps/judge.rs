@@ -6,7 +6,7 @@ use aifinops::budgets::{Assumed, Raise};
 use aifinops::engine::judge::{Judgement, Moment, Question, Rules, judge};
 use aifinops::model::cap::{Amount, Cap, Scope, Span};
 use aifinops::model::time::{HOUR, SLOT};
-use aifinops::model::{Millis, Window};
+use aifinops::model::{Millis, Window, Zone};
 use aifinops::query::caps::{Asking, Focus, standings};
 use aifinops::store::Store;
 use aifinops::store::ledger::{Decision, Kind};
@@ -21,7 +21,7 @@ use crate::logs::{Home, answer, append, prompt, scan, stamp, uuid};
 const AGENT: &str = "claude-code";
 
 fn rules(caps: Vec<Cap>) -> Rules {
-    Rules { caps, assumed: Assumed::default(), week_start: Weekday::Mon, zone: chrono_tz::UTC }
+    Rules { caps, assumed: Assumed::default(), week_start: Weekday::Mon, zone: Zone::UTC }
 }
 
 /// The moment after line `n`.
@@ -344,7 +344,7 @@ proptest! {
     fn a_month_is_the_sum_of_its_calls(
         days in prop::collection::vec((0_u64..40, 1_u64..6), 1..25),
         asks in prop::collection::vec(0_u64..40, 1..6),
-        zone in prop::sample::select(vec![chrono_tz::UTC, chrono_tz::Asia::Kathmandu, chrono_tz::America::New_York]),
+        zone in prop::sample::select(vec![Zone::UTC, Zone::named("Asia/Kathmandu").unwrap(), Zone::named("America/New_York").unwrap()]),
     ) {
         const DAY: u64 = 86_400;
         let home = Home::new();

@@ -6,7 +6,7 @@ use aifinops::engine::judge::Rules;
 use aifinops::engine::watchman::{BrokenGuard, Round, Told, Watch, round};
 use aifinops::model::cap::{Action, Cap, Span};
 use aifinops::model::time::HOUR;
-use aifinops::model::{Millis, Money};
+use aifinops::model::{Millis, Money, Zone};
 use aifinops::store::Store;
 use aifinops::store::ledger::{Decision, Kind};
 use chrono::Weekday;
@@ -38,7 +38,7 @@ impl Desk {
     fn round(&self, caps: Vec<Cap>, session_over: Option<Money>, guards: &[BrokenGuard]) -> Round {
         let mut ingest = self.home.reader(Store::open(self.data.path()).unwrap().store);
         scan(&mut ingest);
-        let rules = Rules { caps, assumed: Assumed::default(), week_start: Weekday::Mon, zone: chrono_tz::UTC };
+        let rules = Rules { caps, assumed: Assumed::default(), week_start: Weekday::Mon, zone: Zone::UTC };
         round(&ingest.store, &open(&self.data), &Watch { rules: &rules, session_over, guards, now: now() }).unwrap()
     }
 

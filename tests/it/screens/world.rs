@@ -10,7 +10,7 @@ use aifinops::engine::caps::Caps;
 use aifinops::engine::snapshot::{BUCKETS, Burn};
 use aifinops::engine::{Snapshot, Span};
 use aifinops::model::time::{HOUR, MINUTE};
-use aifinops::model::{Cap, Cost, Key, Millis, Money, SessionKind, SessionState, Tokens, Turn, Window, cap};
+use aifinops::model::{Cap, Cost, Key, Millis, Money, SessionKind, SessionState, Tokens, Turn, Window, Zone, cap};
 use aifinops::query::caps::{Days, Decision, Kind};
 use aifinops::query::{SessionDetail, SessionView, TaskView};
 use aifinops::store::Sums;
@@ -248,7 +248,7 @@ pub(crate) fn options() -> Options {
         themes: theme::names(None),
         keys: Keymap::new(&BTreeMap::new()).0,
         currency: Currency::default(),
-        zone: chrono_tz::UTC,
+        zone: Zone::UTC,
         problems: Vec::new(),
     }
 }
@@ -262,7 +262,7 @@ pub(crate) fn app(snapshot: &Snapshot) -> App {
 
 /// A cap and what was spent under it, in cents.
 pub(crate) fn standing(cap: Cap, used: i64) -> Standing {
-    let window = aifinops::budgets::window(cap.span, NOW, chrono_tz::UTC, chrono::Weekday::Mon).unwrap_or(Window::ALL);
+    let window = aifinops::budgets::window(cap.span, NOW, Zone::UTC, chrono::Weekday::Mon).unwrap_or(Window::ALL);
     let spend = Spend { known: cents(used), tokens: 3_400_000, steps: 57, ..Spend::default() };
     Standing { cap, window, spend, raised: 0, subject: None }
 }

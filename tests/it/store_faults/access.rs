@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use aifinops::budgets::Assumed;
 use aifinops::engine::judge::Rules;
 use aifinops::engine::{Engine, Setup, Span, caps};
+use aifinops::model::Zone;
 use aifinops::store::Store;
 use rusqlite::Connection;
 
@@ -143,11 +144,11 @@ fn a_stopped_screen_lets_others_write_and_shows_what_they_wrote() {
     let home = Home::new();
     append(&home.claude(&uuid(1, 0)), answer(&uuid(1, 0), 1, 1, 5, None) + "\n");
     let ingest = home.reader(Store::open(&home.data()).unwrap().store);
-    let rules = Rules { caps: Vec::new(), assumed: Assumed::default(), week_start: chrono::Weekday::Mon, zone: chrono_tz::UTC };
+    let rules = Rules { caps: Vec::new(), assumed: Assumed::default(), week_start: chrono::Weekday::Mon, zone: Zone::UTC };
     let caps = caps::Setup { rules: Arc::new(rules), dir: home.data(), who: "tester".to_owned() };
     let setup = Setup {
         ingest,
-        zone: chrono_tz::UTC,
+        zone: Zone::UTC,
         span: Span::All,
         notices: Vec::new(),
         caps,
