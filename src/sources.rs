@@ -18,6 +18,7 @@ pub mod intern;
 pub mod json;
 pub mod lines;
 pub mod opencode;
+pub mod recent;
 pub mod table;
 
 pub use table::{RowId, Table};

@@ -153,6 +153,8 @@ pub struct Fact {
     pub seen: bool,
     /// Whether a tool call failed.
     pub failed: bool,
+    /// The hash of a tool call's name and arguments, where one of the task's calls just before was the same.
+    pub same: Option<u32>,
     /// Whether the line is a copy made for a side conversation.
     pub sidechain: bool,
 }

@@ -43,7 +43,7 @@ impl Source for Codex {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn roots(&self, places: &Places<'_>) -> Vec<PathBuf> {

@@ -41,7 +41,7 @@ impl Source for GeminiCli {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn roots(&self, places: &Places<'_>) -> Vec<PathBuf> {

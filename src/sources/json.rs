@@ -197,6 +197,14 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Passes over one value and gives its bytes as they stand.
+    pub fn raw(&mut self) -> Result<&'a [u8], Bad> {
+        self.peek();
+        let start = self.at;
+        self.skip()?;
+        Ok(self.bytes.get(start..self.at).unwrap_or_default())
+    }
+
     fn literal(&mut self) -> Result<&'a [u8], Bad> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let len =

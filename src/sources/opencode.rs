@@ -83,7 +83,7 @@ impl Source for OpenCode {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn roots(&self, places: &Places<'_>) -> Vec<PathBuf> {

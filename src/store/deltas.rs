@@ -1,5 +1,7 @@
 //! Changes to the sums, gathered so that each row is written once.
 
+use std::collections::HashMap;
+
 use rusqlite::Connection;
 
 use crate::model::time::{SLOT, SLOTS_A_DAY};
@@ -16,6 +18,9 @@ const TASK_WIDTH: usize = 4 + WIDTH;
 /// Columns of a tool: its session and name, its calls and its failures.
 const TOOL_WIDTH: usize = 4;
 
+/// Columns of a call that came again: its task, hash and name, and how often.
+const REPEAT_WIDTH: usize = 4;
+
 /// Changes to slots, tasks and tools.
 #[derive(Debug, Default)]
 pub(super) struct Deltas {
@@ -23,6 +28,8 @@ pub(super) struct Deltas {
     tasks: KeyMap<TaskDelta>,
     /// Calls and failures by session and name; name 0 is not known yet.
     tools: IdMap<(i64, i64), (i64, i64)>,
+    /// How often tool calls came again, by task, hash and name.
+    repeats: HashMap<(i64, i64, i64), i64>,
 }
 
 #[derive(Debug)]
@@ -49,6 +56,9 @@ impl Deltas {
             let tool = self.tools.entry((row.session, row.name.unwrap_or(0))).or_default();
             tool.0 += sums.tools * sign;
             tool.1 += sums.failures * sign;
+            if let Some(same) = row.same.filter(|_| row.seen) {
+                *self.repeats.entry((row.task.to_sql(), i64::from(same), row.name.unwrap_or(0))).or_default() += sign;
+            }
         }
     }
 
@@ -97,7 +107,12 @@ impl Deltas {
         let rows = tools
             .iter()
             .map(|((session, name), (calls, failures))| -> Numbers<TOOL_WIDTH> { [*session, *name, *calls, *failures].map(Some) });
-        upsert_all(tx, "tool", "calls = tool.calls + excluded.calls, failures = tool.failures + excluded.failures", rows)
+        upsert_all(tx, "tool", "calls = tool.calls + excluded.calls, failures = tool.failures + excluded.failures", rows)?;
+
+        let mut repeats: Vec<_> = self.repeats.into_iter().filter(|(_, times)| *times != 0).collect();
+        repeats.sort_unstable_by_key(|(key, _)| *key);
+        let rows = repeats.iter().map(|((task, call, name), times)| -> Numbers<REPEAT_WIDTH> { [*task, *call, *name, *times].map(Some) });
+        upsert_all(tx, "repeat", "times = repeat.times + excluded.times", rows)
     }
 }
 

@@ -168,13 +168,26 @@ pub struct FactRow {
     pub seen: bool,
     pub failed: bool,
     pub sidechain: bool,
+    pub same: Option<u32>,
 }
+
+/// Set where [`FactRow::same`] is known.
+const HAS_SAME: i64 = 8;
 
 impl FactRow {
     /// The flags as one number.
     #[must_use]
     pub const fn flags(&self) -> i64 {
-        (if self.seen { 1 } else { 0 }) | (if self.failed { 2 } else { 0 }) | (if self.sidechain { 4 } else { 0 })
+        (if self.seen { 1 } else { 0 })
+            | (if self.failed { 2 } else { 0 })
+            | (if self.sidechain { 4 } else { 0 })
+            | (if self.same.is_some() { HAS_SAME } else { 0 })
+    }
+
+    /// Whether flags say that [`FactRow::same`] is known.
+    #[must_use]
+    pub const fn has_same(flags: i64) -> bool {
+        flags & HAS_SAME != 0
     }
 
     /// Sets the flags from that number.
@@ -206,6 +219,8 @@ impl FactRow {
             seen: self.seen || other.seen,
             failed: self.failed || other.failed,
             sidechain: self.sidechain && other.sidechain,
+            // Of a history that begins in the middle, fewer calls before it are known.
+            same: self.same.or(other.same),
         }
     }
 

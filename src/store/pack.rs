@@ -268,7 +268,17 @@ mod tests {
     use crate::model::FactKind;
 
     fn fact(session: i64) -> FactRow {
-        FactRow { session, task: Key(7), at: -5, kind: FactKind::Tool, name: Some(3), seen: true, failed: false, sidechain: true }
+        FactRow {
+            session,
+            task: Key(7),
+            at: -5,
+            kind: FactKind::Tool,
+            name: Some(3),
+            seen: true,
+            failed: false,
+            sidechain: true,
+            same: None,
+        }
     }
 
     fn table() -> Connection {

@@ -206,6 +206,11 @@ impl Store {
         Ok(rows)
     }
 
+    /// Every session, without its sums.
+    pub(super) fn all_heads(&self) -> Result<Vec<SessionRow>, StoreError> {
+        self.rows("listing sessions", &format!("SELECT {SESSION} FROM session s LEFT JOIN name n ON n.id = s.model"), [], head)
+    }
+
     /// Some sessions by id, each looked at once.
     pub fn sessions_by_id(&self, ids: &[i64], windows: [Window; 3]) -> Result<Vec<Looked>, StoreError> {
         let heads = format!("SELECT {SESSION} FROM session s LEFT JOIN name n ON n.id = s.model WHERE s.id = ?1");

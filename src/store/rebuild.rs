@@ -121,7 +121,7 @@ pub(super) fn rebuild(tx: &Connection) -> rusqlite::Result<RebuildReport> {
         "CREATE TEMP TABLE old_rollup AS SELECT * FROM rollup WHERE NOT ({zero});
          CREATE TEMP TABLE old_task AS SELECT key, {names} FROM task WHERE NOT ({zero});
          CREATE TEMP TABLE old_tool AS SELECT * FROM tool WHERE calls <> 0 OR failures <> 0;
-         DELETE FROM rollup; DELETE FROM task; DELETE FROM tool;"
+         DELETE FROM rollup; DELETE FROM task; DELETE FROM tool; DELETE FROM repeat;"
     ))?;
     deltas.flush(tx)?;
     let count = |sql: String| tx.query_row(&sql, [], |r| r.get::<_, i64>(0)).map(i64::unsigned_abs);

@@ -23,6 +23,10 @@ pub(super) fn upsert_all<const WIDTH: usize>(
     conflict: &str,
     rows: impl Iterator<Item = Numbers<WIDTH>>,
 ) -> rusqlite::Result<()> {
+    let mut rows = rows.peekable();
+    if rows.peek().is_none() {
+        return Ok(());
+    }
     let values = vec!["?"; WIDTH].join(",");
     let mut upsert = tx.prepare_cached(&format!("INSERT INTO {table} VALUES ({values}) ON CONFLICT DO UPDATE SET {conflict}"))?;
     for row in rows {
@@ -116,14 +120,21 @@ impl Packed for FactRow {
         put_number(to, self.kind.to_sql());
         put_number(to, self.flags());
         put_number(to, self.name.unwrap_or(0));
+        if let Some(same) = self.same {
+            put_count(to, u64::from(same));
+        }
     }
 
     fn decode(from: &mut Bytes<'_>) -> Option<FactRow> {
         let (session, task, at) = (from.number()?, from.key()?, from.number()?);
         let kind = FactKind::from_sql(from.number()?)?;
-        let mut row = FactRow { session, task, at, kind, name: None, seen: false, failed: false, sidechain: false };
-        row.set_flags(from.number()?);
+        let mut row = FactRow { session, task, at, kind, name: None, seen: false, failed: false, sidechain: false, same: None };
+        let flags = from.number()?;
+        row.set_flags(flags);
         row.name = Some(from.number()?).filter(|name| *name != 0);
+        if FactRow::has_same(flags) {
+            row.same = Some(u32::try_from(from.count()?).ok()?);
+        }
         Some(row)
     }
 }
@@ -194,7 +205,7 @@ fn pack_rows<R: Packed>(
 fn fact_from_row(r: &rusqlite::Row<'_>, i: usize) -> rusqlite::Result<Option<FactRow>> {
     let Some(kind) = FactKind::from_sql(r.get(i + 3)?) else { return Ok(None) };
     let (session, task, at, name) = (r.get(i)?, Key::from_sql(r.get(i + 1)?), r.get(i + 2)?, r.get(i + 4)?);
-    let mut row = FactRow { session, task, at, kind, name, seen: false, failed: false, sidechain: false };
+    let mut row = FactRow { session, task, at, kind, name, seen: false, failed: false, sidechain: false, same: None };
     row.set_flags(r.get(i + 5)?);
     Ok(Some(row))
 }

@@ -167,6 +167,7 @@ impl Writer<'_> {
                 name,
                 seen: fact.seen,
                 failed: fact.failed,
+                same: fact.same,
                 sidechain: fact.sidechain,
             };
             self.meet_fact(fact.key, row)?;

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Batch, Call, Fact, FactKind, Key, Millis, SessionKind, SessionUpdate, Speed, Tokens, Turn};
 use crate::sources::lines::Lines;
+use crate::sources::recent::Recent;
 use crate::sources::{Fold, Skim};
 
 use super::AGENT;
-use super::line::{Answer, Body, Record, Stop, ToolId};
+use super::line::{Answer, Body, Record, Stop, ToolId, ToolUse};
 
 /// Pending tools, open sidechains and conversations beyond these are forgotten, oldest first: a hostile log must not grow
 /// a file's memory.
@@ -26,6 +27,8 @@ struct Talk {
     task: u64,
     slash: Option<(u64, Millis)>,
     pending: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Recent::is_empty")]
+    recent: Recent,
     /// The last calls under ids that are not unique: the id and the call's own key.
     #[serde(default)]
     numbered: Vec<(u64, u64)>,
@@ -259,6 +262,7 @@ fn take(talk: &mut Talk, session: u32, record: Record, out: &mut Batch) {
         name: None,
         seen: true,
         failed: false,
+        same: None,
         sidechain,
     };
     match record.body {
@@ -314,10 +318,11 @@ fn take(talk: &mut Talk, session: u32, record: Record, out: &mut Batch) {
                 talk.task = slash;
                 out.facts.push(Fact { at: since, ..fact(Key(slash), slash, FactKind::Prompt) });
             }
-            for (tool, name) in &answer.tools {
-                let tool = talk.new_tool(*tool, answer.key.unwrap_or(key));
+            for ToolUse { id, name, same } in &answer.tools {
+                let tool = talk.new_tool(*id, answer.key.unwrap_or(key));
                 talk.pending.push(tool.0);
-                out.facts.push(Fact { name: Some(name.clone()), ..fact(tool, talk.task, FactKind::Tool) });
+                let same = talk.recent.meet(Key(talk.task), tool, *same);
+                out.facts.push(Fact { name: Some(name.clone()), same, ..fact(tool, talk.task, FactKind::Tool) });
             }
             let overflow = talk.pending.len().saturating_sub(MOST_PENDING);
             talk.pending.drain(..overflow);

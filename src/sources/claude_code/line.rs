@@ -7,6 +7,7 @@ use crate::model::{Key, Millis, Money, Speed, Tier, Tokens};
 use crate::sources::intern::Interner;
 use crate::sources::json::{Bad, Cursor, RawStr};
 use crate::sources::lines::{Lines, each};
+use crate::sources::recent;
 
 use super::AGENT;
 
@@ -49,7 +50,7 @@ pub(super) struct Answer {
     pub tier: Tier,
     pub speed: Speed,
     pub stop: Option<Stop>,
-    pub tools: Vec<(ToolId, Arc<str>)>,
+    pub tools: Vec<ToolUse>,
     pub advisors: Vec<(Option<Arc<str>>, Tokens)>,
     pub reported: Option<Money>,
     pub synthetic: bool,
@@ -61,6 +62,15 @@ pub(super) struct Answer {
 pub(super) struct ToolId {
     pub key: Key,
     pub is_unique: bool,
+}
+
+/// A tool call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ToolUse {
+    pub id: ToolId,
+    pub name: Arc<str>,
+    /// The hash of its name and arguments.
+    pub same: u32,
 }
 
 /// Ids shorter than this are numbers, not random.
@@ -132,7 +142,7 @@ struct Content<'a> {
     /// The first text that a human may have typed.
     text: Option<&'a [u8]>,
     results: Vec<(ToolId, bool)>,
-    tools: Vec<(ToolId, Arc<str>)>,
+    tools: Vec<ToolUse>,
     images: bool,
 }
 
@@ -263,12 +273,14 @@ fn read_content<'a>(c: &mut Cursor<'a>, content: &mut Content<'a>, names: &mut N
     c.array(|c| {
         let (mut kind, mut id, mut result, mut text): (&[u8], _, _, Option<&[u8]>) = (b"", None, None, None);
         let mut name: Option<RawStr<'_>> = None;
+        let mut input: &[u8] = b"";
         let mut failed = false;
         c.object(|key, c| {
             match key {
                 b"type" => kind = bytes(c)?.unwrap_or_default(),
                 b"id" => id = bytes(c)?,
                 b"name" => name = c.string()?,
+                b"input" => input = c.raw()?,
                 b"tool_use_id" => result = bytes(c)?,
                 b"is_error" => failed = c.is_true()?,
                 b"text" => text = c.string()?.map(|s| s.0),
@@ -279,7 +291,9 @@ fn read_content<'a>(c: &mut Cursor<'a>, content: &mut Content<'a>, names: &mut N
         match kind {
             b"tool_use" => {
                 if let Some(id) = id {
-                    content.tools.push((tool_key(id), name.map_or_else(|| Arc::from("?"), |n| names.tool.get(n))));
+                    let same = recent::same(name.map_or(b"", |name| name.0), input);
+                    let name = name.map_or_else(|| Arc::from("?"), |n| names.tool.get(n));
+                    content.tools.push(ToolUse { id: tool_key(id), name, same });
                 }
             }
             b"tool_result" => content.results.extend(result.map(|id| (tool_key(id), failed))),

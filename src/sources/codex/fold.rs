@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Batch, Call, Fact, FactKind, Key, Millis, RateLimit, SessionKind, SessionUpdate, Speed, Tier, Turn};
 use crate::sources::lines::Lines;
+use crate::sources::recent::Recent;
 use crate::sources::{Fold, Skim};
 
 use super::AGENT;
@@ -51,6 +52,8 @@ struct Memory {
     model: Option<String>,
     tier: u8,
     pending: Vec<u64>,
+    #[serde(skip_serializing_if = "Recent::is_empty")]
+    recent: Recent,
     open: bool,
     last_at: Millis,
     /// Tool calls without an id so far.
@@ -157,7 +160,7 @@ impl CodexFold {
     }
 
     fn fact(&self, key: Key, kind: FactKind, at: Millis) -> Fact {
-        Fact { key, session: 0, task: Key(self.memory.task), at, kind, name: None, seen: true, failed: false, sidechain: false }
+        Fact { key, session: 0, task: Key(self.memory.task), at, kind, name: None, seen: true, failed: false, same: None, sidechain: false }
     }
 
     fn prompt(&mut self, text: u64, at: Millis, out: &mut Batch) {
@@ -241,11 +244,11 @@ impl CodexFold {
             }
             Body::Count(count) => self.count(&count, at, out),
             Body::Call { totals, own } => self.call(totals, own, at, out),
-            Body::Tool { call, name, search } => {
+            Body::Tool { call, name, same, search } => {
                 self.memory.spoke = true;
                 self.memory.just_asked = false;
                 self.memory.searches += u32::from(search);
-                self.tool(call, name, at, out);
+                self.tool(call, name, same, at, out);
             }
             Body::Result { call, failed } => {
                 let key = self.own(call);
@@ -276,7 +279,7 @@ impl CodexFold {
         Key::of(&[self.thread().as_bytes(), &call.0.to_le_bytes()])
     }
 
-    fn tool(&mut self, call: Key, name: Arc<str>, at: Millis, out: &mut Batch) {
+    fn tool(&mut self, call: Key, name: Arc<str>, same: u32, at: Millis, out: &mut Batch) {
         let key = if call.0 == 0 {
             self.memory.nameless += 1;
             // A file that goes on from an earlier one of the same thread counts anew.
@@ -289,7 +292,8 @@ impl CodexFold {
             self.memory.pending.drain(..overflow);
             key
         };
-        out.facts.push(Fact { name: Some(name), ..self.fact(key, FactKind::Tool, at) });
+        let same = self.memory.recent.meet(Key(self.memory.task), key, same);
+        out.facts.push(Fact { name: Some(name), same, ..self.fact(key, FactKind::Tool, at) });
     }
 
     /// Where no record says "prompt", the first user message that Codex did not inject was one.

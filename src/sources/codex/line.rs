@@ -7,6 +7,7 @@ use crate::model::{Key, Millis, Tier};
 use crate::sources::intern::Interner;
 use crate::sources::json::{Bad, Cursor};
 use crate::sources::lines::{Lines, each};
+use crate::sources::recent;
 
 use super::{AGENT, outcome};
 
@@ -96,6 +97,8 @@ pub(super) enum Body {
     Tool {
         call: Key,
         name: Arc<str>,
+        /// The hash of its name and arguments.
+        same: u32,
         /// Whether the provider bills it by the piece.
         search: bool,
     },
@@ -482,9 +485,11 @@ fn item(c: &mut Cursor<'_>, names: &mut Names) -> Result<Body, Bad> {
     let (mut call, mut id) = (None, None);
     let (mut name, mut text, mut early) = (None, None, None);
     let mut failed = false;
+    let mut arguments: &[u8] = b"";
     c.object(|key, c| {
         match key {
             b"type" => kind = c.string()?.map_or(b"", |s| s.0),
+            b"arguments" | b"input" | b"action" => arguments = c.raw()?,
             b"role" => role = c.string()?.map_or(b"", |s| s.0),
             b"name" => name = names.tool.non_empty(c.string()?),
             b"call_id" => call = c.string()?.map(|s| call_key(s.0)),
@@ -502,23 +507,23 @@ fn item(c: &mut Cursor<'_>, names: &mut Names) -> Result<Body, Bad> {
     if let (Some(mut c), b"user") = (early, role) {
         text = prompt_text(&mut c)?; // the role came after the content
     }
-    let tool_name = |fallback: &str| name.clone().unwrap_or_else(|| Arc::from(fallback));
+    // A call without an id (web searches of some releases) has only its place in the file: the fold gives it one.
+    let tool = |call: Option<Key>, fallback: &str, search: bool| {
+        let name = name.clone().unwrap_or_else(|| Arc::from(fallback));
+        let same = recent::same(name.as_bytes(), arguments);
+        Body::Tool { call: call.unwrap_or(Key(0)), name, same, search }
+    };
     Ok(match kind {
         b"message" if role == b"assistant" => Body::Output,
         b"reasoning" => Body::Output,
         b"message" => text.map_or(Body::Other, |text| Body::Input(text_key(text))),
-        b"function_call" | b"custom_tool_call" => tool(call.or(id), tool_name("?"), false),
-        b"local_shell_call" => tool(call.or(id), tool_name("shell"), false),
-        b"web_search_call" => tool(call.or(id), tool_name("web_search"), true),
-        b"tool_search_call" => tool(call.or(id), tool_name("tool_search"), false),
+        b"function_call" | b"custom_tool_call" => tool(call.or(id), "?", false),
+        b"local_shell_call" => tool(call.or(id), "shell", false),
+        b"web_search_call" => tool(call.or(id), "web_search", true),
+        b"tool_search_call" => tool(call.or(id), "tool_search", false),
         b"function_call_output" | b"custom_tool_call_output" => call.map_or(Body::Other, |call| Body::Result { call, failed }),
         _ => Body::Other,
     })
-}
-
-/// A call without an id (web searches of some releases) has only its place in the file: the fold gives it one.
-fn tool(call: Option<Key>, name: Arc<str>, search: bool) -> Body {
-    Body::Tool { call: call.unwrap_or(Key(0)), name, search }
 }
 
 /// Each text of a list of content blocks, until `take` wants no more; a plain string is a list of one. Gives how many

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Batch, Call, Fact, FactKind, Key, Millis, SessionKind, SessionUpdate, Speed, Tier, Turn};
 use crate::sources::lines::Lines;
+use crate::sources::recent::Recent;
 use crate::sources::{Fold, Skim};
 
 use super::line::{Header, Message, Record, Speaker, Status};
@@ -29,6 +30,8 @@ struct Memory {
     /// A command that is a prompt if the model answers it.
     slash: Option<(u64, Millis)>,
     pending: Vec<u64>,
+    #[serde(skip_serializing_if = "Recent::is_empty")]
+    recent: Recent,
     open: bool,
     last_at: Millis,
 }
@@ -135,7 +138,7 @@ impl GeminiFold {
     fn fact<'a>(&mut self, key: Key, kind: FactKind, at: Millis, out: &'a mut Batch) -> Option<&'a mut Fact> {
         self.update(out)?;
         let (session, task) = (self.index?, Key(self.memory.task));
-        out.facts.push(Fact { key, session, task, at, kind, name: None, seen: true, failed: false, sidechain: false });
+        out.facts.push(Fact { key, session, task, at, kind, name: None, seen: true, failed: false, same: None, sidechain: false });
         out.facts.last_mut()
     }
 
@@ -186,7 +189,10 @@ impl GeminiFold {
             if tool.status == Status::Pending {
                 self.memory.pending.push(key.0);
             }
+            let task = Key(self.memory.task);
+            let same = if tool.status == Status::Pending { None } else { self.memory.recent.meet(task, key, tool.same) };
             if let Some(fact) = self.fact(key, FactKind::Tool, at, out) {
+                fact.same = same;
                 fact.name = Some(tool.name.clone());
                 fact.failed = matches!(tool.status, Status::Failed | Status::Declined);
             }

@@ -9,6 +9,7 @@ use crate::model::{Key, Millis, Tokens};
 use crate::sources::intern::Interner;
 use crate::sources::json::{Bad, Cursor, RawStr};
 use crate::sources::lines::{Lines, each, whole};
+use crate::sources::recent;
 
 use super::AGENT;
 
@@ -76,6 +77,8 @@ pub(super) struct Tool {
     pub id: Option<Key>,
     pub name: Arc<str>,
     pub status: Status,
+    /// The hash of its name and arguments.
+    pub same: u32,
     /// A subagent says that it is done.
     pub is_last: bool,
 }
@@ -296,11 +299,13 @@ fn read_tokens(c: &mut Cursor<'_>) -> Result<Option<Tokens>, Bad> {
 fn read_tools(c: &mut Cursor<'_>, tools: &mut Vec<Tool>, names: &mut Names) -> Result<(), Bad> {
     c.array(|c| {
         let (mut id, mut name, mut status): (_, Option<RawStr<'_>>, _) = (None, None, Status::Done);
+        let mut arguments: &[u8] = b"";
         let is_call = c.peek() == Some(b'{');
         c.object(|key, c| {
             match key {
                 b"id" => id = bytes(c)?,
                 b"name" => name = c.string()?,
+                b"args" => arguments = c.raw()?,
                 b"status" => {
                     status = match bytes(c)?.unwrap_or_default() {
                         b"validating" | b"scheduled" | b"executing" | b"awaiting_approval" => Status::Pending,
@@ -315,8 +320,9 @@ fn read_tools(c: &mut Cursor<'_>, tools: &mut Vec<Tool>, names: &mut Names) -> R
         })?;
         if is_call {
             let is_last = status == Status::Done && name.is_some_and(|n| n.0 == b"complete_task");
+            let same = recent::same(name.map_or(b"", |name| name.0), arguments);
             let name = names.tool.non_empty(name).unwrap_or_else(|| Arc::from("?"));
-            tools.push(Tool { id: id.map(|id| Key::of(&[AGENT.as_bytes(), b"tool", id])), name, status, is_last });
+            tools.push(Tool { id: id.map(|id| Key::of(&[AGENT.as_bytes(), b"tool", id])), name, status, same, is_last });
         }
         Ok(())
     })

@@ -51,6 +51,8 @@ pub(super) struct Tool<'a> {
     pub name: Option<Arc<str>>,
     pub outcome: Outcome,
     pub at: Option<Millis>,
+    /// As they stand.
+    pub arguments: &'a [u8],
 }
 
 /// What was found. Every field is optional in the format.
@@ -181,9 +183,10 @@ fn counters(c: &mut Cursor<'_>) -> Result<Counters, Bad> {
 }
 
 /// What is known of a tool call's end.
-fn state(c: &mut Cursor<'_>, tool: &mut Tool<'_>) -> Result<(), Bad> {
+fn state<'a>(c: &mut Cursor<'a>, tool: &mut Tool<'a>) -> Result<(), Bad> {
     c.object(|key, c| {
         match key {
+            b"input" => tool.arguments = c.raw()?,
             b"status" => {
                 let outcome = match bytes(c)?.unwrap_or_default() {
                     b"completed" => Outcome::Done,

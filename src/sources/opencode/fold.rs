@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Batch, Call, Fact, FactKind, Key, Millis, SessionKind, SessionUpdate, Speed, Tier, Turn};
 use crate::sources::lines::Lines;
+use crate::sources::recent::Recent;
 use crate::sources::table::RowId;
 use crate::sources::{Fold, Skim};
 
@@ -30,6 +31,8 @@ struct Talk {
     machine: Vec<u64>,
     /// Tool calls that have not ended.
     pending: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Recent::is_empty")]
+    recent: Recent,
     open: bool,
     /// The newest message met.
     said_at: Millis,
@@ -174,6 +177,7 @@ impl Fold for OpenCodeFold {
 /// Takes one row into its session.
 fn take(spoken: &mut Talk, session: u32, record: &Record, out: &mut Batch) {
     for (key, event) in &record.events {
+        let mut same = None;
         let (task, kind, name, failed) = match event {
             Event::Prompt(task) => {
                 spoken.asked(*task, false, record);
@@ -188,9 +192,12 @@ fn take(spoken: &mut Talk, session: u32, record: &Record, out: &mut Batch) {
                 out.calls.push(call);
                 continue;
             }
-            Event::Tool(key, name, outcome) => {
+            Event::Tool(key, name, outcome, hash) => {
                 spoken.tool(*key, *outcome);
-                (spoken.task_of(record), FactKind::Tool, name.clone(), *outcome == Outcome::Failed)
+                let task = spoken.task_of(record);
+                // Arguments may still be written.
+                same = if *outcome == Outcome::Open { None } else { spoken.recent.meet(task, *key, *hash) };
+                (task, FactKind::Tool, name.clone(), *outcome == Outcome::Failed)
             }
             Event::Retry => (spoken.task_of(record), FactKind::Retry, None, false),
             Event::Error => (spoken.task_of(record), FactKind::ApiError, None, false),
@@ -198,7 +205,7 @@ fn take(spoken: &mut Talk, session: u32, record: &Record, out: &mut Batch) {
             Event::Compaction => (Key(spoken.task), FactKind::Compaction, None, false),
         };
         let sidechain = record.session.parent.is_some();
-        out.facts.push(Fact { key: *key, session, task, at: record.at, kind, name, seen: true, failed, sidechain });
+        out.facts.push(Fact { key: *key, session, task, at: record.at, kind, name, seen: true, failed, same, sidechain });
     }
     if let Some(turn) = record.turn
         && record.said_at >= spoken.said_at

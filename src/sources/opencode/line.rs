@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::model::{Key, Millis, Money, Tokens, Turn};
 use crate::sources::json::{Bad, Cursor};
 use crate::sources::lines::{Lines, each};
+use crate::sources::recent;
 use crate::sources::table::RowId;
 
 use super::AGENT;
@@ -47,7 +48,8 @@ pub(super) enum Event {
     /// The program asked something, in the message of this task.
     Machine(Key),
     Call(Box<Step>),
-    Tool(Key, Option<Arc<str>>, Outcome),
+    /// A tool call, and the hash of its name and arguments.
+    Tool(Key, Option<Arc<str>>, Outcome, u32),
     Retry,
     Error,
     Compaction,
@@ -319,7 +321,8 @@ impl Record {
     fn tool(&mut self, tool: &Tool<'_>, row: &[u8]) {
         let more: &[u8] = if tool.call.len() < SHORTEST_UNIQUE { row } else { b"" };
         let key = self.key(b"tool", &[tool.call, b" ", more].concat());
-        self.events.push((key, Event::Tool(key, tool.name.clone(), tool.outcome)));
+        let same = recent::same(tool.name.as_deref().unwrap_or_default().as_bytes(), tool.arguments);
+        self.events.push((key, Event::Tool(key, tool.name.clone(), tool.outcome, same)));
     }
 }
 
