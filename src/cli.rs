@@ -26,6 +26,7 @@ pub mod filters;
 pub mod guard;
 pub mod hook;
 pub mod listing;
+pub mod loops;
 pub mod man;
 pub mod modes;
 pub mod out;
@@ -184,6 +185,9 @@ pub enum Command {
     /// Sum up by day, week, month, model, project or agent
     #[command(after_help = report::EXAMPLES)]
     Report(report::ReportArgs),
+    /// Show how long loops run: percentiles, the longest, the dearest, the running ones
+    #[command(after_help = loops::EXAMPLES)]
+    Loops(loops::LoopsArgs),
     /// Set, show, raise and clear caps on what may be spent
     #[command(after_help = cap::EXAMPLES)]
     Cap(cap::CapArgs),
@@ -258,6 +262,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Sessions(args)) => sessions::run(&context()?, args),
         Some(Command::Session(args)) => session::run(&context()?, args),
         Some(Command::Report(args)) => report::run(&context()?, args),
+        Some(Command::Loops(args)) => loops::run(&context()?, args),
         Some(Command::Cap(args)) => cap::run(&context()?, args),
         Some(Command::CatchUp(args)) => catch_up::run(&context()?, args),
         #[cfg(unix)]

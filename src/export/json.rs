@@ -16,6 +16,7 @@ use crate::query::{SessionDetail, SessionView, TaskView};
 use crate::store::Sums;
 use crate::store::read::{LimitRow, ToolRow};
 
+pub mod loops;
 mod parts;
 
 pub use parts::{CostJson, MoneyJson, RateJson, TokensJson, Usd, WindowJson, cost, money, rate, tokens, window};
