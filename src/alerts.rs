@@ -36,6 +36,20 @@ pub enum AlertKind {
     GuardBroken,
     /// A model has no price, so that its calls count nothing.
     Unpriced,
+    /// A running task has more steps than nearly all others, or than a set number.
+    LoopLong,
+    /// A running task makes the same tool call again and again.
+    SameCall,
+    /// Many model calls of a running task failed and were tried again.
+    RetryStorm,
+    /// The last hour cost far more than the hour usually does.
+    BurnRate,
+    /// Prompts have grown.
+    PromptGrowth,
+    /// A task costs far more than the week before.
+    TaskCost,
+    /// A model made for more did many short tasks without a tool.
+    Flagship,
     /// Several alerts that quiet hours held back.
     HeldBack,
     /// A trial by `aifinops alerts test`.
@@ -43,6 +57,23 @@ pub enum AlertKind {
 }
 
 impl AlertKind {
+    /// Those that can be switched off for a while, in the order of the manual.
+    pub const TOLD: [AlertKind; 13] = [
+        AlertKind::CapLevel,
+        AlertKind::CapHit,
+        AlertKind::SessionOver,
+        AlertKind::LoopStopped,
+        AlertKind::GuardBroken,
+        AlertKind::Unpriced,
+        AlertKind::LoopLong,
+        AlertKind::SameCall,
+        AlertKind::RetryStorm,
+        AlertKind::BurnRate,
+        AlertKind::PromptGrowth,
+        AlertKind::TaskCost,
+        AlertKind::Flagship,
+    ];
+
     /// The word for programs.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -53,6 +84,13 @@ impl AlertKind {
             AlertKind::LoopStopped => "loop_stopped",
             AlertKind::GuardBroken => "guard_broken",
             AlertKind::Unpriced => "unpriced",
+            AlertKind::LoopLong => "loop_long",
+            AlertKind::SameCall => "same_call",
+            AlertKind::RetryStorm => "retry_storm",
+            AlertKind::BurnRate => "burn_rate",
+            AlertKind::PromptGrowth => "prompt_growth",
+            AlertKind::TaskCost => "task_cost",
+            AlertKind::Flagship => "flagship",
             AlertKind::HeldBack => "held_back",
             AlertKind::Test => "test",
         }

@@ -30,6 +30,10 @@ pub struct Spend {
     pub tokens: u64,
     /// Model calls.
     pub steps: u64,
+    /// How often a task made its most frequent tool call; known for tasks only.
+    pub repeats: u64,
+    /// Model calls that failed and were tried again; known for sessions and tasks.
+    pub retries: u64,
 }
 
 impl Spend {
@@ -46,6 +50,8 @@ impl Spend {
             Unit::Money => self.money().nanos(),
             Unit::Tokens => i64::try_from(self.tokens).unwrap_or(i64::MAX),
             Unit::Steps => i64::try_from(self.steps).unwrap_or(i64::MAX),
+            Unit::Repeats => i64::try_from(self.repeats).unwrap_or(i64::MAX),
+            Unit::Retries => i64::try_from(self.retries).unwrap_or(i64::MAX),
         };
         Amount { unit, count }
     }
@@ -58,6 +64,8 @@ impl Spend {
         self.lower_bound |= other.lower_bound;
         self.tokens = self.tokens.saturating_add(other.tokens);
         self.steps = self.steps.saturating_add(other.steps);
+        self.repeats = self.repeats.max(other.repeats);
+        self.retries = self.retries.saturating_add(other.retries);
     }
 }
 

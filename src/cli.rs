@@ -118,6 +118,9 @@ pub struct GlobalArgs {
     /// How to be told, such as ways=desktop,webhook or quiet=22:00-07:00; may be given more than once
     #[arg(long = "alert", global = true, value_name = "NAME=VALUE")]
     pub alerts: Vec<String>,
+    /// From when on something unusual is told, such as same_call=8 or burn=off; may be given more than once
+    #[arg(long, global = true, value_name = "NAME=VALUE", hide_short_help = true)]
+    pub lookout: Vec<String>,
     /// A key of the screen, such as quit=ctrl-q; may be given more than once
     #[arg(long = "key", global = true, value_name = "ACTION=KEYS")]
     pub keys: Vec<String>,
@@ -159,6 +162,7 @@ impl GlobalArgs {
         flags.open_with.clone_from(&self.open_with);
         flags.threads.clone_from(&self.threads);
         flags.alerts.clone_from(&self.alerts);
+        flags.lookout.clone_from(&self.lookout);
         flags.keys.clone_from(&self.keys);
         flags.prices.clone_from(&self.prices);
         flags.roots.clone_from(&self.roots);

@@ -18,6 +18,7 @@ pub mod keep;
 pub mod keys;
 mod layer;
 mod lines;
+mod lookout;
 mod map;
 mod node;
 pub mod policy;

@@ -2,3 +2,4 @@
 
 pub mod loops;
 pub mod spread;
+pub mod unusual;

@@ -13,6 +13,7 @@ use crate::sources::Liveness;
 use crate::store::read::SessionRow;
 use crate::store::{Store, StoreError};
 
+pub mod baseline;
 pub mod caps;
 pub mod detail;
 pub mod filter;

@@ -1,7 +1,7 @@
 //! What people read when a cap stops their agent: the same everywhere, and short.
 
 use super::Standing;
-use crate::model::cap::{Action, Span};
+use crate::model::cap::{Action, Span, Unit};
 use crate::model::{Millis, Zone, time};
 
 /// When a cap begins anew: `resets at midnight (Thu 26 Nov 00:00)`.
@@ -42,6 +42,9 @@ pub fn spent_text(standing: &Standing) -> String {
     } else {
         String::new()
     };
+    if standing.cap.limit.unit == Unit::Repeats {
+        return format!("the same tool call made {} times of {}", standing.spent().count, standing.allowed().count);
+    }
     format!("{}{} of {} spent{assumed}", standing.mark(), standing.spent(), standing.allowed())
 }
 
@@ -57,7 +60,6 @@ fn cap_name(standing: &Standing) -> String {
 
 /// An amount that makes room again: half of the limit, in the cap's unit, and the cap's name where it is not the plain one.
 fn raise_hint(standing: &Standing) -> String {
-    use crate::model::cap::Unit;
     use crate::model::money::NANOS_PER_USD;
 
     let (limit, over) = (standing.cap.limit.count, standing.spent().count.saturating_sub(standing.allowed().count).max(0));

@@ -1,27 +1,30 @@
-//! `alerts`: a trial of the ways that a person is told by.
+//! `alerts`: what there is to tell now, what is not told for a while, and a trial of the ways that a person is told by.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
-use crate::alerts::{self, Alert, AlertKind, Setup, Urgency, Way};
+use crate::alerts::AlertKind;
 use crate::config::WAYS;
-use crate::model::text::{clean, without_number};
 
-use super::context::{Context, variable};
-use super::error::{CliError, FAILURE};
-use super::out::Out;
+use super::context::Context;
+use super::error::CliError;
+
+mod list;
+mod snooze;
+mod trial;
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
 EXAMPLES:
+  aifinops alerts list                     what there is to tell now, and what is snoozed
+  aifinops alerts snooze same_call 2h      tell nothing of circling loops for two hours
+  aifinops alerts wake same_call           tell it again
   aifinops alerts test                     a sample by every way in use; exit code 1 if one failed
-  aifinops alerts test --way terminal
+  aifinops config set lookout.same_call 8  when it is told; `off` is never
+  aifinops config set lookout.mute 'scratch*,same_call@api'
   aifinops config set alerts.quiet 22:00-07:00
-  aifinops config set alerts.ways desktop,webhook
   AIFINOPS_WEBHOOK=https://… aifinops alerts test --way webhook";
 
 /// The arguments.
@@ -32,9 +35,33 @@ pub struct AlertsArgs {
     pub command: AlertsCommand,
 }
 
+fn kinds() -> PossibleValuesParser {
+    PossibleValuesParser::new(AlertKind::TOLD.map(AlertKind::word))
+}
+
 /// What can be done with alerts.
 #[derive(Debug, Clone, Subcommand)]
 pub enum AlertsCommand {
+    /// List what there is to tell now, told before or not
+    #[command(after_help = "EXAMPLES:\n  aifinops alerts list\n  aifinops alerts list --json | jq '.alerts[].kind'")]
+    List,
+    /// Tell nothing of a kind for a while
+    #[command(after_help = "EXAMPLES:\n  aifinops alerts snooze burn_rate 2h\n  aifinops alerts snooze loop_long friday")]
+    Snooze {
+        /// The kind
+        #[arg(value_parser = kinds())]
+        kind: String,
+        /// For how long, or until when: `2h`, `18:00`, `midnight`, `friday`
+        #[arg(value_name = "WHEN", default_value = "2h")]
+        until: String,
+    },
+    /// Tell of a kind again
+    #[command(after_help = "EXAMPLES:\n  aifinops alerts wake burn_rate")]
+    Wake {
+        /// The kind
+        #[arg(value_parser = kinds())]
+        kind: String,
+    },
     /// Send a sample through each way and say what became of it, quiet hours or not
     #[command(after_help = "EXAMPLES:\n  aifinops alerts test\n  aifinops alerts test --way desktop --json")]
     Test {
@@ -44,64 +71,12 @@ pub enum AlertsCommand {
     },
 }
 
-#[derive(Serialize)]
-struct Answer {
-    ways: Vec<Tried>,
-}
-
-#[derive(Serialize)]
-struct Tried {
-    way: &'static str,
-    ok: bool,
-    error: Option<String>,
-}
-
 /// Does it.
 pub fn run(context: &Context, args: &AlertsArgs) -> Result<ExitCode, CliError> {
-    let AlertsCommand::Test { ways } = &args.command;
-    let chosen = &context.settings.alerts;
-    context.note_problems();
-    let mut setup = Setup { env: &variable, webhook: chosen.webhook().cloned(), screen: None };
-    let names = if ways.is_empty() { chosen.ways() } else { ways.as_slice() };
-    let sample = sample(context);
-    let tried: Vec<Tried> = alerts::ways(names, &mut setup).iter().map(|way| attempt(way.as_ref(), &sample)).collect();
-    let all = tried.iter().all(|tried| tried.ok);
-    if context.json {
-        Out::json(&Answer { ways: tried })?;
-    } else {
-        print(&tried)?;
+    match &args.command {
+        AlertsCommand::List => list::run(context),
+        AlertsCommand::Snooze { kind, until } => snooze::snooze(context, kind, until),
+        AlertsCommand::Wake { kind } => snooze::wake(context, kind),
+        AlertsCommand::Test { ways } => trial::run(context, ways),
     }
-    Ok(if all { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) })
-}
-
-fn attempt(way: &dyn Way, sample: &Alert) -> Tried {
-    let error = way.tell(sample).err().map(|error| clean(&without_number(&error.to_string())));
-    Tried { way: way.name(), ok: error.is_none(), error }
-}
-
-fn sample(context: &Context) -> Alert {
-    Alert {
-        kind: AlertKind::Test,
-        key: format!("test:{}", context.now),
-        at: context.now,
-        until: context.now,
-        title: "A sample from aifinops".to_owned(),
-        body: "This is how you will be told of caps, costly sessions and stopped loops.".to_owned(),
-        urgency: Urgency::Normal,
-    }
-}
-
-fn print(tried: &[Tried]) -> Result<(), CliError> {
-    let mut out = Out::text();
-    if tried.is_empty() {
-        out.line("No way is in use: `alerts.ways` is `none`.")?;
-    }
-    for Tried { way, error, .. } in tried {
-        let about = alerts::ALL.iter().find(|known| known.name == *way).map_or("", |known| known.about);
-        match error {
-            None => out.line(&format!("✓ {way:<9} sent: {about}"))?,
-            Some(error) => out.line(&format!("✗ {way:<9} {error}"))?,
-        }
-    }
-    Ok(out.flush()?)
 }

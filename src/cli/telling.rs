@@ -7,9 +7,13 @@ use crate::alerts::{self, InMemory, Memory, Teller, teller::Hours, terminal};
 use crate::config::{Origin, Settings};
 use crate::engine::Engine;
 use crate::engine::journal;
+use crate::engine::lookout::{self, Sight};
+use crate::engine::view::living_of;
 use crate::engine::warden::{self, Orders};
-use crate::engine::watchman::{BrokenGuard, Told, Watch, round};
+use crate::engine::watchman::{BrokenGuard, SNOOZE, Told, Watch, round};
 use crate::guards::{self, Site};
+use crate::model::Millis;
+use crate::query::{baseline, loops};
 use crate::sources::Places;
 use crate::store::Store;
 
@@ -39,7 +43,11 @@ pub fn teller(context: &Context, screen: Option<terminal::Hand>) -> Result<Telle
 /// What holds by these settings.
 #[must_use]
 pub fn orders(settings: &Settings) -> Orders {
-    Orders { rules: rules::rules(settings, &rules::policy(settings)), session_over: settings.alerts.session_over() }
+    Orders {
+        rules: rules::rules(settings, &rules::policy(settings)),
+        session_over: settings.alerts.session_over(),
+        lookout: settings.lookout.limits(),
+    }
 }
 
 /// Which guards do not hold, asked again and again.
@@ -73,15 +81,35 @@ pub fn warden(context: &Context, engine: &Engine, screen: Option<terminal::Hand>
     })
 }
 
-/// Tells what there is to tell now, and waits until it has been told.
-pub fn tell_now(context: &Context, store: &Store) -> Result<Vec<alerts::Alert>, CliError> {
+/// What is unusual now.
+fn sight(context: &Context, store: &Store, orders: &Orders) -> Result<Sight, CliError> {
+    let (living, now, zone) = (living_of(&context.catalog()), context.now, context.zone());
+    let view = lookout::View {
+        limits: &orders.lookout,
+        baseline: &baseline::baseline(store, &living, now, zone)?,
+        present: baseline::present(store, now, zone)?,
+        running: &loops::running(store, &living, now)?,
+        now,
+    };
+    Ok(lookout::look(&view))
+}
+
+/// What there is to tell now, told before or not; and what the ledger holds back of it, with the time until which it does.
+pub fn present(context: &Context, store: &Store) -> Result<(Vec<alerts::Alert>, Vec<(String, Millis)>), CliError> {
     let orders = orders(&context.settings);
     let ledger = journal::ledger(&context.settings.data_dir, PATIENCE, context.now)?;
     let guards = guards(context)();
-    let watch = Watch { rules: &orders.rules, session_over: orders.session_over, guards: &guards, now: context.now };
-    let round = round(store, &ledger, &watch)?;
+    let sight = sight(context, store, &orders)?;
+    let watch = Watch { rules: &orders.rules, session_over: orders.session_over, guards: &guards, sight: &sight, now: context.now };
+    let alerts = round(store, &ledger, &watch)?.alerts;
+    Ok((alerts, ledger.held(SNOOZE, context.now)?))
+}
+
+/// Tells what there is to tell now, and waits until it has been told.
+pub fn tell_now(context: &Context, store: &Store) -> Result<Vec<alerts::Alert>, CliError> {
+    let (alerts, _) = present(context, store)?;
     let teller = teller(context, None)?;
-    round.alerts.iter().cloned().for_each(|alert| teller.tell(alert));
+    alerts.iter().cloned().for_each(|alert| teller.tell(alert));
     let (is_told, news) = teller.end(LAST_WORDS);
     if !is_told {
         context.note("not everything could be told in time");
@@ -89,5 +117,5 @@ pub fn tell_now(context: &Context, store: &Store) -> Result<Vec<alerts::Alert>, 
     for text in &news {
         context.note(text);
     }
-    Ok(round.alerts)
+    Ok(alerts)
 }

@@ -7,7 +7,7 @@ use super::node::{Node, Raw, quoted};
 use super::policy::PREFIX;
 use super::read::{Faults, as_scalar, as_text, did_you_mean, nearest, note};
 use crate::budgets::Assumed;
-use crate::model::cap::{Action, Amount, Cap, Span};
+use crate::model::cap::{Action, Amount, Cap, Span, Unit};
 use crate::model::text::is_hostile;
 use crate::model::{Money, Rate};
 use crate::sources::{ALL, by_agent};
@@ -64,9 +64,20 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether what is counted is known in the cap's span.
+fn fits(cap: &Cap) -> Result<(), &'static str> {
+    match (cap.limit.unit, cap.span) {
+        (Unit::Repeats, Span::Task) | (Unit::Retries, Span::Task | Span::Session) => Ok(()),
+        (Unit::Repeats, _) => Err("repeats are counted per task: set `per = \"task\"`"),
+        (Unit::Retries, _) => Err("retries are counted per task or session: set `per = \"task\"` or `per = \"session\"`"),
+        (Unit::Money | Unit::Tokens | Unit::Steps, _) => Ok(()),
+    }
+}
+
 /// Whether a cap that is put together elsewhere could stand in the file; why not, in words.
 pub fn check(cap: &Cap) -> Result<(), String> {
     check_name(&cap.name).map_err(|reason| format!("{}: {reason}", quoted(&cap.name)))?;
+    fits(cap)?;
     [&cap.scope.project, &cap.scope.model].into_iter().flatten().try_for_each(|text| pattern(text).map(|_| ()))
 }
 
@@ -99,6 +110,10 @@ fn cap(name: &str, node: &Node, fields: &[(String, Node)], faults: &mut Faults) 
         faults.below(&[name, "limit"], node, "is missing");
     }
     cap.limit = limit.filter(|_| whole)?;
+    if let Err(reason) = fits(&cap) {
+        faults.below(&[name, "limit"], node, reason);
+        return None;
+    }
     Some(cap)
 }
 

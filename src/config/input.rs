@@ -35,6 +35,8 @@ pub(super) enum Shape {
     Assumed,
     /// `ways=desktop,webhook;quiet=22:00-07:00`; the webhook has a variable of its own.
     Alerts,
+    /// `same_call=8;mute=scratch*`.
+    Lookout,
 }
 
 impl Shape {
@@ -50,6 +52,8 @@ impl Shape {
             | (Shape::Card, "input" | "output" | "cache_read" | "cache_write_5m" | "cache_write_1h")
             | (Shape::Cap, "limit" | "per" | "agent" | "project" | "model" | "action")
             | (Shape::Assumed, "input" | "output") => Shape::Text,
+            (Shape::Lookout, "mute") => Shape::List,
+            (Shape::Lookout, _) => Shape::Text,
             (Shape::Card, "context_window") => Shape::Bare,
             (Shape::Cap, "notify") | (Shape::Keys, _) | (Shape::Alerts, "ways") => Shape::List,
             (Shape::Caps, _) => Shape::Cap,
@@ -72,7 +76,8 @@ impl Shape {
             | Shape::Caps
             | Shape::Cap
             | Shape::Assumed
-            | Shape::Alerts => true,
+            | Shape::Alerts
+            | Shape::Lookout => true,
         }
     }
 
@@ -92,10 +97,11 @@ impl Shape {
                 Node::map(named.collect())
             }
             Shape::Keys => pairs(text, ';', '=', Shape::List, "action=key,key")?,
-            Shape::Alerts => {
+            Shape::Alerts | Shape::Lookout => {
                 let parts = text.split(';').filter(|part| !part.trim().is_empty());
                 let pair = |part: &str| {
-                    let (name, value) = part.split_once('=').ok_or("should look like `ways=desktop,terminal;quiet=22:00-07:00`")?;
+                    let example = if self == Shape::Alerts { "ways=desktop,terminal;quiet=22:00-07:00" } else { "same_call=8;burn=off" };
+                    let (name, value) = part.split_once('=').ok_or_else(|| format!("should look like `{example}`"))?;
                     let name = name.trim().to_owned();
                     let shape = self.at(std::slice::from_ref(&name)).unwrap_or(Shape::Text);
                     Ok((name, shape.parse(value.trim())?))

@@ -8,6 +8,7 @@ use super::choice::{COLUMNS, Group, Range, THEMES, WAYS, WeekStart};
 use super::context::Context;
 use super::currency::Currency;
 use super::input::Shape;
+use super::lookout::{self, Lookout};
 use super::node::{Node, dotted};
 use super::read::{self, Faults};
 use super::value::Value;
@@ -239,6 +240,17 @@ registry! {
     /// On one line: `ways=desktop,webhook;quiet=22:00-07:00;session_over=50`.
     alerts: Alerts = "ways=auto;webhook=;quiet=;session_over=20", Alerts, "AIFINOPS_ALERTS", "--alert" Vec<String>, file: true,
     alerts::read, || format!("ways = auto, none, or some of {}; webhook = https://…; quiet = HH:MM-HH:MM; session_over = dollars, or off", WAYS.join(", "));
+
+    /// From when on something unusual is told. `loop_p99`: a running task with more steps than 99 % of your own. `loop_steps`:
+    /// with more than this. `same_call`: the same tool call made so often in a task. `retries`: so many in a task. `burn`:
+    /// the last hour so many deviations above what it usually costs. `prompt_growth`: prompts so many percent larger than
+    /// in the last two weeks. `task_cost`: a task costs so many percent of last week's. `flagship`: so many short tasks
+    /// without a tool on one day by a model made for more. Each is `off` where it is not wanted. `mute`: projects of which
+    /// nothing is told, or `same_call@scratch*` for one kind.
+    /// On one line: `same_call=8;burn=off;mute=scratch*`.
+    lookout: Lookout = "loop_steps=off;loop_p99=on;same_call=5;retries=10;burn=6;prompt_growth=50;task_cost=200;flagship=10;mute=", Lookout,
+    "AIFINOPS_LOOKOUT", "--lookout" Vec<String>, file: true,
+    lookout::read, || "loop_steps, same_call, retries, burn, prompt_growth, task_cost, flagship = a number or off; loop_p99 = on or off; mute = projects".to_owned();
 
     /// Keys of the screen's actions, one or several each; `?` on the screen lists the actions.
     /// Example: `quit = ["q", "ctrl-c"]`

@@ -172,7 +172,7 @@ fn is_near(store: &Store, standings: &[Standing], session: Option<i64>) -> Resul
         let next = match standing.cap.limit.unit {
             Unit::Money => money,
             Unit::Tokens => tokens,
-            Unit::Steps => Some(1),
+            Unit::Steps | Unit::Repeats | Unit::Retries => Some(1),
         };
         // Of a session's first call nobody knows how large it is.
         next.is_none_or(|next| standing.left().count <= next)

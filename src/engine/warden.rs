@@ -14,13 +14,16 @@ use tokio::sync::watch;
 use super::enforcer::{Enforcer, Scene};
 use super::journal;
 use super::judge::Rules;
+use super::lookout::{self, Sight};
 use super::snapshot::Snapshot;
 use super::view::living_of;
 use super::watchman::{self, BrokenGuard, Round, Watch};
 use crate::alerts::{Alert, Teller};
 use crate::budgets::Standing;
 use crate::model::cap::Action;
-use crate::model::{Millis, Money};
+use crate::model::{Lookout, Millis, Money};
+use crate::query::baseline::{self, Baseline};
+use crate::query::{Living, loops};
 use crate::store::{Ledger, Store, StoreError};
 use crate::tail::Catalog;
 
@@ -30,6 +33,8 @@ const PACE: Duration = Duration::from_secs(2);
 const NAP: Duration = Duration::from_secs(30);
 /// How often agents' settings are looked at: guards may be switched off.
 const GUARDS: Duration = Duration::from_mins(1);
+/// How often it is looked up what is usual.
+const BASELINE: Duration = Duration::from_mins(10);
 /// How long a lock of another process is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// News that may wait for whoever shows them; more are dropped, for the teller tells them all the same.
@@ -42,6 +47,8 @@ pub struct Orders {
     pub rules: Rules,
     /// What a session may cost before somebody should hear of it.
     pub session_over: Option<Money>,
+    /// From when on something is unusual.
+    pub lookout: Lookout,
 }
 
 /// What the thread needs to know.
@@ -115,6 +122,7 @@ struct Worker {
     ledger: Option<Ledger>,
     guards: Vec<BrokenGuard>,
     guards_at: Option<Instant>,
+    baseline: Option<(Instant, Baseline)>,
     known: HashSet<String>,
     enforcer: Enforcer,
     trouble: Option<String>,
@@ -129,6 +137,7 @@ impl Worker {
             ledger: None,
             guards: Vec::new(),
             guards_at: None,
+            baseline: None,
             known: HashSet::new(),
             enforcer: Enforcer::default(),
             trouble: None,
@@ -190,18 +199,35 @@ impl Worker {
         }
         let orders = (self.setup.orders)();
         let now = (self.setup.clock)();
-        let watch = Watch { rules: &orders.rules, session_over: orders.session_over, guards: &self.guards, now };
+        let living = living_of(&self.setup.catalog);
+        let sight = self.sight(&store, &orders, &living, now)?;
+        let watch = Watch { rules: &orders.rules, session_over: orders.session_over, guards: &self.guards, sight: &sight, now };
         let round = watchman::round(&store, &ledger, &watch)?;
         let stops = |standing: &Standing| standing.halts() && standing.cap.action == Action::Stop;
         if self.setup.real && round.standings.iter().any(stops) {
             let snapshot = self.setup.snapshots.borrow_and_update().clone();
-            let living = living_of(&self.setup.catalog);
             let scene = Scene { standings: &round.standings, sessions: &snapshot.sessions, living: &living, now, who: &self.setup.who };
             self.enforcer.enforce(&scene, &store, &ledger, &self.news)?;
         }
         self.trouble = None;
         (self.store, self.ledger) = (Some(store), Some(ledger));
         Ok(round)
+    }
+
+    /// What is unusual now. What is usual is looked up now and then only.
+    fn sight(&mut self, store: &Store, orders: &Orders, living: &Living, now: Millis) -> Result<Sight, StoreError> {
+        if self.baseline.as_ref().is_none_or(|(at, _)| at.elapsed() >= BASELINE) {
+            self.baseline = Some((Instant::now(), baseline::baseline(store, living, now, orders.rules.zone)?));
+        }
+        let Some((_, usual)) = &self.baseline else { return Ok(Sight::default()) };
+        let view = lookout::View {
+            limits: &orders.lookout,
+            baseline: usual,
+            present: baseline::present(store, now, orders.rules.zone)?,
+            running: &loops::running(store, living, now)?,
+            now,
+        };
+        Ok(lookout::look(&view))
     }
 
     fn tell(&mut self, round: Round) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::alerts::{Alert, AlertKind, Memory, Urgency};
 use crate::budgets::{self, Standing};
 use crate::engine::judge::{Rules, level_key};
+use crate::engine::lookout::Sight;
 use crate::model::time::{HOUR, MINUTE};
 use crate::model::{Millis, Money, Window};
 use crate::query::caps::{self, Asking};
@@ -37,6 +38,8 @@ pub struct Watch<'a> {
     pub session_over: Option<Money>,
     /// Guards that do not hold.
     pub guards: &'a [BrokenGuard],
+    /// What is unusual.
+    pub sight: &'a Sight,
     /// Now.
     pub now: Millis,
 }
@@ -61,6 +64,15 @@ pub fn round(store: &Store, ledger: &Ledger, watch: &Watch<'_>) -> Result<Round,
     alerts.extend(ledger.decisions(now - NEWS, usize::MAX)?.iter().filter_map(|decision| stopped(decision, now)));
     alerts.extend(unpriced(store, watch)?);
     alerts.extend(watch.guards.iter().map(|guard| broken(guard, watch)));
+    alerts.extend(watch.sight.alerts.iter().cloned());
+    for key in &watch.sight.over {
+        let key = told_key(key);
+        if ledger.until(&key, now)?.is_some() {
+            ledger.forget(&key)?;
+        }
+    }
+    let snoozed = ledger.held(SNOOZE, now)?;
+    alerts.retain(|alert| snoozed.iter().all(|(key, _)| key.strip_prefix(SNOOZE) != Some(alert.kind.word())));
     Ok(Round { standings, alerts })
 }
 
@@ -176,6 +188,13 @@ fn broken(guard: &BrokenGuard, watch: &Watch<'_>) -> Alert {
     }
 }
 
+/// What the keys of kinds that are not told for a while begin with, in the ledger.
+pub const SNOOZE: &str = "snooze:";
+
+fn told_key(key: &str) -> String {
+    format!("told:{key}")
+}
+
 /// What has been told, kept in the ledger: by all processes, in all runs.
 #[derive(Debug)]
 pub struct Told(Ledger);
@@ -190,11 +209,11 @@ impl Told {
 impl Memory for Told {
     fn first(&self, key: &str, until: Millis, now: Millis) -> bool {
         // What cannot be remembered is told rather than kept back.
-        self.0.first(&format!("told:{key}"), until, now).unwrap_or(true)
+        self.0.first(&told_key(key), until, now).unwrap_or(true)
     }
 
     fn forget(&self, key: &str) {
         // Then it stays told; the person at the log still finds it.
-        let _ = self.0.forget(&format!("told:{key}"));
+        let _ = self.0.forget(&told_key(key));
     }
 }

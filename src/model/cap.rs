@@ -19,6 +19,10 @@ pub enum Unit {
     Tokens,
     /// Model calls.
     Steps,
+    /// How often a task has made the same tool call with the same arguments: a loop going in circles.
+    Repeats,
+    /// Model calls that failed and were tried again.
+    Retries,
 }
 
 impl Unit {
@@ -29,13 +33,15 @@ impl Unit {
             Unit::Money => "usd",
             Unit::Tokens => "tokens",
             Unit::Steps => "steps",
+            Unit::Repeats => "repeats",
+            Unit::Retries => "retries",
         }
     }
 
     /// Back from [`Unit::word`].
     #[must_use]
     pub fn from_word(word: &str) -> Option<Unit> {
-        [Unit::Money, Unit::Tokens, Unit::Steps].into_iter().find(|unit| unit.word() == word)
+        [Unit::Money, Unit::Tokens, Unit::Steps, Unit::Repeats, Unit::Retries].into_iter().find(|unit| unit.word() == word)
     }
 }
 
@@ -52,7 +58,9 @@ pub struct Amount {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
     /// Not a number in any of the known shapes.
-    #[error("is no amount; write dollars (`20`, `$7.50`), tokens (`5M tokens`) or steps (`60 steps`)")]
+    #[error(
+        "is no amount; write dollars (`20`, `$7.50`), tokens (`5M tokens`), steps (`60 steps`), repeats (`5 repeats`) or retries (`10 retries`)"
+    )]
     Shape,
     /// Below zero.
     #[error("is negative; a cap is a positive amount")]
@@ -81,7 +89,16 @@ impl Amount {
     /// Reads an amount as people write it: `20`, `$7.50`, `5M tokens`, `60 steps`, `1_000tokens`.
     pub fn parse(text: &str) -> Result<Amount, AmountError> {
         let text = text.trim();
-        let words = [("tokens", Unit::Tokens), ("token", Unit::Tokens), ("steps", Unit::Steps), ("step", Unit::Steps)];
+        let words = [
+            ("tokens", Unit::Tokens),
+            ("token", Unit::Tokens),
+            ("steps", Unit::Steps),
+            ("step", Unit::Steps),
+            ("repeats", Unit::Repeats),
+            ("repeat", Unit::Repeats),
+            ("retries", Unit::Retries),
+            ("retry", Unit::Retries),
+        ];
         let counted = words.iter().find_map(|(word, unit)| Some((text.strip_suffix(word)?, *unit)));
         let (number, unit) =
             counted.unwrap_or_else(|| (text.strip_suffix("usd").or_else(|| text.strip_suffix("USD")).unwrap_or(text), Unit::Money));
@@ -94,7 +111,7 @@ impl Amount {
         let (number, negative) = number.strip_prefix('-').map_or((number, negative), |rest| (rest, true));
         let count = match unit {
             Unit::Money => nanos(number)?,
-            Unit::Tokens | Unit::Steps => counted_number(number)?,
+            Unit::Tokens | Unit::Steps | Unit::Repeats | Unit::Retries => counted_number(number)?,
         };
         match count {
             0 => Err(AmountError::Zero),
@@ -119,6 +136,8 @@ impl fmt::Display for Amount {
         let text = match self.unit {
             Unit::Money => Money::from_nanos(self.count).display(),
             Unit::Steps if self.count == 1 => "1 step".to_owned(),
+            Unit::Repeats if self.count == 1 => "1 repeat".to_owned(),
+            Unit::Retries if self.count == 1 => "1 retry".to_owned(),
             unit => format!("{} {}", short(self.count), unit.word()),
         };
         f.pad(&text)

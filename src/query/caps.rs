@@ -5,9 +5,9 @@ use chrono::Weekday;
 use crate::budgets::{self, Assumed, Raise, Spend, Standing};
 use crate::model::cap::{Cap, Span, Unit};
 use crate::model::time::{HOUR, SLOT, SLOTS_A_DAY};
-use crate::model::{Amount, Millis, Money, Window, Zone};
+use crate::model::{Amount, Key, Millis, Money, Window, Zone};
 use crate::store::read::StepRow;
-use crate::store::spend::{Closed, SpendRow, Who};
+use crate::store::spend::{Closed, SpendRow, Task, Who};
 use crate::store::{Ledger, Store, StoreError, Sums};
 
 mod days;
@@ -148,6 +148,7 @@ fn from_closed([known, assumed, unpriced, lower, tokens, steps]: Closed) -> Spen
         lower_bound: lower != 0,
         tokens: count(tokens),
         steps: count(steps),
+        ..Spend::default()
     }
 }
 
@@ -174,12 +175,25 @@ fn narrow(store: &Store, asking: &Asking<'_>, cap: &Cap, raised: i64, focus: Opt
 fn spend_of(store: &Store, cap: &Cap, session: i64, assumed: Assumed) -> Result<Spend, StoreError> {
     let conversation = store.conversation(session)?;
     if cap.span == Span::Task {
-        let Some((began, sums)) = store.last_task(&conversation)? else { return Ok(Spend::default()) };
+        let Some(Task { tasks, began, sums }) = store.last_task(&conversation)? else { return Ok(Spend::default()) };
+        if cap.limit.unit == Unit::Repeats {
+            return repeated(store, &tasks);
+        }
         // A task's sums do not tell its models apart; its steps do.
         return if cap.scope.model.is_some() { of_steps(store, cap, &conversation, began, assumed) } else { Ok(spend(&sums, assumed)) };
     }
     // The session itself is covered: of its models those count that the cap names.
     Ok(under(cap, &store.spend_of(&conversation)?, assumed))
+}
+
+/// How often a task, or a subagent of it, has made the same tool call.
+fn repeated(store: &Store, tasks: &[Key]) -> Result<Spend, StoreError> {
+    let mut total = Spend::default();
+    for task in tasks {
+        let times = store.repeat_of(*task)?.map_or(0, |repeat| repeat.times);
+        total.repeats = total.repeats.max(times);
+    }
+    Ok(total)
 }
 
 /// The steps of a task that are looked at one by one.
@@ -199,6 +213,7 @@ fn of_steps(store: &Store, cap: &Cap, conversation: &[i64], since: Millis, assum
                 lower_bound: step.lower_bound,
                 tokens: step.tokens.total(),
                 steps: 1,
+                ..Spend::default()
             });
         }
     }
@@ -225,6 +240,8 @@ fn spend(sums: &Sums, assumed: Assumed) -> Spend {
         lower_bound: cost.lower_bound_calls > 0,
         tokens: tokens.total(),
         steps: calls,
+        repeats: 0,
+        retries: u64::try_from(sums.retries).unwrap_or(0),
     }
 }
 

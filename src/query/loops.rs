@@ -268,3 +268,26 @@ impl Baselines {
         (Place::of(task.steps(), spread), among)
     }
 }
+
+/// The running tasks, each the last one of a session that is at work. Looks at the sessions of the last hour only.
+pub fn running(store: &Store, living: &Living, now: Millis) -> Result<Vec<Loop>, StoreError> {
+    let heads: HashMap<i64, SessionRow> = store.heads_since(now - HOUR)?.into_iter().map(|head| (head.id, head)).collect();
+    let mut tasks = Vec::new();
+    for head in heads.values().filter(|head| head.kind != SessionKind::Subagent) {
+        let live = living.get(&(head.agent.clone(), head.uid.clone()));
+        if state(head.turn, head.kind, head.last_at, live, now) != SessionState::Working {
+            continue;
+        }
+        let Some(row) = store.tasks(head.id)?.pop() else { continue };
+        let repeat = store.repeat_of(row.key)?;
+        let subagents = store.last_task(&store.conversation(head.id)?)?.map_or_else(Cost::default, |all| {
+            let mut sums = all.sums;
+            sums.add(&row.sums, -1);
+            sums.cost()
+        });
+        let found = task(row, head, head.model.clone(), &crate::model::KeyMap::default());
+        tasks.push(Loop { repeat, subagents, is_running: true, ..found });
+    }
+    tasks.sort_by_key(|task| (task.started_at, task.key));
+    Ok(tasks)
+}

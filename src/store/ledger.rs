@@ -236,6 +236,29 @@ impl Ledger {
         Ok(added == 1)
     }
 
+    /// Until when it is remembered that somebody has been told of this.
+    pub fn until(&self, key: &str, now: Millis) -> Result<Option<Millis>, StoreError> {
+        self.conn
+            .query_row("SELECT until FROM told WHERE key = ?1 AND until > ?2", params![key, now], |r| r.get(0))
+            .optional()
+            .map_err(self.fail("looking up what has been told"))
+    }
+
+    /// Remembers this until an instant, whatever was remembered of it before.
+    pub fn hold(&self, key: &str, until: Millis, now: Millis) -> Result<(), StoreError> {
+        let kept = self.conn.execute("INSERT OR REPLACE INTO told VALUES (?1, ?2, ?3)", params![key, now, until]);
+        kept.map(|_| ()).map_err(self.fail("remembering what is held back"))
+    }
+
+    /// Everything remembered whose key begins so, and until when.
+    pub fn held(&self, prefix: &str, now: Millis) -> Result<Vec<(String, Millis)>, StoreError> {
+        let fail = self.fail("looking up what is held back");
+        let sql = "SELECT key, until FROM told WHERE substr(key, 1, length(?1)) = ?1 AND until > ?2 ORDER BY key";
+        let mut query = self.conn.prepare_cached(sql).map_err(&fail)?;
+        let rows = query.query_map(params![prefix, now], |r| Ok((r.get(0)?, r.get(1)?))).map_err(&fail)?;
+        rows.collect::<Result<_, _>>().map_err(&fail)
+    }
+
     /// Forgets that somebody has been told of this.
     pub fn forget(&self, key: &str) -> Result<(), StoreError> {
         let gone = self.conn.execute("DELETE FROM told WHERE key = ?1", [key]);

@@ -206,9 +206,10 @@ impl Store {
         Ok(rows)
     }
 
-    /// Every session, without its sums.
-    pub(super) fn all_heads(&self) -> Result<Vec<SessionRow>, StoreError> {
-        self.rows("listing sessions", &format!("SELECT {SESSION} FROM session s LEFT JOIN name n ON n.id = s.model"), [], head)
+    /// Sessions of a condition on `s`, without their sums.
+    pub(super) fn heads_where(&self, which: &str, values: impl rusqlite::Params) -> Result<Vec<SessionRow>, StoreError> {
+        let sql = format!("SELECT {SESSION} FROM session s LEFT JOIN name n ON n.id = s.model WHERE {which}");
+        self.rows("listing sessions", &sql, values, head)
     }
 
     /// Some sessions by id, each looked at once.

@@ -10,7 +10,7 @@ use crate::model::{IdMap, Key, KeyMap, Millis, Window};
 use super::merge::CallRow;
 use super::pack;
 use super::read::{SessionRow, TaskRow, slots_range, task, text};
-use super::sums;
+use super::sums::{self, Sums};
 use super::{Store, StoreError};
 
 /// A tool call that came again in its task, with the same arguments.
@@ -86,7 +86,7 @@ impl Store {
 
     /// Every session, without its sums.
     pub fn heads(&self) -> Result<HashMap<i64, SessionRow>, StoreError> {
-        Ok(self.all_heads()?.into_iter().map(|row| (row.id, row)).collect())
+        Ok(self.heads_where("true", [])?.into_iter().map(|row| (row.id, row)).collect())
     }
 
     /// When each session asked which models, in quarters of an hour.
@@ -101,5 +101,22 @@ impl Store {
             found.entry(session).or_default().push((slot, model));
         }
         Ok(found)
+    }
+
+    /// The sums of each quarter of an hour in the window, over everything, oldest first.
+    pub fn slot_sums(&self, window: Window) -> Result<Vec<(Millis, Sums)>, StoreError> {
+        let (from, to) = slots_range(window);
+        let sql = format!(
+            "SELECT r.slot, {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2 GROUP BY r.slot ORDER BY r.slot",
+            sums::sum_columns("r")
+        );
+        self.rows("summing quarters of an hour", &sql, params![from, to], |r| {
+            Ok((r.get::<_, i64>(0)? * crate::model::time::SLOT, Sums::from_row(r, 1)?))
+        })
+    }
+
+    /// The sessions with a line since an instant, without their sums.
+    pub fn heads_since(&self, since: Millis) -> Result<Vec<SessionRow>, StoreError> {
+        self.heads_where("s.last_at >= ?1", [since])
     }
 }

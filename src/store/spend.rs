@@ -55,6 +55,17 @@ pub struct Logged {
     pub output: u64,
 }
 
+/// A conversation's running or last task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// The root's task, and those of the subagents that began during it.
+    pub tasks: Vec<Key>,
+    /// When it began.
+    pub began: Millis,
+    /// The sums of all of them.
+    pub sums: Sums,
+}
+
 /// Six sums over days that are over.
 pub type Closed = [i64; 6];
 
@@ -203,23 +214,24 @@ impl Store {
         self.rows("listing subagents", down, params![root.unwrap_or(id), subagent], |r| r.get(0))
     }
 
-    /// The sums of the running or last task of a conversation: that of the root, and what its subagents have begun since.
-    /// Also when it began; nothing while there is no task.
-    pub fn last_task(&self, conversation: &[i64]) -> Result<Option<(Millis, Sums)>, StoreError> {
+    /// The running or last task of a conversation: that of the root, and what its subagents have begun since; nothing while
+    /// there is none.
+    pub fn last_task(&self, conversation: &[i64]) -> Result<Option<Task>, StoreError> {
         let Some((root, others)) = conversation.split_first() else { return Ok(None) };
         let columns = sums::columns("t");
-        let last =
-            format!("SELECT t.started_at, {columns} FROM task t WHERE t.session = ?1 ORDER BY t.started_at DESC, t.key DESC LIMIT 1");
-        let Some((began, mut sums)) = self.rows("looking up a task", &last, [root], |r| Ok((r.get(0)?, Sums::from_row(r, 1)?)))?.pop()
-        else {
-            return Ok(None);
-        };
-        let since = format!("SELECT {columns} FROM task t WHERE t.session = ?1 AND t.started_at >= ?2");
+        let last = format!(
+            "SELECT t.key, t.started_at, {columns} FROM task t WHERE t.session = ?1 ORDER BY t.started_at DESC, t.key DESC LIMIT 1"
+        );
+        let read = |r: &rusqlite::Row<'_>| Ok((Key::from_sql(r.get(0)?), r.get::<_, Millis>(1)?, Sums::from_row(r, 2)?));
+        let Some((key, began, sums)) = self.rows("looking up a task", &last, [root], read)?.pop() else { return Ok(None) };
+        let mut task = Task { tasks: vec![key], began, sums };
+        let since = format!("SELECT t.key, t.started_at, {columns} FROM task t WHERE t.session = ?1 AND t.started_at >= ?2");
         for id in others {
-            for part in self.rows("summing up a task", &since, params![id, began], |r| Sums::from_row(r, 0))? {
-                sums.add(&part, 1);
+            for (key, _, part) in self.rows("summing up a task", &since, params![id, began], read)? {
+                task.tasks.push(key);
+                task.sums.add(&part, 1);
             }
         }
-        Ok(Some((began, sums)))
+        Ok(Some(task))
     }
 }

@@ -23,6 +23,7 @@ mod guards;
 mod home;
 mod hostile;
 mod logs;
+mod loops;
 mod money;
 mod opencode;
 mod opencode_db;

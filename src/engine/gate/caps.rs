@@ -372,6 +372,7 @@ pub(in crate::engine) fn waiting(standing: &Standing, all: &[Pending], session: 
                 lower_bound: false,
                 tokens: call.tokens,
                 steps: 1,
+                ..Spend::default()
             });
         }
     }

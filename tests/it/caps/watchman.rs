@@ -3,6 +3,7 @@
 use aifinops::alerts::{AlertKind, Memory as _, Urgency};
 use aifinops::budgets::Assumed;
 use aifinops::engine::judge::Rules;
+use aifinops::engine::lookout::Sight;
 use aifinops::engine::watchman::{BrokenGuard, Round, Told, Watch, round};
 use aifinops::model::cap::{Action, Cap, Span};
 use aifinops::model::time::HOUR;
@@ -39,7 +40,8 @@ impl Desk {
         let mut ingest = self.home.reader(Store::open(self.data.path()).unwrap().store);
         scan(&mut ingest);
         let rules = Rules { caps, assumed: Assumed::default(), week_start: Weekday::Mon, zone: Zone::UTC };
-        round(&ingest.store, &open(&self.data), &Watch { rules: &rules, session_over, guards, now: now() }).unwrap()
+        round(&ingest.store, &open(&self.data), &Watch { rules: &rules, session_over, guards, sight: &Sight::default(), now: now() })
+            .unwrap()
     }
 
     fn told(&self, caps: Vec<Cap>) -> Vec<(AlertKind, String, Urgency)> {

@@ -79,6 +79,9 @@ fn every_key_can_be_set_and_is_in_force_then() {
         ("alerts.webhook", "https://hooks.example.com/T0/secret"),
         ("alerts.quiet", "22:00-07:00"),
         ("alerts.session_over", "7.50"),
+        ("lookout.same_call", "8"),
+        ("lookout.burn", "off"),
+        ("lookout.mute", "scratch*,same_call@api"),
         ("keys.quit", "q,ctrl-c"),
         ("roots.codex", "/a:/b"),
         ("prices.\"acme/m.1\"", "input:3,output:15"),
@@ -109,6 +112,15 @@ fn every_key_can_be_set_and_is_in_force_then() {
     alerts.webhook = https://hooks.example.com/… (config file)
     alerts.quiet = 22:00-07:00 (config file)
     alerts.session_over = 7.5 (config file)
+    lookout.burn = off (config file)
+    lookout.flagship = 10 (default)
+    lookout.loop_p99 = on (default)
+    lookout.loop_steps = off (default)
+    lookout.mute = scratch*,same_call@api (config file)
+    lookout.prompt_growth = 50 (default)
+    lookout.retries = 10 (default)
+    lookout.same_call = 8 (config file)
+    lookout.task_cost = 200 (default)
     keys.quit = q,ctrl-c (config file)
     roots.codex = /a:/b (config file)
     prices."acme/m.1" = input:3,output:15,context_window:1000 (config file)
