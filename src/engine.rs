@@ -12,6 +12,7 @@ pub mod judge;
 pub mod launch;
 pub mod live;
 pub mod lookout;
+pub mod loops;
 pub mod process;
 pub mod proxy;
 pub mod snapshot;

@@ -52,6 +52,8 @@ pub enum Heard {
     News(String),
     /// A thing that went wrong.
     Trouble(String),
+    /// Everything that there is to tell now, each with whether it is critical, a title and a body.
+    Alerts(Vec<(bool, String, String)>),
     /// What stays wrong until it is mended; told anew when it changes.
     Standing(Vec<String>),
 }
@@ -148,6 +150,7 @@ pub async fn run(mut setup: Setup, engine: Engine) -> std::io::Result<Arc<Vec<He
                     Heard::News(text) => app.message = Some(Message::done(text)),
                     Heard::Trouble(text) => app.message = Some(Message::failed(text)),
                     Heard::Standing(texts) => app.standing = texts,
+                    Heard::Alerts(alerts) => app.alerts = alerts,
                 }
                 draw_at = Some(Instant::now());
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender};
 
+use crate::alerts::Urgency;
 use crate::config::{Origin, Settings};
 use crate::demo::Demo;
 use crate::engine::ingest::Ingest;
@@ -96,6 +97,9 @@ fn watch_over(context: &Context, engine: &Engine, hear: Sender<Heard>) -> Option
         while let Ok(news) = warden.news.recv() {
             let heard = match news {
                 News::Alert(alert) => Heard::News(format!("{}: {}", alert.title, alert.body)),
+                News::Present(alerts) => {
+                    Heard::Alerts(alerts.into_iter().map(|a| (a.urgency >= Urgency::Critical, a.title, a.body)).collect())
+                }
                 News::Stopped(text) => Heard::News(text),
                 News::Trouble(text) => Heard::Trouble(text),
                 News::Guards(guards) => {

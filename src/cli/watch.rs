@@ -130,7 +130,7 @@ fn watch(context: &Context) -> Result<ExitCode, CliError> {
                 }
             }
             Ok(News::Trouble(text) | News::Stopped(text)) => context.note(&text),
-            Ok(News::Guards(_)) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(News::Guards(_) | News::Present(_)) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Err(CliError::Screen("the watch has ended".to_owned())),
         }
     }

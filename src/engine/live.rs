@@ -38,6 +38,8 @@ pub enum Command {
     Rules(Arc<Rules>),
     /// Something has been decided about a cap.
     Decided,
+    /// Whether somebody looks at loops.
+    Loops(bool),
     /// The process of a session's agent is to be found, and paused; or the person asked whether it is to be stopped.
     Find(i64, Wish),
     /// The process of this session is to be ended.

@@ -11,6 +11,7 @@ use crate::tail::RootReport;
 use super::caps::Caps;
 use super::hand::{Held, Word};
 use super::ingest::Progress;
+use super::loops::LoopsPicture;
 
 /// The buckets of the header's sparkline.
 pub const BUCKETS: usize = 30;
@@ -96,6 +97,8 @@ pub struct Snapshot {
     pub roots: Vec<RootReport>,
     /// How caps stand.
     pub caps: Arc<Caps>,
+    /// Loops, once somebody has looked.
+    pub loops: Option<Arc<LoopsPicture>>,
     /// Agents that are paused.
     pub held: Arc<Vec<Held>>,
     /// What was said last about agents' processes.
@@ -119,6 +122,7 @@ impl Snapshot {
             && self.burn == other.burn
             && self.detail == other.detail
             && self.caps == other.caps
+            && self.loops == other.loops
             && self.held == other.held
             && self.word == other.word
             && self.edits == other.edits

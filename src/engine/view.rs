@@ -17,6 +17,7 @@ use super::caps::Keeper;
 use super::hand::Hand;
 use super::ingest::{Ingest, Progress};
 use super::live::{Command, Setup, Wake};
+use super::loops::LoopsKeeper;
 use super::snapshot::{Burn, Snapshot, Span, project};
 
 /// More changed sessions than this are read anew all together.
@@ -47,6 +48,7 @@ pub(super) struct View {
     pub(super) draft: Snapshot,
     pub(super) notices: Vec<String>,
     pub(super) caps: Keeper,
+    pub(super) loops: LoopsKeeper,
     pub(super) hand: Hand,
     /// What reading from the store has failed with.
     pub(super) trouble: Option<StoreError>,
@@ -81,6 +83,7 @@ impl View {
             draft: Snapshot { progress: Some(Progress::default()), ..Snapshot::default() },
             notices,
             caps: Keeper::new(caps),
+            loops: LoopsKeeper::new(),
             hand: Hand::new(real, wakes),
             trouble: None,
             unreadable: 0,
@@ -101,6 +104,7 @@ impl View {
             Command::Quit => return ControlFlow::Break(()),
             Command::Show(span) => {
                 self.span = *span;
+                self.loops.now_old();
                 self.reload(store, prices);
             }
             Command::Detail(id) => {
@@ -114,6 +118,10 @@ impl View {
             Command::Decided => {
                 self.caps.decided();
                 self.look_at_caps(store);
+            }
+            Command::Loops(is_wanted) => {
+                self.loops.want(*is_wanted);
+                self.look_at_loops(store);
             }
             Command::Find(session, wish) => {
                 let found = self.hand.find(*session, *wish, store, &self.living);
@@ -150,6 +158,7 @@ impl View {
     pub(super) fn reload(&mut self, store: &Store, prices: &mut Pricer) {
         self.window = self.span.window((self.clock)(), self.zone);
         self.caps.touch();
+        self.loops.touch();
         self.look_back(store);
         let rows = query::sessions(store, prices, &self.asking());
         if let Some(rows) = self.unless_failed(rows) {
@@ -173,6 +182,7 @@ impl View {
             return;
         }
         self.caps.touch();
+        self.loops.touch();
         let ids: Vec<i64> = touched.iter().copied().collect();
         let rows = query::sessions_by_id(store, prices, &self.asking(), &ids);
         if let Some(rows) = self.unless_failed(rows) {
@@ -217,6 +227,12 @@ impl View {
         self.draft.today = self.unless_failed(total).unwrap_or(self.draft.today);
         self.draft.projection = project(self.draft.today.cost(), &self.draft.burn, now, today.to);
         self.look_at_caps(store);
+        self.look_at_loops(store);
+    }
+
+    fn look_at_loops(&mut self, store: &Store) {
+        let looked = self.loops.look(store, self.window, &self.living, (self.clock)(), self.zone);
+        self.unless_failed(looked);
     }
 
     pub(super) fn look_at_caps(&mut self, store: &Store) {
@@ -376,6 +392,7 @@ impl View {
             total,
             detail: self.detail.clone(),
             caps: self.caps.picture.clone(),
+            loops: self.loops.picture.clone(),
             held: self.hand.held.clone(),
             word: self.hand.word.clone(),
             notices,

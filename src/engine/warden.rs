@@ -78,6 +78,8 @@ pub struct Setup {
 pub enum News {
     /// There is something to tell, for the first time in this process.
     Alert(Alert),
+    /// Everything that there is to tell now; told when that changes.
+    Present(Vec<Alert>),
     /// Which guards do not hold; told when that changes.
     Guards(Vec<BrokenGuard>),
     /// An agent was stopped, in words.
@@ -124,6 +126,8 @@ struct Worker {
     guards_at: Option<Instant>,
     baseline: Option<(Instant, Baseline)>,
     known: HashSet<String>,
+    /// The words of what was there to tell when that was last told.
+    shown: Vec<(String, String)>,
     enforcer: Enforcer,
     trouble: Option<String>,
 }
@@ -139,6 +143,7 @@ impl Worker {
             guards_at: None,
             baseline: None,
             known: HashSet::new(),
+            shown: Vec::new(),
             enforcer: Enforcer::default(),
             trouble: None,
         }
@@ -232,11 +237,18 @@ impl Worker {
 
     fn tell(&mut self, round: Round) {
         let present: HashSet<String> = round.alerts.iter().map(|alert| alert.key.clone()).collect();
+        let all = round.alerts.clone();
         for alert in round.alerts {
             if !self.known.contains(&alert.key) {
                 self.setup.teller.tell(alert.clone());
                 self.say(News::Alert(alert));
             }
+        }
+        let words = |alert: &Alert| (alert.title.clone(), alert.body.clone());
+        let shown: Vec<(String, String)> = all.iter().map(words).collect();
+        if shown != self.shown {
+            self.say(News::Present(all));
+            self.shown = shown;
         }
         // What is over may come again; whether it is told again is for the memory of what was told to say.
         self.known = present;

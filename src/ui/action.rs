@@ -25,6 +25,7 @@ pub enum Action {
     Section,
     Group,
     Sessions,
+    Loops,
     Caps,
     Cap,
     Stop,
@@ -57,6 +58,7 @@ const fn binding(action: Action, name: &'static str, keys: &'static [&'static st
 /// Everything, in the order of the help.
 pub const TABLE: &[Binding] = &[
     binding(Action::Sessions, "sessions", &["1"], "the sessions"),
+    binding(Action::Loops, "loops", &["2"], "how long loops run, which run now, what is told"),
     binding(Action::Caps, "caps", &["5"], "the caps: what may be spent, what is left, what was decided"),
     binding(Action::Up, "up", &["up", "k"], "previous row"),
     binding(Action::Down, "down", &["down", "j"], "next row"),
@@ -66,7 +68,7 @@ pub const TABLE: &[Binding] = &[
     binding(Action::Bottom, "bottom", &["end", "shift-g"], "last row"),
     binding(Action::Open, "open", &["enter", "right", "l"], "the session in full"),
     binding(Action::Back, "back", &["esc", "left", "h"], "back; clears the filter"),
-    binding(Action::Section, "section", &["tab"], "in full: tasks, tools, subagents; caps: decisions; else the range"),
+    binding(Action::Section, "section", &["tab"], "in full: tasks, tools, subagents; loops: lists; caps: decisions; else the range"),
     binding(Action::Fold, "fold", &["space"], "fold or unfold subagents and forks"),
     binding(Action::FoldAll, "fold-all", &["z"], "fold or unfold all"),
     binding(Action::Filter, "filter", &["/"], "filter: text, agent: project: model: branch: live"),

@@ -24,13 +24,17 @@ pub mod dialog;
 mod effect;
 pub mod full;
 mod hits;
+pub mod loops;
 mod mouse;
+mod options;
 
 pub use caps::CapsView;
 pub use dialog::{CapDialog, Dialog, Field};
 pub use effect::{Effect, Message};
 pub use full::{Full, Section};
 pub use hits::{Hits, Part};
+pub use loops::LoopsView;
+pub use options::Options;
 
 /// The width of the table from which all columns are shown.
 const WIDE: u16 = 178;
@@ -43,6 +47,8 @@ pub enum View {
     Sessions,
     /// One session in full.
     Session,
+    /// How long loops run.
+    Loops,
     /// The caps.
     Caps,
 }
@@ -94,6 +100,10 @@ pub struct App {
     pub zone: Zone,
     /// What is selected among the caps.
     pub caps: CapsView,
+    /// What is selected among the loops.
+    pub loops: LoopsView,
+    /// What there is to tell now: whether it is critical, a title and a body.
+    pub alerts: Vec<(bool, String, String)>,
     /// What is asked, over everything else.
     pub dialog: Option<Dialog>,
     /// The last word about agents' processes that was heard.
@@ -106,33 +116,6 @@ pub struct App {
     pub message: Option<Message>,
     /// Where things were drawn.
     pub hits: Hits,
-}
-
-/// What an app is made of.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The columns wanted.
-    pub columns: Vec<Column>,
-    /// The column to sort by, and whether the other way round.
-    pub sort: (Column, bool),
-    /// By what to group.
-    pub group: Group,
-    /// A filter to start with.
-    pub filter: String,
-    /// What is shown first.
-    pub span: Span,
-    /// The theme.
-    pub theme: Theme,
-    /// All themes' names.
-    pub themes: Vec<String>,
-    /// The keys.
-    pub keys: Keymap,
-    /// How money is shown.
-    pub currency: Currency,
-    /// The viewer's zone.
-    pub zone: Zone,
-    /// What is wrong with the settings.
-    pub problems: Vec<String>,
 }
 
 impl App {
@@ -169,6 +152,8 @@ impl App {
             currency: options.currency,
             zone: options.zone,
             caps: CapsView::default(),
+            loops: LoopsView::default(),
+            alerts: Vec::new(),
             dialog: None,
             heard: 0,
             problems: options.problems,
@@ -190,6 +175,7 @@ impl App {
         match self.view {
             View::Sessions => self.scroll = hits.first,
             View::Session => hits.parts.iter().for_each(|part| self.full.drawn(part.section, part.first)),
+            View::Loops => self.loops.first = hits.first,
             View::Caps => (self.caps.first, self.caps.log) = (hits.first, hits.log.1),
         }
         self.help_scroll = self.help_scroll.min(hits.help.0);
@@ -303,8 +289,14 @@ impl App {
         {
             return effects;
         }
+        if self.view == View::Loops
+            && let Some(effects) = self.act_in_loops(action, page.cast_signed(), snapshot)
+        {
+            return effects;
+        }
         match action {
             Action::Sessions => self.show(View::Sessions),
+            Action::Loops => self.show_loops(),
             Action::Caps => self.show(View::Caps),
             Action::Cap => self.ask_for_cap(snapshot),
             Action::Stop => self.wish(Wish::Stop),
@@ -387,9 +379,10 @@ impl App {
     }
 
     fn show(&mut self, view: View) -> Vec<Effect> {
+        let left = (self.view == View::Loops && view != View::Loops).then_some(Effect::Send(Command::Loops(false)));
         self.view = view;
         self.trail.clear();
-        self.settle()
+        self.settle().into_iter().chain(left).collect()
     }
 
     fn other_days(&mut self) -> Vec<Effect> {

@@ -20,6 +20,15 @@
 //! └─────────────────────────────┘└─────────────┘
 //! ```
 //!
+//! Loops:
+//!
+//! ```text
+//! ┌ tasks ──────────┐┌ steps ─────────────────┐  from 14 lines on; on a wide screen the groups beside
+//! ├ by agent ──────────────────────────────────┤  from 26 lines on
+//! ├ running, longest, dearest, alerts ─────────┤  what is left
+//! └────────────────────────────────────────────┘
+//! ```
+//!
 //! The caps:
 //!
 //! ```text
@@ -37,7 +46,7 @@ use crate::model::{Millis, text};
 
 use super::app::{App, Dialog, Hits, Section, View};
 use super::panels::{cap_days, cap_dialog, cap_notes, caps, charts, decisions, empty, frame, header, help, preview};
-use super::panels::{session, sessions, status, stop_dialog, subagents, tabs, tasks, tools};
+use super::panels::{loop_groups, loop_list, loops, session, sessions, status, stop_dialog, subagents, tabs, tasks, tools};
 use super::theme::Role;
 
 /// The smallest screen that anything can be said on.
@@ -68,6 +77,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
             Hits::default()
         }
         View::Sessions => sessions::draw(app, snapshot, now, body, buf),
+        View::Loops => all_loops(app, snapshot, body, buf),
         View::Caps => all_caps(app, snapshot, now, body, buf),
     };
     if with_tabs > 0 {
@@ -90,6 +100,29 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
 
 /// The lines from which the names of the views have one.
 const TABS: u16 = 14;
+
+/// The distribution, groups where there is room for them, and a list.
+fn all_loops(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) -> Hits {
+    let top = match area.height {
+        ..14 => 0,
+        14..30 => 8,
+        _ => 10,
+    };
+    let wide = area.width >= BESIDE;
+    let groups = if wide || area.height < 26 { 0 } else { 8 };
+    let [upper, middle, lower] = Layout::vertical([Constraint::Length(top), Constraint::Length(groups), Constraint::Fill(1)]).areas(area);
+    if top > 0 && wide {
+        let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(upper);
+        loops::draw(app, snapshot, left, buf);
+        loop_groups::draw(app, snapshot, right, buf);
+    } else if top > 0 {
+        loops::draw(app, snapshot, upper, buf);
+    }
+    if groups > 0 {
+        loop_groups::draw(app, snapshot, middle, buf);
+    }
+    loop_list::draw(app, snapshot, lower, buf)
+}
 
 /// The caps, and what there is to say of the selected one.
 fn all_caps(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut Buffer) -> Hits {

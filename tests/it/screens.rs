@@ -5,6 +5,7 @@
 
 mod caps;
 mod hostile;
+mod loops;
 mod sizes;
 pub(crate) mod stage;
 mod words;

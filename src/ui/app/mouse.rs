@@ -33,6 +33,10 @@ impl App {
         }
         match self.view {
             View::Sessions => return self.move_by(step),
+            View::Loops => {
+                self.move_in_loops(step.signum(), snapshot);
+                return Vec::new();
+            }
             View::Caps if self.hits.log.0.contains(at) => {
                 self.scroll_log(step, snapshot);
                 return Vec::new();
@@ -58,13 +62,14 @@ impl App {
         }
         if let Some((_, view)) = self.hits.tabs.iter().find(|(area, _)| area.contains(at)) {
             let view = *view;
-            return self.show(view);
+            return if view == View::Loops { self.show_loops() } else { self.show(view) };
         }
         match self.view {
             View::Session => {
                 self.click_in_full(at, snapshot);
                 return Vec::new();
             }
+            View::Loops => return self.click_in_loops(at, snapshot),
             View::Caps => return self.click_in_caps(at, snapshot),
             View::Sessions => {}
         }
@@ -99,6 +104,19 @@ impl App {
         let again = self.caps.selected.as_ref() == Some(&name);
         self.select_cap(Some(name));
         if again { self.act(Action::Cap, snapshot) } else { Vec::new() }
+    }
+
+    /// Selects a task; with the second click its session is opened.
+    fn click_in_loops(&mut self, at: Position, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
+        if !self.hits.body.contains(at) {
+            return Vec::new();
+        }
+        let row = self.hits.first + usize::from(at.y - self.hits.body.y);
+        if row >= self.loop_rows(snapshot) {
+            return Vec::new();
+        }
+        let again = std::mem::replace(&mut self.loops.selected, row) == row;
+        if again { self.act(Action::Open, snapshot) } else { Vec::new() }
     }
 
     fn click_in_full(&mut self, at: Position, snapshot: &Snapshot) {

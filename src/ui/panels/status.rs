@@ -44,6 +44,16 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
             (Action::Stop, "stop"),
             (Action::Hold, "pause"),
         ],
+        View::Loops => &[
+            (Action::Quit, "quit"),
+            (Action::Help, "help"),
+            (Action::Open, "open"),
+            (Action::Section, "list"),
+            (Action::Group, "by"),
+            (Action::Range, "range"),
+            (Action::Stop, "stop"),
+            (Action::Back, "back"),
+        ],
         View::Caps => &[
             (Action::Quit, "quit"),
             (Action::Help, "help"),
