@@ -12,6 +12,7 @@ pub mod log;
 pub mod raise;
 pub mod set;
 pub mod show;
+mod usual;
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\

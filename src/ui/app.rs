@@ -8,7 +8,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler as _;
 
-use crate::config::{Currency, Group};
+use crate::config::Currency;
 use crate::engine::hand::Wish;
 use crate::engine::{Command, Snapshot, Span};
 use crate::query::Filter;

@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::show::{self, CapJson};
+use super::usual;
 use crate::budgets;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
@@ -25,13 +26,16 @@ EXAMPLES:
   aifinops cap set 100 --per week                and $100 a week
   aifinops cap set 8 --per session --action stop
   aifinops cap set '60 steps' --per task --agent claude-code
+  aifinops cap set 'p99 steps' --per task        what 99% of your own tasks stay within, as it is now
+  aifinops cap set '6 repeats' --per task        a tool called so often with the same arguments
+  aifinops cap set '20 retries' --per task
   aifinops cap set 2 --model opus --notify 80,100
   aifinops cap set 30 --project '*/clients/*' --name clients";
 
 /// The arguments.
 #[derive(Debug, Clone, Args)]
 pub struct SetArgs {
-    /// How much: dollars (`20`, `7.50`), tokens (`5M tokens`) or steps (`60 steps`)
+    /// How much: dollars (`20`, `7.50`), tokens (`5M tokens`), steps (`60 steps`), `repeats` of one call, `retries`
     #[arg(value_name = "AMOUNT", allow_hyphen_values = true)]
     pub amount: String,
     /// In which span of time
@@ -58,14 +62,19 @@ pub struct SetArgs {
 }
 
 impl SetArgs {
-    fn cap(&self) -> Result<Cap, CliError> {
-        let limit = Amount::parse(&self.amount).map_err(|error| {
+    fn cap(&self, context: &Context) -> Result<Cap, CliError> {
+        let scope = Scope { agent: self.agent.clone(), project: self.project.clone(), model: self.model.clone() };
+        let mut text = self.amount.clone();
+        if let Some((steps, tasks)) = usual::limit(context, &text, self.per, &scope)? {
+            context.note(&format!("{} is {steps} now, of {tasks} tasks of the last 30 days; that number is the limit", clean(text.trim())));
+            text = steps;
+        }
+        let limit = Amount::parse(&text).map_err(|error| {
             CliError::usage(
-                format!("`{}` {error}", clean(&self.amount)),
+                format!("`{}` {error}", clean(&text)),
                 "such as `aifinops cap set 20` or `aifinops cap set '60 steps' --per task`",
             )
         })?;
-        let scope = Scope { agent: self.agent.clone(), project: self.project.clone(), model: self.model.clone() };
         let notify =
             if self.notify == ["none"] { Vec::new() } else { self.notify.iter().map(|text| percent(text)).collect::<Result<_, _>>()? };
         let name = self.name.clone().unwrap_or_else(|| name_of(limit, self.per, &scope));
@@ -181,7 +190,7 @@ struct Answer {
 
 /// Sets the cap.
 pub fn run(context: &Context, args: &SetArgs) -> Result<ExitCode, CliError> {
-    let cap = args.cap()?;
+    let cap = args.cap(context)?;
     let mut notes = write(context, &cap)?;
     notes.extend(toothless(context, &cap));
     let config_file = clean(&context.config_file().display().to_string());
