@@ -5,6 +5,7 @@ use crokey::KeyCombination;
 /// What keys can do, by name. The screen's own table says the same; a test holds the two together.
 pub const ACTIONS: &[&str] = &[
     "sessions",
+    "loops",
     "caps",
     "up",
     "down",

@@ -288,6 +288,6 @@ fn tests_of_this_kind_see_something() {
     assert!(files.len() > 100);
     let app = files.iter().find(|f| f.path == "ui/app.rs").unwrap();
     assert_eq!(app.module(), "ui");
-    assert!(app.uses().contains("engine::Command") && app.uses().contains("config::Group"), "{:?}", app.uses());
+    assert!(app.uses().contains("engine::Command") && app.uses().contains("config::Currency"), "{:?}", app.uses());
     assert!(app.names_package("crossterm") && !app.names_package("rusqlite"));
 }
