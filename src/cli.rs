@@ -22,6 +22,7 @@ pub mod context;
 pub mod desk;
 pub mod doctor;
 pub mod error;
+pub mod export;
 pub mod filters;
 pub mod guard;
 pub mod hook;
@@ -184,6 +185,9 @@ pub enum Command {
     /// Sum up by day, week, month, model, project or agent
     #[command(after_help = report::EXAMPLES)]
     Report(report::ReportArgs),
+    /// Write sessions, tasks, calls or days as files, a session as a summary, or FOCUS for cost tools
+    #[command(after_help = export::EXAMPLES)]
+    Export(export::ExportArgs),
     /// Set, show, raise and clear caps on what may be spent
     #[command(after_help = cap::EXAMPLES)]
     Cap(cap::CapArgs),
@@ -258,6 +262,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Sessions(args)) => sessions::run(&context()?, args),
         Some(Command::Session(args)) => session::run(&context()?, args),
         Some(Command::Report(args)) => report::run(&context()?, args),
+        Some(Command::Export(args)) => export::run(&context()?, args),
         Some(Command::Cap(args)) => cap::run(&context()?, args),
         Some(Command::CatchUp(args)) => catch_up::run(&context()?, args),
         #[cfg(unix)]

@@ -14,8 +14,10 @@ use crate::store::read::SessionRow;
 use crate::store::{Store, StoreError};
 
 pub mod caps;
+pub mod charges;
 pub mod detail;
 pub mod filter;
+pub mod overview;
 pub mod report;
 
 pub use detail::{SessionDetail, TaskView};

@@ -17,6 +17,7 @@ use crate::store::Sums;
 use crate::store::read::{LimitRow, ToolRow};
 
 mod parts;
+pub mod sheet;
 
 pub use parts::{CostJson, MoneyJson, RateJson, TokensJson, Usd, WindowJson, cost, money, rate, tokens, window};
 
