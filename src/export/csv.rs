@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use crate::model::time::rfc3339;
-use crate::model::{Cost, Tokens};
+use crate::model::{Cost, Money, Tokens};
 
 use super::table::{Column, Kind, Sheet, Value, harmless};
 
@@ -47,7 +47,7 @@ impl<W: Write> Csv<W> {
     }
 
     fn cost(&mut self, cost: &Cost) -> io::Result<()> {
-        self.cell(&cost.money().map(|money| money.exact()).unwrap_or_default())?;
+        self.cell(&cost.money().map(Money::exact).unwrap_or_default())?;
         self.cell(cost.basis().word())?;
         self.cell(flag(cost.is_lower_bound()))?;
         self.cell(&cost.unpriced_calls.to_string())

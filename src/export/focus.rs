@@ -1,4 +1,4 @@
-//! FOCUS 1.2, the FinOps Foundation's columns for cost and usage, as CSV.
+//! FOCUS 1.2, the `FinOps` Foundation's columns for cost and usage, as CSV.
 //!
 //! A row is one day of one session: so many units of one thing at one list price. The columns are those that the specification
 //! requires, and those that it requires of whoever measures usage and has a public price list. What it says on the rest does not

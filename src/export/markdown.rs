@@ -10,7 +10,7 @@ use crate::model::tokens::compact;
 use crate::model::{Cost, Zone};
 
 use super::summary::Summary;
-use super::table::{Column, Kind, Sheet, Value, cells, clock, headings};
+use super::table::{Column, Sheet, Value, cells, clock, headings};
 
 /// A table that is being written.
 pub struct Markdown<W: Write> {
@@ -37,7 +37,7 @@ impl<W: Write> Markdown<W> {
 impl<W: Write> Sheet for Markdown<W> {
     fn row(&mut self, values: &[Value<'_>]) -> io::Result<()> {
         for (column, value) in self.columns.iter().zip(values) {
-            let is_foreign = matches!(value, Value::Text(_) | Value::List(_)) && matches!(column.kind, Kind::Text | Kind::List);
+            let is_foreign = matches!(value, Value::Text(_) | Value::List(_));
             for (text, _) in cells(column, value, self.zone) {
                 let text = if is_foreign { code(&text) } else { text.into_owned() };
                 write!(self.out, "| {text} ")?;

@@ -14,6 +14,8 @@ use crate::model::{Cost, Millis, Tokens, Zone};
 pub enum Kind {
     /// A text.
     Text,
+    /// The id of a session: people see its beginning, which is enough to name it.
+    Id,
     /// Several texts.
     List,
     /// A number of things.
@@ -83,6 +85,9 @@ pub trait Sheet {
     fn end(&mut self) -> io::Result<()>;
 }
 
+/// Characters of an id that people see: of those that begin with the time, enough to tell a millisecond.
+const ID: usize = 13;
+
 /// A heading or cell for people, and whether it is a number.
 pub(super) type Shown<'a> = (Cow<'a, str>, bool);
 
@@ -101,7 +106,8 @@ pub(super) fn cells<'a>(column: &Column, value: &Value<'a>, zone: Zone) -> Vec<S
     let one = |text: String| vec![(Cow::Owned(text), matches!(column.kind, Kind::Number | Kind::Cost))];
     match value {
         _ if column.title.is_empty() => Vec::new(),
-        Value::Null => one("·".to_owned()),
+        Value::Null | Value::List([]) => one("·".to_owned()),
+        Value::Text(text) if column.kind == Kind::Id => one(clean(text).rsplit('/').next().unwrap_or_default().chars().take(ID).collect()),
         Value::Text(text) => one(clean(text)),
         Value::List(texts) => one(clean(&texts.join(", "))),
         Value::Number(n) => one(n.to_string()),

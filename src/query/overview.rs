@@ -63,7 +63,9 @@ impl Overview {
         let mut models: Vec<(Arc<str>, Sums)> = first.iter().map(|(name, sums)| (Arc::from(*name), *sums)).collect();
         if !others.is_empty() {
             let mut rest = Sums::default();
-            others.iter().for_each(|(_, sums)| rest.add(sums, 1));
+            for (_, sums) in others {
+                rest.add(sums, 1);
+            }
             models.push((Arc::from("others"), rest));
         }
         let (days, by_week) = bars(&days, &place, models.len());
@@ -132,7 +134,9 @@ mod tests {
     #[test]
     fn tasks_are_counted_by_their_steps() {
         let mut found = Overview::default();
-        [1, 2, 3, 4, 5, 128, 129, 9000].into_iter().for_each(|steps| found.add_task(steps));
+        for steps in [1, 2, 3, 4, 5, 128, 129, 9000] {
+            found.add_task(steps);
+        }
         assert_eq!(found.steps, [1, 1, 2, 1, 0, 0, 0, 1, 2]);
     }
 }

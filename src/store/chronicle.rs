@@ -80,6 +80,11 @@ impl Chronicle<'_> {
         self.moments.is_empty()
     }
 
+    /// Leaves out all but the oldest ones.
+    pub fn truncate(&mut self, most: usize) {
+        self.moments.truncate(most);
+    }
+
     /// Looks at each of them, oldest first.
     pub fn each<E: From<StoreError>>(&self, mut look: impl FnMut(Key, &CallRow) -> Result<(), E>) -> Result<(), E> {
         for part in self.moments.chunks(self.part) {

@@ -36,6 +36,12 @@ impl Progress {
         Progress { wanted, since: Instant::now(), done: 0, drawn: None, ended }
     }
 
+    /// How many rows are written.
+    #[must_use]
+    pub const fn done(&self) -> u64 {
+        self.done
+    }
+
     /// One more row of `all` is written.
     pub fn step(&mut self, all: u64) -> Result<(), CliError> {
         self.done += 1;

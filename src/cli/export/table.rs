@@ -10,7 +10,7 @@ use crate::cli::error::CliError;
 use crate::cli::filters::FilterArgs;
 use crate::cli::when::{self, WindowArgs};
 use crate::export::csv::Csv;
-use crate::export::html::{Head, Page};
+use crate::export::html::{Head, MOST_ROWS, Page};
 use crate::export::json::sheet::{Document, Lines};
 use crate::export::markdown::Markdown;
 use crate::export::rows::{self, Owner};
@@ -80,8 +80,9 @@ pub fn run(context: &Context, args: &TableArgs, what: What) -> Result<ExitCode, 
     let mut progress = Progress::begin(context, &output);
     let mut fresh = context.open()?;
     progress.check()?;
-    let asked = Asked::new(context, &mut fresh, args.filter.filter(), window)?;
+    let mut asked = Asked::new(context, &mut fresh, args.filter.filter(), window)?;
     let head = if format == Format::Html { Some(asked.head(context, &fresh, what)?) } else { None };
+    asked.most = head.as_ref().map_or(u64::MAX, |_| MOST_ROWS);
     let written = match asked.sheet(&mut output, format, what, head.as_ref()) {
         Ok(mut sheet) => asked.write(&fresh, what, sheet.as_mut(), &mut progress),
         Err(error) => Err(CliError::Output(error)),
@@ -91,6 +92,10 @@ pub fn run(context: &Context, args: &TableArgs, what: What) -> Result<ExitCode, 
     }
     let rows = progress.end()?;
     output.keep(context, format.word(), rows, what.names().2)?;
+    if let Some(head) = head.filter(|head| head.rows > rows) {
+        let [_, many] = what.names().2;
+        context.note(&format!("a page holds the first {rows} of {} {many}; csv, json and jsonl hold all", head.rows));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -108,6 +113,8 @@ struct Asked {
     zone: Zone,
     filter: Filter,
     views: Vec<SessionView>,
+    /// Rows that are written at most.
+    most: u64,
 }
 
 /// Sessions by the store's id, without what rows do not show.
@@ -121,7 +128,7 @@ impl Asked {
         let mut views = fresh.sessions(&Asking { window, now: context.now, zone, living: &living, hour: None })?;
         views.retain(|view| filter.matches(view));
         views.sort_by(|a, b| (a.started_at, &a.agent, &a.uid).cmp(&(b.started_at, &b.agent, &b.uid)));
-        Ok(Asked { window, zone, filter, views })
+        Ok(Asked { window, zone, filter, views, most: u64::MAX })
     }
 
     fn owners(&self) -> HashMap<i64, Owner> {
@@ -145,14 +152,14 @@ impl Asked {
     fn write(&self, fresh: &Fresh, what: What, sheet: &mut dyn Sheet, progress: &mut Progress) -> Result<(), CliError> {
         match what {
             What::Sessions => {
-                for view in &self.views {
+                for view in self.views.iter().take(self.most()) {
                     sheet.row(&rows::session(view))?;
                     progress.step(self.views.len() as u64)?;
                 }
             }
             What::Days => {
                 let days = self.days(fresh)?;
-                for row in &days {
+                for row in days.iter().take(self.most()) {
                     sheet.row(&rows::day(row))?;
                     progress.step(days.len() as u64)?;
                 }
@@ -163,11 +170,15 @@ impl Asked {
         Ok(sheet.end()?)
     }
 
+    fn most(&self) -> usize {
+        usize::try_from(self.most).unwrap_or(usize::MAX)
+    }
+
     fn tasks(&self, fresh: &Fresh, sheet: &mut dyn Sheet, progress: &mut Progress) -> Result<(), CliError> {
         let owners = self.owners();
         let all = fresh.ingest.store.tasks_count(self.window)?;
         fresh.ingest.store.each_task(self.window, |task| {
-            if let Some(owner) = owners.get(&task.session) {
+            if let Some(owner) = owners.get(&task.session).filter(|_| progress.done() < self.most) {
                 sheet.row(&rows::task(task, owner, &rows::name_of(task.key)))?;
                 progress.step(all)?;
             }
@@ -182,7 +193,8 @@ impl Asked {
         let wanted = |call: &crate::store::merge::CallRow| {
             owners.contains_key(&call.session) && self.filter.meets_model(model(call.model).unwrap_or_default())
         };
-        let calls = fresh.ingest.store.chronicle(self.window, wanted)?;
+        let mut calls = fresh.ingest.store.chronicle(self.window, wanted)?;
+        calls.truncate(self.most());
         let all = calls.len() as u64;
         calls.each(|key, call| {
             let Some(owner) = owners.get(&call.session) else { return Ok(()) };

@@ -133,10 +133,10 @@ pub(super) fn tasks(out: &mut impl Write, tasks: &[TaskView]) -> io::Result<()> 
 
 /// Begins a chart of bars with a line at its middle and the word for its top.
 fn open(out: &mut impl Write, label: &str, top: &str, width: usize) -> io::Result<()> {
-    let top = if top.is_empty() { String::new() } else { format!("<span class=\"top\">{}</span>", escape(top)) };
+    let top = if top.is_empty() { String::new() } else { format!("<div class=\"top\">{}</div>", escape(top)) };
     write!(
         out,
-        "<div class=\"plot\">{top}<svg viewBox=\"0 0 {width} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{}\"><line class=\"grid\" x1=\"0\" x2=\"{width}\" y1=\"{y}\" y2=\"{y}\"/>",
+        "{top}<div class=\"plot\"><svg viewBox=\"0 0 {width} {HEIGHT}\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"{}\"><line class=\"grid\" x1=\"0\" x2=\"{width}\" y1=\"{y}\" y2=\"{y}\"/>",
         escape(label),
         y = HEIGHT / 2
     )

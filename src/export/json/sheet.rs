@@ -92,7 +92,8 @@ impl<W: Write> Sheet for Document<W> {
 
     fn end(&mut self) -> io::Result<()> {
         self.out.write_all(b"\n],\"window\":")?;
-        super::write(&mut self.out, &super::window(self.window))?;
+        serde_json::to_writer(&mut self.out, &super::window(self.window))?;
+        self.out.write_all(b"}\n")?;
         self.out.flush()
     }
 }
