@@ -149,3 +149,31 @@ fn private_file() -> OpenOptions {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_comes_up_while_another_is_written_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out.csv");
+        let mut late = Beside::create(&target, false).unwrap();
+        late.write_all(b"late").unwrap();
+        fs::write(&target, "first").unwrap();
+        assert_eq!(late.keep().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&target).unwrap(), "first");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_is_not_kept_is_gone_and_leaves_what_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out.csv");
+        fs::write(&target, "old").unwrap();
+        let mut new = Beside::create(&target, true).unwrap();
+        new.write_all(b"half").unwrap();
+        drop(new);
+        assert_eq!((fs::read_to_string(&target).unwrap().as_str(), fs::read_dir(dir.path()).unwrap().count()), ("old", 1));
+    }
+}

@@ -65,7 +65,7 @@ impl<W: Write> Page<W> {
             (hit, "of prompts from the cache".to_owned()),
             (grouped(sums.calls.unsigned_abs()), "model calls".to_owned()),
             (grouped(head.overview.steps.iter().sum()), "tasks".to_owned()),
-            (grouped(head.rows), format!("{} in the table", head.things)),
+            (grouped(head.rows), format!("{} in all", head.things)),
         ];
         self::cards(&mut out, &cards)?;
         charts::write(&mut out, &head.overview)?;
@@ -89,6 +89,7 @@ impl<W: Write> Sheet for Page<W> {
                 let class = match column.kind {
                     _ if *is_number => "n",
                     Kind::Time | Kind::Id => "t",
+                    Kind::Text if column.key == "agent" => "t",
                     Kind::List => "w",
                     _ => "",
                 };
@@ -142,14 +143,14 @@ pub fn summary(out: &mut impl Write, s: &Summary, made: &str, zone: Zone) -> io:
 
 fn parts(out: &mut impl Write, s: &Summary, zone: Zone) -> io::Result<()> {
     let models = s.models.iter().map(|m| vec![m.name.clone(), m.calls.to_string(), compact(m.tokens.total()), m.cost.display()]);
-    let spent = |title| [(title, false), ("Calls", true), ("Tokens", true), ("Cost", true)];
-    list(out, "Models", &spent("Model"), models)?;
+    let spent = |title, calls| [(title, false), (calls, true), ("Tokens", true), ("Cost", true)];
+    list(out, "Models", &spent("Model", "Calls"), models)?;
     let tools = s.tools.iter().map(|t| vec![clean(&t.name), t.calls.to_string(), t.failures.to_string()]);
     list(out, "Tools", &[("Tool", false), ("Calls", true), ("Failed", true)], tools)?;
     let subagents = s.subagents.iter();
     let subagents =
         subagents.map(|sub| vec![sub.name().to_owned(), sub.steps.to_string(), compact(sub.tokens.total()), sub.cost.display()]);
-    list(out, "Subagents", &spent("Subagent"), subagents)?;
+    list(out, "Subagents", &spent("Subagent", "Steps"), subagents)?;
     let tasks = s.tasks.iter().enumerate().map(|(i, task)| {
         let sums = &task.sums;
         let took = span(task.ended_at - task.started_at);

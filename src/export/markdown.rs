@@ -84,8 +84,8 @@ pub(super) fn basis(cost: &Cost, book: &str) -> String {
     format!("{} ({how}{unpriced}{low})", cost.display())
 }
 
-/// Tasks that the summary lists.
-const TASKS: usize = 20;
+/// Tasks and subagents that the summary lists.
+const LISTED: usize = 20;
 
 /// Writes the summary of a session.
 pub fn summary(out: &mut impl Write, s: &Summary, zone: Zone) -> io::Result<()> {
@@ -135,21 +135,24 @@ fn parts(out: &mut impl Write, s: &Summary, zone: Zone) -> io::Result<()> {
     }
     if !s.subagents.is_empty() {
         writeln!(out, "\n| Subagent | Steps | Tokens | Cost |\n| --- | ---: | ---: | ---: |")?;
-        for sub in &s.subagents {
+        for sub in s.subagents.iter().take(LISTED) {
             writeln!(out, "| {} | {} | {} | {} |", code(sub.name()), sub.steps, compact(sub.tokens.total()), sub.cost.display())?;
         }
+    }
+    if s.subagents.len() > LISTED {
+        writeln!(out, "\nand {} more subagents", s.subagents.len() - LISTED)?;
     }
     if !s.tasks.is_empty() {
         writeln!(out, "\n<details><summary>Tasks</summary>\n")?;
         writeln!(out, "| Task | Started | Took | Steps | Tools | Failed | Cost |\n| ---: | --- | ---: | ---: | ---: | ---: | ---: |")?;
-        for (i, task) in s.tasks.iter().enumerate().take(TASKS) {
+        for (i, task) in s.tasks.iter().enumerate().take(LISTED) {
             let (started, took) = (clock(task.started_at, zone), span(task.ended_at - task.started_at));
             let sums = &task.sums;
             let cost = sums.cost().display();
             writeln!(out, "| {} | {started} | {took} | {} | {} | {} | {cost} |", i + 1, sums.calls, sums.tools, sums.failures)?;
         }
-        if s.tasks.len() > TASKS {
-            writeln!(out, "\nand {} more", s.tasks.len() - TASKS)?;
+        if s.tasks.len() > LISTED {
+            writeln!(out, "\nand {} more", s.tasks.len() - LISTED)?;
         }
         writeln!(out, "\n</details>")?;
     }

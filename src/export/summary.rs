@@ -80,6 +80,7 @@ pub struct Summary {
     pub compactions: i64,
     pub api_errors: i64,
     pub models: Vec<ModelPart>,
+    /// The dearest first.
     pub subagents: Vec<SubagentPart>,
     pub tokens: Tokens,
     pub total: Cost,
@@ -95,7 +96,8 @@ impl Summary {
         let (view, sums) = (&detail.session, &detail.session.sums);
         let steps: Spread = detail.tasks.iter().map(|task| task.sums.calls).filter(|steps| *steps > 0).collect();
         let subagents = subagents.iter().filter(|sub| sub.kind == SessionKind::Subagent && sub.id != view.id);
-        let subagents: Vec<SubagentPart> = subagents.map(subagent).collect();
+        let mut subagents: Vec<SubagentPart> = subagents.map(subagent).collect();
+        subagents.sort_by(|a, b| (b.cost.known, b.steps).cmp(&(a.cost.known, a.steps)).then_with(|| a.id.cmp(&b.id)));
         Summary {
             id: clean(&view.uid),
             agent: clean(&view.agent),

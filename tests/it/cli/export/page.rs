@@ -33,7 +33,7 @@ fn charts_and_cards_say_what_the_report_says() {
         "<b>≥$0.03</b>",
         "1 call without a price",
         "<b>4</b><span>model calls</span>",
-        "<b>3</b><span>sessions in the table</span>",
+        "<b>3</b><span>sessions in all</span>",
         "<title>2026-11-01 $0.02</title>",
         "<title>2026-11-02 $0.01</title>",
         "<title>1 steps: 2 tasks</title>",
