@@ -22,6 +22,7 @@ pub mod context;
 pub mod desk;
 pub mod doctor;
 pub mod error;
+pub mod export;
 pub mod filters;
 pub mod guard;
 pub mod hook;
@@ -192,6 +193,9 @@ pub enum Command {
     /// Show how long loops run: percentiles, the longest, the dearest, the running ones
     #[command(after_help = loops::EXAMPLES)]
     Loops(loops::LoopsArgs),
+    /// Write sessions, tasks, calls or days as files, a session as a summary, or FOCUS for cost tools
+    #[command(after_help = export::EXAMPLES)]
+    Export(export::ExportArgs),
     /// Set, show, raise and clear caps on what may be spent
     #[command(after_help = cap::EXAMPLES)]
     Cap(cap::CapArgs),
@@ -267,6 +271,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Session(args)) => session::run(&context()?, args),
         Some(Command::Report(args)) => report::run(&context()?, args),
         Some(Command::Loops(args)) => loops::run(&context()?, args),
+        Some(Command::Export(args)) => export::run(&context()?, args),
         Some(Command::Cap(args)) => cap::run(&context()?, args),
         Some(Command::CatchUp(args)) => catch_up::run(&context()?, args),
         #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! Files that are replaced: whole or not at all, readable by their owner only, and never a link replaced by a file.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -12,10 +12,7 @@ use std::path::{Path, PathBuf};
 pub fn replace(target: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     private_directory().create(directory)?;
-    let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-    let beside = directory.join(format!(".{name}.{}.tmp", std::process::id()));
-    // Left behind by a crash of a process with the same number.
-    let _ = fs::remove_file(&beside);
+    let beside = beside(target)?;
     let written = fill(&beside, target, bytes).and_then(|()| fs::rename(&beside, target));
     if written.is_err() {
         let _ = fs::remove_file(&beside);
@@ -48,6 +45,95 @@ pub fn target(file: &Path) -> PathBuf {
     path
 }
 
+/// A file that takes its name once it is whole. Until then it lies beside it, and is gone again if nobody kept it.
+#[derive(Debug)]
+pub struct Beside {
+    out: File,
+    /// Where it lies until then; nothing for what cannot be replaced, a pipe or a device, which is written at once.
+    place: Option<PathBuf>,
+    target: PathBuf,
+    over: bool,
+}
+
+impl Beside {
+    /// Begins a file; whether it can be written shows here, before there is anything to write. With `over`, one that is there
+    /// will be replaced and its rights kept; a link stays, what it leads to is replaced.
+    ///
+    /// # Errors
+    /// What the system says; `AlreadyExists` where there is a file that is not to be replaced.
+    pub fn create(file: &Path, over: bool) -> io::Result<Beside> {
+        let target = target(file);
+        match fs::metadata(&target) {
+            Ok(old) if old.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(old) if !old.is_file() => {
+                let out = OpenOptions::new().write(true).open(&target)?;
+                return Ok(Beside { out, place: None, target, over });
+            }
+            Ok(_) if !over => return Err(io::ErrorKind::AlreadyExists.into()),
+            // Replacing a file is writing it: one that is write-protected stays.
+            Ok(_) => drop(OpenOptions::new().append(true).open(&target)?),
+            Err(_) => {}
+        }
+        let beside = beside(&target)?;
+        let out = private_file().open(&beside)?;
+        Ok(Beside { out, place: Some(beside), target, over })
+    }
+
+    /// Gives it its name.
+    ///
+    /// # Errors
+    /// What the system says; `AlreadyExists` where a file has come up meanwhile that is not to be replaced.
+    pub fn keep(mut self) -> io::Result<()> {
+        let Some(beside) = &self.place else { return self.out.flush() };
+        if let Some(old) = self.over.then(|| fs::metadata(&self.target).ok()).flatten() {
+            self.out.set_permissions(old.permissions())?;
+        }
+        self.out.sync_all()?;
+        if self.over {
+            fs::rename(beside, &self.target)?;
+        } else {
+            match fs::hard_link(beside, &self.target) {
+                // A second name never takes the place of a file, as a new name would.
+                Ok(()) => fs::remove_file(beside)?,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
+                // Not every file system has second names.
+                Err(_) if fs::symlink_metadata(&self.target).is_ok() => return Err(io::ErrorKind::AlreadyExists.into()),
+                Err(_) => fs::rename(beside, &self.target)?,
+            }
+        }
+        self.place = None;
+        Ok(())
+    }
+}
+
+impl io::Write for Beside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if let Some(beside) = &self.place {
+            let _ = fs::remove_file(beside);
+        }
+    }
+}
+
+/// A name beside a file for what shall take its place.
+fn beside(target: &Path) -> io::Result<PathBuf> {
+    let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
+    let beside = directory.join(format!(".{name}.{}.tmp", std::process::id()));
+    // Left behind by a crash of a process with the same number.
+    let _ = fs::remove_file(&beside);
+    Ok(beside)
+}
+
 fn private_directory() -> DirBuilder {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -62,4 +148,32 @@ fn private_file() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_comes_up_while_another_is_written_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out.csv");
+        let mut late = Beside::create(&target, false).unwrap();
+        late.write_all(b"late").unwrap();
+        fs::write(&target, "first").unwrap();
+        assert_eq!(late.keep().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&target).unwrap(), "first");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_is_not_kept_is_gone_and_leaves_what_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out.csv");
+        fs::write(&target, "old").unwrap();
+        let mut new = Beside::create(&target, true).unwrap();
+        new.write_all(b"half").unwrap();
+        drop(new);
+        assert_eq!((fs::read_to_string(&target).unwrap().as_str(), fs::read_dir(dir.path()).unwrap().count()), ("old", 1));
+    }
 }

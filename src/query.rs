@@ -15,9 +15,11 @@ use crate::store::{Store, StoreError};
 
 pub mod baseline;
 pub mod caps;
+pub mod charges;
 pub mod detail;
 pub mod filter;
 pub mod loops;
+pub mod overview;
 pub mod report;
 
 pub use detail::{SessionDetail, TaskView};

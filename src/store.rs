@@ -10,6 +10,7 @@
 
 use std::path::PathBuf;
 
+pub mod chronicle;
 pub mod deltas;
 pub mod family;
 pub mod files;

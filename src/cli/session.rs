@@ -62,7 +62,7 @@ pub fn run(context: &Context, args: &SessionArgs) -> Result<ExitCode, CliError> 
 }
 
 /// The one session that is meant; a session's own id wins over those of its subagents, which begin with it.
-fn find(store: &Store, wanted: &str) -> Result<i64, CliError> {
+pub(super) fn find(store: &Store, wanted: &str) -> Result<i64, CliError> {
     let wanted = wanted.trim().trim_end_matches('…');
     if wanted.is_empty() {
         return Err(CliError::NoSession(String::new()));

@@ -18,6 +18,7 @@ use crate::store::read::{LimitRow, ToolRow};
 
 pub mod loops;
 mod parts;
+pub mod sheet;
 
 pub use parts::{CostJson, MoneyJson, RateJson, TokensJson, Usd, WindowJson, cost, money, rate, tokens, window};
 

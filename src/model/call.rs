@@ -23,6 +23,17 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// The word used in exports.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Tier::Standard => "standard",
+            Tier::Priority => "priority",
+            Tier::Flex => "flex",
+            Tier::Batch => "batch",
+        }
+    }
+
     /// The number the store keeps.
     #[must_use]
     pub const fn to_sql(self) -> i64 {

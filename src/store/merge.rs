@@ -1,6 +1,6 @@
 //! Two sightings of the same call or fact as one row: pure, and the same in whatever order they come.
 
-use crate::model::{FactKind, Key, Millis, Money, Speed, Tier, Tokens};
+use crate::model::{Cost, FactKind, Key, Millis, Money, Speed, Tier, Tokens};
 
 use super::Sums;
 
@@ -118,6 +118,19 @@ impl CallRow {
             return if self.sidechain { other } else { self };
         }
         if self.session == other.session && (other.at, other.task) < (self.at, self.task) { other } else { self }
+    }
+
+    /// The tokens of the prompt that decide which rates hold. Those that several requests used together are no long prompt:
+    /// what the last one left in the context tells.
+    #[must_use]
+    pub fn billed_prompt(&self) -> u64 {
+        if self.context > 0 { self.tokens.prompt().min(self.context) } else { self.tokens.prompt() }
+    }
+
+    /// Its cost.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        self.sums().cost()
     }
 
     /// What the call counts for.

@@ -79,6 +79,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("anstyle", &["cli"]),
     ("comfy_table", &["cli/table.rs"]),
     ("indicatif", &["cli"]),
+    ("csv", &["export/csv.rs", "export/focus.rs"]),
     ("toml", &["ui/theme.rs", "ui/theme", "engine/launch/codex.rs"]),
     ("toml_edit", &["config", "guards/codex"]),
     ("ring", &["guards/codex"]),

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 mod contract;
 mod doctor;
 mod errors;
+mod export;
 mod hour;
 mod settings;
 mod top;
