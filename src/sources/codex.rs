@@ -43,7 +43,8 @@ impl Source for Codex {
     }
 
     fn version(&self) -> u32 {
-        1
+        // 2: git remotes.
+        2
     }
 
     fn roots(&self, places: &Places<'_>) -> Vec<PathBuf> {

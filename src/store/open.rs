@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_tools.sql"),
     include_str!("migrations/0003_packs.sql"),
     include_str!("migrations/0004_days.sql"),
+    include_str!("migrations/0005_repeats.sql"),
 ];
 
 /// The database's name in the data directory.

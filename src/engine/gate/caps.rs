@@ -17,10 +17,11 @@ use super::{Ask, Gate, Ticket};
 use crate::budgets::{self, Spend, Standing};
 use crate::engine::ingest::Ingest;
 use crate::engine::journal;
-use crate::engine::judge::Rules;
+use crate::engine::judge::{Rules, stranger_kin};
 use crate::model::cap::OnFailure;
 use crate::model::{AgentId, Batch, Call, Key, Millis, Money, SessionUpdate, Tokens, Turn};
 use crate::query::caps::{self, Asking, Focus};
+use crate::query::{Labeler, experiments};
 use crate::store::StoreError;
 use crate::store::ledger::{Decision, Kind, Ledger};
 use crate::store::pending::{self, Pending};
@@ -219,7 +220,15 @@ impl State {
         let raises = caps::raises(&self.ledger, now)?;
         let asking =
             Asking { caps: &rules.caps, raises: &raises, assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
-        caps::standings(&self.setup.ingest.store, &asking, Some(focus))
+        let store = &self.setup.ingest.store;
+        let mut standings = caps::standings(store, &asking, Some(focus))?;
+        if !rules.attribution.experiments.is_empty() {
+            let labeler = Labeler::new(rules.attribution.clone(), Some(&self.ledger))?;
+            let known = focus.session.map_or(Ok(None), |id| store.kin_of(id))?;
+            let kin = known.unwrap_or_else(|| stranger_kin(&focus.agent, None, focus.cwd.as_deref()));
+            standings.extend(experiments::of(store, &rules.about(&labeler, now), &kin)?);
+        }
+        Ok(standings)
     }
 
     /// As [`State::standings`], with what no log shows yet.

@@ -32,7 +32,13 @@ impl Desk {
     }
 
     fn gate(&self, caps: &[Cap]) -> CapGate {
-        let rules = Rules { caps: caps.to_vec(), assumed: Assumed::default(), week_start: Weekday::Mon, zone: Zone::UTC };
+        let rules = Rules {
+            caps: caps.to_vec(),
+            assumed: Assumed::default(),
+            week_start: Weekday::Mon,
+            zone: Zone::UTC,
+            attribution: std::sync::Arc::default(),
+        };
         let again = rules.clone();
         CapGate::new(Setup {
             ingest: self.home.reader(Store::open(self.data.path()).unwrap().store),
@@ -208,7 +214,13 @@ fn a_cap_set_while_the_agent_runs_holds() {
     let desk = Desk::new();
     let now = std::sync::Arc::new(std::sync::Mutex::new(Vec::<Cap>::new()));
     let later = std::sync::Arc::clone(&now);
-    let rules = Rules { caps: Vec::new(), assumed: Assumed::default(), week_start: Weekday::Mon, zone: Zone::UTC };
+    let rules = Rules {
+        caps: Vec::new(),
+        assumed: Assumed::default(),
+        week_start: Weekday::Mon,
+        zone: Zone::UTC,
+        attribution: std::sync::Arc::default(),
+    };
     let again = rules.clone();
     let gate = CapGate::new(Setup {
         ingest: desk.home.reader(Store::open(desk.data.path()).unwrap().store),
