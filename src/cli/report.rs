@@ -147,7 +147,7 @@ impl ReportArgs {
     }
 
     /// The window where none was asked for: as much as fits the rows.
-    fn usual_window(&self, context: &Context, by: Dimensions) -> Window {
+    fn usual_window(context: &Context, by: Dimensions) -> Window {
         let days = |n| Window::last_days(context.now, context.zone(), n);
         match by.period {
             Some(Period::Month) => Window::ALL,
@@ -162,7 +162,7 @@ impl ReportArgs {
 pub fn run(context: &Context, args: &ReportArgs) -> Result<ExitCode, CliError> {
     let zone = context.zone();
     let by = args.dimensions(context.json);
-    let window = args.window.window(context.now, zone)?.unwrap_or_else(|| args.usual_window(context, by));
+    let window = args.window.window(context.now, zone)?.unwrap_or_else(|| ReportArgs::usual_window(context, by));
     let mut fresh = context.open()?;
     let filter = args.filter.filter();
     let places = places(context, &mut fresh, args, window)?;

@@ -97,7 +97,9 @@ pub fn run(context: &Context, args: &TagArgs) -> Result<ExitCode, CliError> {
     let kin = store.kin_of(found)?.ok_or_else(|| CliError::NoSession(id.to_owned()))?;
     if !changes.is_empty() {
         let (ledger, notice) = Ledger::open(&context.settings.data_dir, PATIENCE)?;
-        notice.iter().for_each(|notice| context.note(notice));
+        if let Some(notice) = notice {
+            context.note(&notice);
+        }
         ledger.tag((&kin.agent, &kin.uid), &changes, context.now, &who())?;
     }
     show(context, store, &kin, &context.labeler())
@@ -159,7 +161,9 @@ fn write(reasons: &Reasons, out: &mut Out) -> io::Result<()> {
 fn list(context: &Context) -> Result<ExitCode, CliError> {
     let tags = if context.settings.data_dir.join(crate::store::ledger::FILE).exists() {
         let (ledger, notice) = Ledger::open(&context.settings.data_dir, PATIENCE)?;
-        notice.iter().for_each(|notice| context.note(notice));
+        if let Some(notice) = notice {
+            context.note(&notice);
+        }
         ledger.tags()?
     } else {
         Vec::new()

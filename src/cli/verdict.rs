@@ -74,9 +74,10 @@ pub fn verdict(global: &GlobalArgs, question: &Question, late: impl FnOnce(Answe
         move |waited| late(failed(&dir, now, agent, &format!("no answer within {} ms", waited.as_millis()), on_failure))
     });
     remember(&dir, question, &seen, now);
-    let found = match rules.are_none() {
-        true => Ok((Answer::Go, Judgement::default())),
-        false => work(&context, &rules, question, on_failure, &|| clock.wait_for(LATE)),
+    let found = if rules.are_none() {
+        Ok((Answer::Go, Judgement::default()))
+    } else {
+        work(&context, &rules, question, on_failure, &|| clock.wait_for(LATE))
     };
     if !clock.stop() {
         // The other thread speaks; this one must not say something else.

@@ -83,6 +83,17 @@ fn day(text: &str) -> Result<NaiveDate, String> {
     NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| format!("{} is no day; write it like 2026-12-31", quoted(text)))
 }
 
+/// Experiments as [`experiments`] reads them.
+pub(super) fn node(experiments: &[Experiment]) -> Node {
+    let parts = |one: &Experiment| {
+        let mut parts = vec![("budget", format!("${}", one.budget.exact())), ("action", one.action.word().to_owned())];
+        parts.extend(one.owner.as_ref().map(|owner| ("owner", owner.clone())));
+        parts.extend(one.ends.map(|day| ("ends", day.to_string())));
+        Node::map(parts.into_iter().map(|(key, text)| (key.to_owned(), Node::text(&text))).collect())
+    };
+    Node::map(experiments.iter().map(|one| (one.name.clone(), parts(one))).collect())
+}
+
 impl Value for Vec<Experiment> {
     /// An experiment is replaced as a whole.
     fn layer(&mut self, upper: Self) -> Option<Vec<String>> {

@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 const REST: u32 = 60;
 /// Sessions and tasks that were over a moment ago count for their caps no more: looked at this often without news.
 const NARROW: Millis = MINUTE;
+/// The version of a ledger that nobody has begun.
+const NO_LEDGER: i64 = -1;
 /// A day of UTC in milliseconds.
 const DAY: Millis = SLOTS_A_DAY * SLOT;
 
@@ -69,7 +71,7 @@ pub(super) struct Keeper {
     /// Who says what sessions were for.
     labeler: Labeler,
     /// The ledger's version that the labeler was made of; nothing, where it has to be made anew.
-    labels_of: Option<Option<i64>>,
+    labels_of: Option<i64>,
 }
 
 impl Keeper {
@@ -95,7 +97,7 @@ impl Keeper {
 
     /// Reads rules and tags anew, if either can have changed; gives whether sessions may have other labels now.
     pub(super) fn look_at_labels(&mut self) -> bool {
-        let version = self.ledger.as_ref().map(Ledger::data_version);
+        let version = self.ledger.as_ref().map_or(NO_LEDGER, Ledger::data_version);
         if self.labels_of == Some(version) {
             return false;
         }

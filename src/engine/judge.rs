@@ -118,10 +118,8 @@ pub fn judge(
     let is_long = ingest.unread(question.agent, &paths)? > MOST_TAIL;
     let read = if is_long { BTreeSet::new() } else { paths };
     // Without experiments nobody asks what the session is for.
-    let labeler = match rules.attribution.experiments.is_empty() {
-        true => None,
-        false => Some(Labeler::open(rules.attribution.clone(), dir, PATIENCE)?),
-    };
+    let labeler =
+        if rules.attribution.experiments.is_empty() { None } else { Some(Labeler::open(rules.attribution.clone(), dir, PATIENCE)?) };
     let scene = Scene { rules, labeler: labeler.as_ref(), question, now };
     let (mut standings, is_near) = look(ingest, &scene, &read)?;
     if is_near && !standings.iter().any(Standing::halts) && !is_logged(question) {

@@ -47,8 +47,8 @@ fn views(store: &Store, asking: &Asking<'_>, experiments: &[&Experiment]) -> Res
             |(_, labels): &(&i64, &crate::model::Labels)| labels.get(Dimension::Experiment).is_some_and(|name| **name == *experiment.name);
         let members: Vec<i64> = labels.iter().filter(is_of).map(|(id, _)| *id).collect();
         let mut spend = Spend::default();
-        for row in store.spend_of(&members)? {
-            spend.add(&spend_of_sums(&row.sums, asking.assumed));
+        for sums in store.sums_of(&members)? {
+            spend.add(&spend_of_sums(&sums, asking.assumed));
         }
         let has_ended = experiment.has_ended(asking.now, asking.zone);
         let standing = standing(experiment, spend, has_ended);

@@ -181,8 +181,10 @@ impl Labeler {
     pub fn fill<'a>(&self, store: &Store, views: impl IntoIterator<Item = &'a mut SessionView>) -> Result<(), StoreError> {
         let mut views: Vec<&mut SessionView> = views.into_iter().collect();
         if views.len() > MANY || self.is_idle() {
-            let mut all = self.all(store)?;
-            views.iter_mut().for_each(|view| view.labels = all.remove(&view.id).unwrap_or_default());
+            let all = self.all(store)?;
+            for view in &mut views {
+                view.labels = all.get(&view.id).cloned().unwrap_or_default();
+            }
             return Ok(());
         }
         let mut family = Family::default();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::read::text;
+use super::sums::{self, Sums};
 use super::{Store, StoreError};
 use crate::model::SessionKind;
 
@@ -51,6 +52,16 @@ impl Store {
     /// A session by the store's id.
     pub fn kin_of(&self, id: i64) -> Result<Option<Kin>, StoreError> {
         Ok(self.rows("looking up a session", &format!("{KIN} WHERE id = ?1"), [id], kin)?.pop())
+    }
+
+    /// What some sessions have spent over all their life, model by model; what has calls without a price apart.
+    pub fn sums_of(&self, ids: &[i64]) -> Result<Vec<Sums>, StoreError> {
+        let list = format!("[{}]", ids.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
+        let columns = sums::sum_columns("r");
+        let members = "r.session IN (SELECT value FROM json_each(?1))";
+        // By session there would be thousands of rows, where a few answer as well.
+        let sql = format!("SELECT {columns} FROM rollup r WHERE {members} GROUP BY r.model, r.unpriced > 0");
+        self.rows("summing up sessions", &sql, [list], |r| Sums::from_row(r, 0))
     }
 
     /// All sessions.

@@ -121,6 +121,23 @@ fn a_broken_experiment_is_told_by_its_line_and_costs_only_itself() {
 }
 
 #[test]
+fn a_slip_of_the_pen_sets_nobody_free() {
+    let machine = Machine::new(&config("budget = 3\naction = \"block\""));
+    machine.ok(&["sessions"]);
+    machine.ok(&["experiments"]);
+    for broken in ["budget = 3x\naction = \"block\"", "budget = 3\naction = \"blok\"", "budget = 3\naction = \"block"] {
+        machine.configure(&config(broken));
+        assert!(machine.ask("claude-code", MAIN, "/code/shop", &[]).contains("over its budget"), "{broken}");
+        let output = machine.run(&["sessions"]);
+        assert!(String::from_utf8_lossy(&output.stderr).contains("what was there before holds: router"), "{output:?}");
+    }
+    machine.configure("");
+    machine.ok(&["experiments"]);
+    machine.configure(&config("budget = 3x"));
+    assert_eq!(machine.ask("claude-code", MAIN, "/code/shop", &[]), "", "who has taken it away does not get it back");
+}
+
+#[test]
 fn a_cap_cannot_be_raised_over_an_experiment() {
     let machine = Machine::new(&config("budget = 1\naction = \"block\""));
     let output = machine.run(&["cap", "raise", "10", "experiment.router"]);

@@ -61,6 +61,9 @@ fn the_first_match_of_each_dimension_wins() {
     assert_eq!(labels(vec![second, first], &at), "team=all customer=acme");
 }
 
+/// A change to a rule, and whether it is met then.
+type Case = (fn(&mut Rule), bool);
+
 #[test]
 fn every_condition_must_be_met_and_what_is_not_known_meets_none() {
     let met = |change: fn(&mut Rule), facts: &Facts<'_>| {
@@ -75,7 +78,7 @@ fn every_condition_must_be_met_and_what_is_not_known_meets_none() {
         _ => None,
     };
     let with = Facts { env: &of, ..at };
-    let cases: [(fn(&mut Rule), bool); 11] = [
+    let cases: [Case; 11] = [
         (|_| {}, true),
         (|rule| rule.project = Some("web".into()), true),
         (|rule| rule.project = Some("*/clients/*".into()), true),
