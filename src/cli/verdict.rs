@@ -64,27 +64,25 @@ pub fn verdict(global: &GlobalArgs, question: &Question, late: impl FnOnce(Answe
     let policy = rules::policy(&context.settings);
     let on_failure = rules::on_failure(&context.settings, &policy);
     let rules = rules::rules(&context.settings, &policy);
+    let (dir, now, agent) = (context.settings.data_dir.value.clone(), context.now, question.agent);
     let seen = variables(&rules);
-    if rules.are_none() && seen.is_empty() {
+    if rules.are_none() {
+        remember(&dir, question, &seen, now);
         return Answer::Go;
     }
-    let (dir, now, agent) = (context.settings.data_dir.value.clone(), context.now, question.agent);
     let clock = Clock::start(deadline(on_failure), {
         let dir = dir.clone();
         move |waited| late(failed(&dir, now, agent, &format!("no answer within {} ms", waited.as_millis()), on_failure))
     });
-    remember(&dir, question, &seen, now);
-    let found = if rules.are_none() {
-        Ok((Answer::Go, Judgement::default()))
-    } else {
-        work(&context, &rules, question, on_failure, &|| clock.wait_for(LATE))
-    };
+    let found = work(&context, &rules, question, on_failure, &|| clock.wait_for(LATE));
     if !clock.stop() {
         // The other thread speaks; this one must not say something else.
         loop {
             std::thread::park();
         }
     }
+    // Nobody is stopped for this: it has no deadline.
+    remember(&dir, question, &seen, now);
     match found {
         Ok((answer, judgement)) => {
             leave(&global, &judgement);

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 mod commands;
 mod experiments;
+mod family;
 mod report;
 mod rules;
 

@@ -208,10 +208,13 @@ impl State {
         Ok(())
     }
 
+    /// Reads what is new, unless that was done a moment ago.
+    fn refresh(&mut self) -> Result<(), StoreError> {
+        if self.read_at.is_none_or(|at| at.elapsed() >= FRESH) { self.read() } else { Ok(()) }
+    }
+
     fn standings(&mut self, focus: &Focus) -> Result<Vec<Standing>, StoreError> {
-        if self.read_at.is_none_or(|at| at.elapsed() >= FRESH) {
-            self.read()?;
-        }
+        self.refresh()?;
         if self.rules_at.elapsed() >= FRESH {
             self.rules_at = Instant::now();
             self.setup.rules = (self.setup.reload)();
@@ -242,6 +245,8 @@ impl State {
     }
 
     fn admit(&mut self, ask: &Ask) -> Result<Result<Ticket, String>, StoreError> {
+        // Who asks is known best once its log has been read.
+        self.refresh()?;
         let focus = self.focus(ask.session.as_deref(), ask.estimate.model.as_deref());
         let mut standings = self.standings(&focus)?;
         let pending = self.reservation(ask, &focus);
