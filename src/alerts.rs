@@ -28,6 +28,8 @@ pub enum AlertKind {
     CapLevel,
     /// Spend has reached a cap: agents are stopped.
     CapHit,
+    /// An experiment has reached a share of its budget, is over it, or has ended.
+    Experiment,
     /// One session has cost more than `alerts.session_over`.
     SessionOver,
     /// A task that went on and on was stopped.
@@ -80,6 +82,7 @@ impl AlertKind {
         match self {
             AlertKind::CapLevel => "cap_level",
             AlertKind::CapHit => "cap_hit",
+            AlertKind::Experiment => "experiment",
             AlertKind::SessionOver => "session_over",
             AlertKind::LoopStopped => "loop_stopped",
             AlertKind::GuardBroken => "guard_broken",

@@ -174,6 +174,12 @@ impl Standing {
         u64::try_from(spent * 1000 / allowed).unwrap_or(u64::MAX)
     }
 
+    /// Whether it is an experiment's budget, and the experiment is over by the calendar: then nothing may be spent.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.cap.experiment.is_some() && self.allowed().count <= 0
+    }
+
     /// Whether the limit is reached: what is spent next would be too much.
     #[must_use]
     pub fn is_reached(&self) -> bool {

@@ -23,9 +23,11 @@ pub mod desk;
 pub mod doctor;
 pub mod error;
 pub mod export;
+pub mod experiments;
 pub mod filters;
 pub mod guard;
 pub mod hook;
+pub mod labels;
 pub mod listing;
 pub mod loops;
 pub mod man;
@@ -41,6 +43,7 @@ pub mod session;
 pub mod sessions;
 pub mod signals;
 pub mod table;
+pub mod tag;
 pub mod telling;
 pub mod top;
 pub mod verdict;
@@ -140,6 +143,12 @@ pub struct GlobalArgs {
     /// A cap for this run, such as day=limit:20; may be given more than once
     #[arg(long = "cap", global = true, value_name = "NAME=CAP", hide_short_help = true)]
     pub caps: Vec<String>,
+    /// Rules that say what sessions were for, as TOML has them: `[{ project = "web-*", set = { team = "web" } }]`
+    #[arg(long, global = true, value_name = "RULES", hide_short_help = true)]
+    pub attribution: Option<String>,
+    /// An experiment for this run, such as new-router=budget:200; may be given more than once
+    #[arg(long = "experiment", global = true, value_name = "NAME=EXPERIMENT", hide_short_help = true)]
+    pub experiments: Vec<String>,
     /// The configuration file [env: `AIFINOPS_CONFIG`]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -171,6 +180,8 @@ impl GlobalArgs {
         flags.on_failure.clone_from(&self.on_failure);
         flags.assumed_price.clone_from(&self.assumed_price);
         flags.caps.clone_from(&self.caps);
+        flags.attribution.clone_from(&self.attribution);
+        flags.experiments.clone_from(&self.experiments);
         flags
     }
 }
@@ -196,6 +207,12 @@ pub enum Command {
     /// Write sessions, tasks, calls or days as files, a session as a summary, or FOCUS for cost tools
     #[command(after_help = export::EXAMPLES)]
     Export(export::ExportArgs),
+    /// Say by hand what a session was for: team, feature, customer, environment, experiment
+    #[command(after_help = tag::EXAMPLES)]
+    Tag(tag::TagArgs),
+    /// Show what experiments have cost, against their budgets and last days
+    #[command(after_help = experiments::EXAMPLES)]
+    Experiments(experiments::ExperimentsArgs),
     /// Set, show, raise and clear caps on what may be spent
     #[command(after_help = cap::EXAMPLES)]
     Cap(cap::CapArgs),
@@ -272,6 +289,8 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Report(args)) => report::run(&context()?, args),
         Some(Command::Loops(args)) => loops::run(&context()?, args),
         Some(Command::Export(args)) => export::run(&context()?, args),
+        Some(Command::Tag(args)) => tag::run(&context()?, args),
+        Some(Command::Experiments(args)) => experiments::run(&context()?, args),
         Some(Command::Cap(args)) => cap::run(&context()?, args),
         Some(Command::CatchUp(args)) => catch_up::run(&context()?, args),
         #[cfg(unix)]

@@ -8,11 +8,13 @@
 //! default file, [`describe`], [`load`], [`set`] and the [`Flags`] all follow from that entry.
 
 mod alerts;
+mod attribution;
 mod caps;
 mod choice;
 mod context;
 mod currency;
 mod edit;
+mod experiments;
 mod input;
 pub mod keep;
 pub mod keys;

@@ -23,6 +23,7 @@
 //! | 2 | [`store`] | `SQLite`: every call once, sums per quarter of an hour |
 //! | 2 | [`sources`] | agents' logs; one file per agent, and the registry |
 //! | 1 | [`wires`] | how agents talk to models over HTTP; one file per wire, and the registry |
+//! | 1 | [`attribution`] | what a session was for: rules, tags, parents; pure |
 //! | 1 | [`budgets`] | caps, what was spent, and the verdict; pure |
 //! | 1 | [`insight`] | what numbers mean: loop lengths, waste, forecasts; pure |
 //! | 1 | [`pricing`] | what a call costs |
@@ -39,6 +40,7 @@
 //! **It is instant**: every screen is drawn from sums that are kept, never from a scan ([`query`]).
 
 pub mod alerts;
+pub mod attribution;
 pub mod budgets;
 pub mod cli;
 pub mod config;

@@ -4,6 +4,7 @@
 //! * **session**: one conversation; a subagent's or a fork's session has a parent.
 //! * **task**: from one human prompt to the end of the agent's answer.
 //! * **step**: one model call in a task. **loop length**: the steps of a task.
+//! * **label**: the team, feature, customer, environment or experiment that a session was for.
 //! * **cap**: the most that may be spent in a span of time, and what happens then.
 //! * **tool call**: ok or failed. **retry**: a model call that failed and was tried again.
 //!
@@ -14,8 +15,10 @@ pub mod cap;
 pub mod cost;
 pub mod key;
 pub mod lookout;
+pub mod label;
 pub mod money;
 pub mod quiet;
+pub mod remote;
 pub mod session;
 pub mod text;
 pub mod time;
@@ -28,6 +31,7 @@ pub use cap::{Amount, Cap};
 pub use cost::{Basis, Cost};
 pub use key::{IdMap, Key, KeyMap, KeySet};
 pub use lookout::Lookout;
+pub use label::{Dimension, Labels};
 pub use money::{Money, Rate};
 pub use quiet::Quiet;
 pub use session::{AgentId, SessionKind, SessionState, SessionUpdate, Turn};

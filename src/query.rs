@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::time::{HOUR, MINUTE};
-use crate::model::{Cost, Millis, SessionKind, SessionState, Tokens, Turn, Window, Zone};
+use crate::model::{Cost, Labels, Millis, SessionKind, SessionState, Tokens, Turn, Window, Zone};
 use crate::pricing::{Pricer, lookup};
 use crate::sources::Liveness;
 use crate::store::read::SessionRow;
@@ -17,13 +17,16 @@ pub mod baseline;
 pub mod caps;
 pub mod charges;
 pub mod detail;
+pub mod experiments;
 pub mod filter;
 pub mod loops;
 pub mod overview;
+pub mod labels;
 pub mod report;
 
 pub use detail::{SessionDetail, TaskView};
 pub use filter::Filter;
+pub use labels::Labeler;
 
 pub use crate::store::Sums;
 
@@ -49,6 +52,10 @@ pub struct SessionView {
     pub cwd: Option<Arc<str>>,
     /// Its git branch.
     pub branch: Option<Arc<str>>,
+    /// The address of its git remote.
+    pub remote: Option<Arc<str>>,
+    /// What it was for; empty until [`Labeler::fill`] has said so.
+    pub labels: Labels,
     /// What a subagent is called.
     pub role: Option<Arc<str>>,
     /// The agent's version.
@@ -194,6 +201,8 @@ fn complete(
             kind: row.kind,
             cwd: row.cwd,
             branch: row.branch,
+            remote: row.remote,
+            labels: Labels::default(),
             role: row.role,
             version: row.version,
             model: row.model,

@@ -1,12 +1,15 @@
 //! What people read when a cap stops their agent: the same everywhere, and short.
 
 use super::Standing;
-use crate::model::cap::{Action, Span, Unit};
+use crate::model::cap::{Action, Span, Term, Unit};
 use crate::model::{Millis, Zone, time};
 
 /// When a cap begins anew: `resets at midnight (Thu 26 Nov 00:00)`.
 #[must_use]
 pub fn resets(standing: &Standing, zone: Zone) -> String {
+    if let Some(experiment) = &standing.cap.experiment {
+        return experiment.ends.as_ref().map_or_else(|| "has no last day".to_owned(), |day| format!("ends with {day}"));
+    }
     match standing.cap.span {
         Span::Session => "holds for this session".to_owned(),
         Span::Task => "holds for this task".to_owned(),
@@ -23,6 +26,9 @@ pub fn resets(standing: &Standing, zone: Zone) -> String {
 /// `$20.31 of $20.00 spent: the daily cap is reached. It resets at midnight (Thu 26 Nov 00:00). To go on now: aifinops cap raise 10`
 #[must_use]
 pub fn halt_text(standing: &Standing, zone: Zone) -> String {
+    if let Some(experiment) = &standing.cap.experiment {
+        return experiment_text(standing, experiment);
+    }
     let how = match (standing.cap.managed, standing.cap.action) {
         (true, _) => "It is set by this machine's policy: ask your administrator.".to_owned(),
         (false, Action::Warn | Action::Block | Action::Stop) => {
@@ -31,6 +37,22 @@ pub fn halt_text(standing: &Standing, zone: Zone) -> String {
     };
     let (spent, name) = (spent_text(standing), cap_name(standing));
     format!("aifinops: {spent}: the {name} is reached and {}. {how}", resets(standing, zone))
+}
+
+/// Why an experiment's sessions are stopped, and how they go on.
+fn experiment_text(standing: &Standing, experiment: &Term) -> String {
+    let owner = experiment.owner.as_ref().map(|owner| format!(" Ask {owner}, whose it is.")).unwrap_or_default();
+    let table = format!("[experiments.{}] of the configuration", experiment.name);
+    let (why, how) = match &experiment.ends {
+        Some(day) if standing.has_ended() => {
+            (format!("the experiment {} has ended with {day}", experiment.name), format!("set a later `ends` in {table}"))
+        }
+        _ => (
+            format!("{}: the experiment {} is over its budget", spent_text(standing), experiment.name),
+            format!("raise `budget` in {table}"),
+        ),
+    };
+    format!("aifinops: {why}.{owner} To go on: {how}, or take this session out of it with `aifinops tag SESSION experiment=none`")
 }
 
 /// What was spent of what may be, and how much of that is not known: `~$1.65 of $2.00 spent, $1.50 of it assumed for 2 calls

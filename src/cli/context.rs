@@ -13,7 +13,7 @@ use crate::engine::view::living;
 use crate::model::text::{clean, without_number};
 use crate::model::{AgentId, Cost, Millis, Money, Zone};
 use crate::pricing::{Book, Pricer};
-use crate::query::{Asking, Living};
+use crate::query::{Asking, Labeler, Living};
 use crate::sources::{self, Places};
 use crate::store::Store;
 use crate::store::files::path_key;
@@ -228,7 +228,7 @@ impl Context {
         let mut ingest = Ingest::new(store, Pricer::new(book), self.catalog(), self.settings.threads.value);
         if !ingest.store.is_writer() && !self.wait_for_writer(&mut ingest) {
             let (_, roots) = ingest.catalog.walk();
-            return Ok(Fresh { ingest, report: ScanReport { roots, ..ScanReport::default() }, problems });
+            return Ok(Fresh { ingest, report: ScanReport { roots, ..ScanReport::default() }, problems, labeler: self.labeler() });
         }
         let mut bar = Bar::new(!self.quiet && !self.json && std::io::stderr().is_terminal());
         let mut scanned = ingest.store.reprice(&mut ingest.prices).and_then(|_| ingest.scan(&mut Watcher::Bar(&mut |at| bar.show(at))));
@@ -245,7 +245,7 @@ impl Context {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok(Fresh { ingest, report, problems })
+        Ok(Fresh { ingest, report, problems, labeler: self.labeler() })
     }
 
     /// The store as it is and what it takes to read what is new.
@@ -262,7 +262,7 @@ impl Context {
         let (book, problems) = self.prices();
         let ingest = Ingest::new(Store::in_memory()?, Pricer::new(book), self.catalog(), self.settings.threads.value);
         let (_, roots) = ingest.catalog.walk();
-        Ok(Fresh { ingest, report: ScanReport { roots, ..ScanReport::default() }, problems })
+        Ok(Fresh { ingest, report: ScanReport { roots, ..ScanReport::default() }, problems, labeler: Labeler::default() })
     }
 
     /// Another process reads the logs: waits until it has read everything, or has ended. Gives whether this one is to
@@ -322,6 +322,8 @@ pub struct Fresh {
     pub report: ScanReport,
     /// What is wrong with the prices.
     pub problems: Vec<String>,
+    /// Who says what sessions were for.
+    pub labeler: Labeler,
 }
 
 impl Drop for Fresh {
@@ -351,7 +353,9 @@ impl Fresh {
 
     /// The sessions of a question.
     pub fn sessions(&mut self, asking: &Asking<'_>) -> Result<Vec<crate::query::SessionView>, CliError> {
-        Ok(crate::query::sessions(&self.ingest.store, &mut self.ingest.prices, asking)?)
+        let mut views = crate::query::sessions(&self.ingest.store, &mut self.ingest.prices, asking)?;
+        self.labeler.fill(&self.ingest.store, &mut views)?;
+        Ok(views)
     }
 
     /// What to say where there are no logs.

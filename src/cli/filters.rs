@@ -10,7 +10,7 @@ use super::words;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Filter")]
 pub struct FilterArgs {
-    /// Words that must all be met: `billing`, `agent:codex`, `project:api`, `model:opus`, `branch:main`, `live`
+    /// Words that must all be met: `billing`, `agent:codex`, `project:api`, `model:opus`, `branch:main`, `feature:checkout`, `live`
     #[arg(value_name = "FILTER")]
     pub words: Vec<String>,
     /// Only this agent

@@ -7,7 +7,16 @@ use std::path::{Path, PathBuf};
 
 /// What the store and the price list put into their directory; names of everything else begin otherwise.
 #[cfg(unix)]
-const OURS: [&str; 7] = ["aifinops.db", "writer.lock", "prices.tsv", "ledger.db", "caps.last.toml", "policy.last.toml", "aifinops.log"];
+const OURS: [&str; 8] = [
+    "aifinops.db",
+    "writer.lock",
+    "prices.tsv",
+    "ledger.db",
+    "caps.last.toml",
+    "experiments.last.toml",
+    "policy.last.toml",
+    "aifinops.log",
+];
 
 /// A file or directory that others could read.
 #[derive(Debug, Clone)]

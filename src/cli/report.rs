@@ -1,4 +1,4 @@
-//! `report`: sums by day, week, month, model, project or agent.
+//! `report`: sums by day, week, month, model, project, agent, or by what sessions were for.
 
 use std::collections::HashMap;
 use std::io::{self, Write as _};
@@ -10,14 +10,14 @@ use clap::{Args, ValueEnum};
 use crate::export::json::{self, RowJson};
 use crate::model::time::day_of;
 use crate::model::tokens::compact;
-use crate::model::{Tokens, Window};
+use crate::model::{Dimension, Tokens, Window};
 use crate::query::Asking;
 use crate::store::Sums;
 
 use super::context::{Context, Fresh};
 use super::error::CliError;
 use super::filters::FilterArgs;
-use super::out::{Out, STRONG};
+use super::out::{FAINT, Out, STRONG};
 use super::sessions::nothing;
 use super::table::{Column, Table, count};
 use super::when::{self, WindowArgs};
@@ -33,6 +33,8 @@ EXAMPLES:
   aifinops report models --since monday
   aifinops report daily --all --json             rows of day, agent and model
   aifinops report daily --by day --all --json    rows of days only
+  aifinops report --by feature                   what each feature has cost, and the share of none
+  aifinops report --by month,customer,team --all
 
 Without a window: daily, models, projects and agents show 30 days, weekly 12 weeks, monthly everything.";
 
@@ -64,20 +66,34 @@ pub enum Kind {
 pub enum By {
     /// The day
     Day,
+    /// The week, from Monday
+    Week,
+    /// The calendar month
+    Month,
     /// The agent
     Agent,
     /// The model
     Model,
     /// The project
     Project,
+    /// Whose work it was
+    Team,
+    /// What was built
+    Feature,
+    /// Who pays for it
+    Customer,
+    /// Where it runs
+    Environment,
+    /// The experiment it belongs to
+    Experiment,
 }
 
 /// The arguments.
 #[derive(Debug, Clone, Args)]
 pub struct ReportArgs {
-    /// What the rows stand for
-    #[arg(value_name = "REPORT")]
-    pub kind: Kind,
+    /// What the rows stand for; without it, --by says so
+    #[arg(value_name = "REPORT", required_unless_present = "by")]
+    pub kind: Option<Kind>,
     /// Which sessions.
     #[command(flatten)]
     pub filter: FilterArgs,
@@ -86,7 +102,8 @@ pub struct ReportArgs {
     pub window: WindowArgs,
     /// Tell rows apart by these only, besides the report's own
     ///
-    /// Several with commas: `--by agent,model`. In JSON, reports by time otherwise have a row for each agent and model.
+    /// Several with commas: `--by agent,model`. Of team, feature, customer, environment and experiment the report also says
+    /// what share has none; rules in the configuration and `aifinops tag` attribute. In JSON, reports by time otherwise have a row for each agent and model.
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub by: Vec<By>,
     /// A row for each agent and model
@@ -100,16 +117,24 @@ impl ReportArgs {
         let mut by = Dimensions::default();
         let mut timed = true;
         match self.kind {
-            Kind::Daily => by.period = Some(Period::Day),
-            Kind::Weekly => by.period = Some(Period::Week),
-            Kind::Monthly => by.period = Some(Period::Month),
-            Kind::Models => (by.model, timed) = (true, false),
-            Kind::Projects => (by.project, timed) = (true, false),
-            Kind::Agents => (by.agent, timed) = (true, false),
+            Some(Kind::Daily) => by.period = Some(Period::Day),
+            Some(Kind::Weekly) => by.period = Some(Period::Week),
+            Some(Kind::Monthly) => by.period = Some(Period::Month),
+            Some(Kind::Models) => (by.model, timed) = (true, false),
+            Some(Kind::Projects) => (by.project, timed) = (true, false),
+            Some(Kind::Agents) => (by.agent, timed) = (true, false),
+            None => {}
         }
         for more in &self.by {
             match more {
                 By::Day => by.period = by.period.or(Some(Period::Day)),
+                By::Week => by.period = by.period.or(Some(Period::Week)),
+                By::Month => by.period = by.period.or(Some(Period::Month)),
+                By::Team => by.labels.add(Dimension::Team),
+                By::Feature => by.labels.add(Dimension::Feature),
+                By::Customer => by.labels.add(Dimension::Customer),
+                By::Environment => by.labels.add(Dimension::Environment),
+                By::Experiment => by.labels.add(Dimension::Experiment),
                 By::Agent => by.agent = true,
                 By::Model => by.model = true,
                 By::Project => by.project = true,
@@ -122,12 +147,12 @@ impl ReportArgs {
     }
 
     /// The window where none was asked for: as much as fits the rows.
-    fn usual_window(&self, context: &Context) -> Window {
+    fn usual_window(context: &Context, by: Dimensions) -> Window {
         let days = |n| Window::last_days(context.now, context.zone(), n);
-        match self.kind {
-            Kind::Monthly => Window::ALL,
+        match by.period {
+            Some(Period::Month) => Window::ALL,
             // Whole weeks, this one included.
-            Kind::Weekly => days(11 * 7 + 1 + u64::from(day_of(context.now, context.zone()).weekday().num_days_from_monday())),
+            Some(Period::Week) => days(11 * 7 + 1 + u64::from(day_of(context.now, context.zone()).weekday().num_days_from_monday())),
             _ => days(30),
         }
     }
@@ -136,16 +161,20 @@ impl ReportArgs {
 /// Prints the report.
 pub fn run(context: &Context, args: &ReportArgs) -> Result<ExitCode, CliError> {
     let zone = context.zone();
-    let window = args.window.window(context.now, zone)?.unwrap_or_else(|| args.usual_window(context));
     let by = args.dimensions(context.json);
+    let window = args.window.window(context.now, zone)?.unwrap_or_else(|| ReportArgs::usual_window(context, by));
     let mut fresh = context.open()?;
     let filter = args.filter.filter();
     let places = places(context, &mut fresh, args, window)?;
     let slots = fresh.ingest.store.slots(window)?;
-    let (rows, total) = rows::add_up(&slots, by, zone, &|id| places.get(&id), &|model| filter.meets_model(model));
+    let labels = if by.labels.is_empty() { HashMap::new() } else { fresh.labeler.all(&fresh.ingest.store)? };
+    let passes = |model: &str| filter.meets_model(model);
+    let (rows, total) = rows::add_up_labelled(&slots, by, zone, &|id| places.get(&id), &|id| labels.get(&id), &passes);
+    let unattributed = (!by.labels.is_empty()).then(|| rows::unattributed(&rows, by.labels));
     if context.json {
         let rows = rows.iter().map(|row| row_json(row, by)).collect();
-        Out::json(&json::report(rows, &total, window))?;
+        let unattributed = unattributed.map(|sums| json::unattributed(&sums, rows::share_permille(&sums, &total)));
+        Out::json(&json::ReportJson { unattributed, ..json::report(rows, &total, window) })?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut out = Out::text();
@@ -156,6 +185,9 @@ pub fn run(context: &Context, args: &ReportArgs) -> Result<ExitCode, CliError> {
     } else {
         out.styled(STRONG, &format!("{span} · {} · {}", context.cost(&total.cost()), count(total.calls, "call", "calls")))?;
         write(context, &rows, &total, by, &mut out)?;
+        if let Some(sums) = unattributed {
+            out.styled(FAINT, &nobodys(context, &sums, &total, by))?;
+        }
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
@@ -178,8 +210,19 @@ fn row_json(row: &Row, by: Dimensions) -> RowJson<'_> {
         agent: by.agent.then_some(&*row.agent),
         model: Some(&*row.model).filter(|m| by.model && !m.is_empty()),
         project: by.project.then_some(&*row.project),
+        labels: by.labels.iter().map(|dimension| (dimension, row.labels.get(dimension).map(|value| &**value))).collect(),
         sums: &row.sums,
     }
+}
+
+/// What share of the report has no value, in words.
+fn nobodys(context: &Context, sums: &Sums, total: &Sums, by: Dimensions) -> String {
+    let names: Vec<&str> = by.labels.iter().map(Dimension::word).collect();
+    let share = rows::share_permille(sums, total).map(|share| format!("{}.{}% of the cost: ", share / 10, share % 10)).unwrap_or_default();
+    let calls = count(sums.calls, "call", "calls");
+    let all = count(total.calls, "call", "calls");
+    let (cost, whole) = (context.cost(&sums.cost()), context.cost(&total.cost()));
+    format!("without {}: {share}{cost} of {whole}, {calls} of {all}", names.join(" or "))
 }
 
 fn write(context: &Context, rows: &[Row], total: &Sums, by: Dimensions, out: &mut Out) -> io::Result<()> {
@@ -193,6 +236,7 @@ fn write(context: &Context, rows: &[Row], total: &Sums, by: Dimensions, out: &mu
     }));
     columns.extend(by.agent.then_some(Column::text("AGENT")));
     columns.extend(by.project.then_some(Column::text("PROJECT")));
+    columns.extend(by.labels.iter().map(|dimension| Column::text(head(dimension))));
     columns.push(if by.model { Column::text("MODEL") } else { Column::text("MODELS").expendable(9) });
     columns.extend([
         Column::number("CALLS").expendable(6),
@@ -210,12 +254,15 @@ fn write(context: &Context, rows: &[Row], total: &Sums, by: Dimensions, out: &mu
         cell(by.period.is_some(), &row.period);
         cell(by.agent, &row.agent);
         cell(by.project, &row.project);
+        for dimension in by.labels.iter() {
+            cell(true, row.labels.get(dimension).map_or("", |value| &**value));
+        }
         let models: Vec<&str> = row.models.iter().map(|m| &**m).collect();
         cell(true, &if by.model { row.model.to_string() } else { models.join(", ") });
         cells.extend(figures(context, &row.sums));
         table.row(cells);
     }
-    let words = usize::from(by.period.is_some()) + usize::from(by.agent) + usize::from(by.project) + 1;
+    let words = usize::from(by.period.is_some()) + usize::from(by.agent) + usize::from(by.project) + by.labels.iter().count() + 1;
     let mut last = vec![String::new(); words];
     if let Some(first) = last.first_mut() {
         "total".clone_into(first);
@@ -223,6 +270,17 @@ fn write(context: &Context, rows: &[Row], total: &Sums, by: Dimensions, out: &mu
     last.extend(figures(context, total));
     table.total(last);
     table.write(out)
+}
+
+/// The head of a dimension's column.
+const fn head(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::Team => "TEAM",
+        Dimension::Feature => "FEATURE",
+        Dimension::Customer => "CUSTOMER",
+        Dimension::Environment => "ENVIRONMENT",
+        Dimension::Experiment => "EXPERIMENT",
+    }
 }
 
 /// A name, or a sign for a missing one.

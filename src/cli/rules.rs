@@ -1,5 +1,8 @@
 //! The rules in force: the user's settings and the machine's policy together.
 
+use std::sync::Arc;
+
+use crate::attribution::Attribution;
 use crate::config::Settings;
 use crate::config::policy::{self, Policy};
 use crate::engine::judge::Rules;
@@ -21,7 +24,14 @@ pub fn rules(settings: &Settings, policy: &Policy) -> Rules {
         assumed,
         week_start: settings.week_start.weekday(),
         zone: settings.timezone.value,
+        attribution: attribution(settings),
     }
+}
+
+/// What sessions are for, and experiments, by these settings.
+#[must_use]
+pub fn attribution(settings: &Settings) -> Arc<Attribution> {
+    Arc::new(Attribution { rules: settings.attribution.value.clone(), experiments: settings.experiments.value.clone() })
 }
 
 /// What a guard does when it cannot tell what was spent.

@@ -40,7 +40,8 @@ pub fn run(context: &Context, args: &SessionArgs) -> Result<ExitCode, CliError> 
     let living = fresh.living();
     let asking = Asking { window: Window::ALL, now: context.now, zone: context.zone(), living: &living, hour: None };
     let detail = query::detail::session(&fresh.ingest.store, &mut fresh.ingest.prices, &asking, id)?;
-    let detail = detail.ok_or_else(|| CliError::NoSession(args.id.clone()))?;
+    let mut detail = detail.ok_or_else(|| CliError::NoSession(args.id.clone()))?;
+    fresh.labeler.fill(&fresh.ingest.store, std::iter::once(&mut detail.session).chain(&mut detail.children))?;
     if context.json {
         Out::json(&json::detail(&detail))?;
         return Ok(ExitCode::SUCCESS);
@@ -99,6 +100,9 @@ fn head(context: &Context, view: &SessionView, book: &str, out: &mut Out) -> io:
     line("id", view.uid.to_string())?;
     line("parent", view.parent.as_deref().unwrap_or_default().to_owned())?;
     line("directory", view.cwd.as_deref().unwrap_or_default().to_owned())?;
+    line("remote", view.remote.as_deref().unwrap_or_default().to_owned())?;
+    let labels: Vec<String> = view.labels.iter().map(|(dimension, value)| format!("{} {value}", dimension.word())).collect();
+    line("for", labels.join(" · "))?;
     line("models", view.models.join(", "))?;
     line("version", view.version.as_deref().unwrap_or_default().to_owned())?;
     if let (Some(from), Some(to)) = (view.started_at, view.last_at) {

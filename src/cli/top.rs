@@ -35,7 +35,7 @@ EXAMPLES:
 /// The arguments.
 #[derive(Debug, Clone, Default, Args)]
 pub struct TopArgs {
-    /// Words that sessions must all meet: `billing`, `agent:codex`, `project:api`, `model:opus`, `live`
+    /// Words that sessions must all meet: `billing`, `agent:codex`, `project:api`, `model:opus`, `feature:checkout`, `live`
     #[arg(value_name = "FILTER")]
     pub filter: Vec<String>,
     /// Print one moment and end

@@ -1,12 +1,13 @@
 //! What a hook is told: may its agent go on? In milliseconds, and by the setting `on_failure` where nobody can tell.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::GlobalArgs;
 use super::catch_up::{self, CatchUpArgs};
 use super::clock::Clock;
-use super::context::Context;
+use super::context::{Context, variable};
 use super::error::CliError;
 use super::out::{FAINT, note};
 use super::rules;
@@ -14,8 +15,8 @@ use crate::budgets;
 use crate::engine::ingest::Ingest;
 use crate::engine::journal;
 use crate::engine::judge::{Judgement, Question, Rules, judge};
-use crate::model::Millis;
 use crate::model::cap::OnFailure;
+use crate::model::{Millis, label};
 use crate::pricing::Pricer;
 use crate::store::ledger::{Decision, Kind};
 use crate::store::{Ledger, Store};
@@ -63,10 +64,12 @@ pub fn verdict(global: &GlobalArgs, question: &Question, late: impl FnOnce(Answe
     let policy = rules::policy(&context.settings);
     let on_failure = rules::on_failure(&context.settings, &policy);
     let rules = rules::rules(&context.settings, &policy);
-    if rules.caps.is_empty() {
+    let (dir, now, agent) = (context.settings.data_dir.value.clone(), context.now, question.agent);
+    let seen = variables(&rules);
+    if rules.are_none() {
+        remember(&dir, question, &seen, now);
         return Answer::Go;
     }
-    let (dir, now, agent) = (context.settings.data_dir.value.clone(), context.now, question.agent);
     let clock = Clock::start(deadline(on_failure), {
         let dir = dir.clone();
         move |waited| late(failed(&dir, now, agent, &format!("no answer within {} ms", waited.as_millis()), on_failure))
@@ -78,6 +81,8 @@ pub fn verdict(global: &GlobalArgs, question: &Question, late: impl FnOnce(Answe
             std::thread::park();
         }
     }
+    // Nobody is stopped for this: it has no deadline.
+    remember(&dir, question, &seen, now);
     match found {
         Ok((answer, judgement)) => {
             leave(&global, &judgement);
@@ -90,6 +95,20 @@ pub fn verdict(global: &GlobalArgs, question: &Question, late: impl FnOnce(Answe
             }
             failed(&dir, now, agent, &error.to_string(), on_failure)
         }
+    }
+}
+
+/// The variables that rules ask for, as they are here: a hook is started by its agent, so they are the agent's own.
+fn variables(rules: &Rules) -> Vec<(&str, Arc<str>)> {
+    rules.attribution.variables().into_iter().filter_map(|name| Some((name, label::value(&variable(name)?)?))).collect()
+}
+
+/// Remembers them for the session. What cannot be remembered only leaves a dimension without a value: nobody is stopped for it.
+fn remember(dir: &Path, question: &Question, seen: &[(&str, Arc<str>)], now: Millis) {
+    let Some(session) = question.session.as_deref().filter(|_| !seen.is_empty()) else { return };
+    let noted = Ledger::open(dir, LEDGER).and_then(|(ledger, _)| ledger.note_variables(question.agent, session, seen, now));
+    if let Err(error) = noted {
+        journal::note(dir, now, &format!("the variables of a session of {} could not be remembered: {error}", question.agent));
     }
 }
 

@@ -6,6 +6,7 @@ use super::map::{as_map, unknown};
 use super::node::{Node, Raw, quoted};
 use super::policy::PREFIX;
 use super::read::{Faults, as_scalar, as_text, did_you_mean, nearest, note};
+use crate::attribution;
 use crate::budgets::Assumed;
 use crate::model::cap::{Action, Amount, Cap, Span, Unit};
 use crate::model::text::is_hostile;
@@ -53,13 +54,16 @@ pub(super) fn caps(node: &Node, _: &Context, faults: &mut Faults) -> Option<Vec<
 }
 
 /// Whether a cap may be called so.
-fn check_name(name: &str) -> Result<(), String> {
+pub(super) fn check_name(name: &str) -> Result<(), String> {
     if name.is_empty() || name.len() > LONGEST_NAME || name.chars().any(|c| is_hostile(c) || c.is_whitespace()) {
-        return Err(format!("a cap's name is one word of at most {LONGEST_NAME} characters"));
+        return Err(format!("a name is one word of at most {LONGEST_NAME} characters"));
     }
     // Two caps of one name could not be told apart, in `cap raise` for one.
     if name.starts_with(PREFIX) {
         return Err(format!("names that begin with `{PREFIX}` are those of the machine's policy"));
+    }
+    if name.starts_with(attribution::PREFIX) {
+        return Err(format!("names that begin with `{}` are those of experiments", attribution::PREFIX));
     }
     Ok(())
 }
@@ -117,21 +121,21 @@ fn cap(name: &str, node: &Node, fields: &[(String, Node)], faults: &mut Faults) 
     Some(cap)
 }
 
-fn amount(text: &str) -> Result<Amount, String> {
+pub(super) fn amount(text: &str) -> Result<Amount, String> {
     Amount::parse(text).map_err(|error| format!("{} {error}", quoted(text)))
 }
 
-fn word<T: Copy>(text: &str, read: fn(&str) -> Option<T>, all: &[T], show: fn(T) -> &'static str) -> Result<T, String> {
+pub(super) fn word<T: Copy>(text: &str, read: fn(&str) -> Option<T>, all: &[T], show: fn(T) -> &'static str) -> Result<T, String> {
     let near = || did_you_mean(nearest(text, all.iter().map(|one| show(*one))));
     read(text).ok_or_else(|| format!("{} is not one of the allowed values{}", quoted(text), near()))
 }
 
-fn agent(text: &str) -> Result<String, String> {
+pub(super) fn agent(text: &str) -> Result<String, String> {
     let near = || did_you_mean(nearest(text, ALL.iter().map(|source| source.agent())));
     by_agent(text).map(|source| source.agent().to_owned()).ok_or_else(|| format!("unknown agent {}{}", quoted(text), near()))
 }
 
-fn pattern(text: &str) -> Result<String, String> {
+pub(super) fn pattern(text: &str) -> Result<String, String> {
     let sound = !text.trim().is_empty() && !text.chars().any(is_hostile);
     sound.then(|| text.to_owned()).ok_or_else(|| format!("{} is no pattern", quoted(text)))
 }

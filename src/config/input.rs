@@ -31,6 +31,12 @@ pub(super) enum Shape {
     Caps,
     /// `limit:20,per:day`.
     Cap,
+    /// A list of tables, as TOML writes it.
+    Rules,
+    /// `new-router=budget:200,ends:2026-12-31;other=…`.
+    Experiments,
+    /// `budget:200,ends:2026-12-31`.
+    Experiment,
     /// `input:15,output:75`.
     Assumed,
     /// `ways=desktop,webhook;quiet=22:00-07:00`; the webhook has a variable of its own.
@@ -51,12 +57,14 @@ impl Shape {
             | (Shape::Alerts, "webhook" | "quiet" | "session_over")
             | (Shape::Card, "input" | "output" | "cache_read" | "cache_write_5m" | "cache_write_1h")
             | (Shape::Cap, "limit" | "per" | "agent" | "project" | "model" | "action")
+            | (Shape::Experiment, "owner" | "budget" | "ends" | "action")
             | (Shape::Assumed, "input" | "output") => Shape::Text,
             (Shape::Lookout, "mute") => Shape::List,
             (Shape::Lookout, _) => Shape::Text,
             (Shape::Card, "context_window") => Shape::Bare,
             (Shape::Cap, "notify") | (Shape::Keys, _) | (Shape::Alerts, "ways") => Shape::List,
             (Shape::Caps, _) => Shape::Cap,
+            (Shape::Experiments, _) => Shape::Experiment,
             (Shape::Roots, _) => Shape::Paths,
             (Shape::Prices, _) => Shape::Card,
             _ => return None,
@@ -67,7 +75,7 @@ impl Shape {
     /// Whether it is a table in the file.
     pub(super) fn is_table(self) -> bool {
         match self {
-            Shape::Text | Shape::Bare | Shape::List | Shape::Paths => false,
+            Shape::Text | Shape::Bare | Shape::List | Shape::Paths | Shape::Rules => false,
             Shape::Currency
             | Shape::Keys
             | Shape::Roots
@@ -75,6 +83,8 @@ impl Shape {
             | Shape::Card
             | Shape::Caps
             | Shape::Cap
+            | Shape::Experiments
+            | Shape::Experiment
             | Shape::Assumed
             | Shape::Alerts
             | Shape::Lookout => true,
@@ -115,6 +125,9 @@ impl Shape {
             Shape::Prices => pairs(text, ';', '=', Shape::Card, "model=input:3,output:15")?,
             Shape::Card | Shape::Assumed => pairs(text, ',', ':', Shape::Text, "input:3,output:15")?,
             Shape::Caps => pairs(text, ';', '=', Shape::Cap, "day=limit:20,action:block")?,
+            Shape::Rules => super::attribution::on_one_line(text)?,
+            Shape::Experiments => pairs(text, ';', '=', Shape::Experiment, "name=budget:200,ends:2026-12-31")?,
+            Shape::Experiment => pairs(text, ',', ':', Shape::Text, "budget:200,ends:2026-12-31")?,
             Shape::Cap => pairs(text, ',', ':', Shape::Text, "limit:20,per:day")?,
         })
     }

@@ -1,4 +1,4 @@
-//! The caps that were last in order: a slip of the pen in the file must not set agents free.
+//! The caps, and experiments, that were last in order: a slip of the pen in the file must not set agents free.
 //!
 //! Whoever loads the settings passes them through [`settle`], and whoever reads the policy through [`settle_policy`]. While
 //! a file's caps are sound they are remembered beside the store; while one is broken, the one that was there before holds,
@@ -12,19 +12,37 @@ use super::context::Context;
 use super::node::parse_file;
 use super::policy::{PREFIX, Policy};
 use super::read::{Faults, as_text};
-use super::{Loaded, Origin, Problem, caps, write};
+use super::{Loaded, Origin, Problem, caps, experiments, write};
 use crate::model::Cap;
 use crate::model::cap::OnFailure;
 
 /// Where they are remembered, in the data directory.
 pub const FILE: &str = "caps.last.toml";
+/// Where experiments are.
+pub const EXPERIMENTS_FILE: &str = "experiments.last.toml";
 /// Where those of the policy are.
 pub const POLICY_FILE: &str = "policy.last.toml";
 
-/// Puts the caps that were last in order in the place of broken ones, or remembers those of now.
+/// The table of caps.
+const CAPS: &str = "caps";
+/// The table of experiments.
+const EXPERIMENTS: &str = "experiments";
+
+/// Puts the caps and experiments that were last in order in the place of broken ones, or remembers those of now.
 pub fn settle(loaded: &mut Loaded) {
+    settle_caps(loaded);
+    settle_experiments(loaded);
+}
+
+/// What is broken in the file's table of this name.
+fn broken_in(loaded: &Loaded, table: &str) -> Vec<String> {
+    let file = &loaded.settings.config_file.value;
+    loaded.problems.iter().filter(|p| p.file.as_deref() == Some(file)).filter_map(|problem| broken(problem, table)).collect()
+}
+
+fn settle_caps(loaded: &mut Loaded) {
     let file = loaded.settings.config_file.value.clone();
-    let broken: Vec<String> = loaded.problems.iter().filter(|p| p.file.as_deref() == Some(&file)).filter_map(broken_cap).collect();
+    let broken = broken_in(loaded, CAPS);
     let path = loaded.settings.data_dir.join(FILE);
     let before = std::fs::read_to_string(&path).unwrap_or_default();
     if broken.is_empty() {
@@ -38,7 +56,42 @@ pub fn settle(loaded: &mut Loaded) {
         return;
     }
     let kept = restore(&mut loaded.settings.caps.value, &broken, read(&before));
-    loaded.problems.extend(held(&file, &kept));
+    loaded.problems.extend(held(&file, CAPS, &kept));
+}
+
+/// The same for experiments. Where there are none, nothing is read.
+fn settle_experiments(loaded: &mut Loaded) {
+    let broken = broken_in(loaded, EXPERIMENTS);
+    let path = loaded.settings.data_dir.join(EXPERIMENTS_FILE);
+    let ours = &mut loaded.settings.experiments;
+    if broken.is_empty() {
+        let now = if ours.is_empty() { String::new() } else { format!("{EXPERIMENTS} = {}\n", experiments::node(ours).to_value()) };
+        if now.is_empty() && path.exists() {
+            let _ = std::fs::remove_file(&path);
+        } else if ours.origin == Origin::File
+            && loaded.settings.data_dir.is_dir()
+            && std::fs::read_to_string(&path).ok().as_ref() != Some(&now)
+        {
+            let _ = write::write(&path, &now);
+        }
+        return;
+    }
+    let nodes = parse_file(&std::fs::read_to_string(&path).unwrap_or_default()).unwrap_or_default();
+    let (cx, _) = Context::new(&|_| None);
+    let before = nodes
+        .iter()
+        .find(|(name, _)| name == EXPERIMENTS)
+        .and_then(|(_, node)| experiments::experiments(node, &cx, &mut Faults::default()));
+    let mut kept = Vec::new();
+    for experiment in before.unwrap_or_default() {
+        let is_broken = broken.iter().any(|broken| broken.is_empty() || *broken == experiment.name);
+        if is_broken && ours.value.iter().all(|other| other.name != experiment.name) {
+            kept.push(experiment.name.clone());
+            ours.value.push(experiment);
+        }
+    }
+    let file = loaded.settings.config_file.value.clone();
+    loaded.problems.extend(held(&file, EXPERIMENTS, &kept));
 }
 
 /// As [`settle`], for the machine's policy: what an administrator mistypes must not lift the caps that were there.
@@ -50,7 +103,7 @@ pub fn settle_policy(policy: &mut Policy, data_dir: &Path) {
         return;
     };
     let before = std::fs::read_to_string(&remembered).unwrap_or_default();
-    let broken: Vec<String> = policy.problems.iter().filter_map(broken_cap).collect();
+    let broken: Vec<String> = policy.problems.iter().filter_map(|problem| broken(problem, CAPS)).collect();
     let is_failure_broken = policy.problems.iter().any(|problem| problem.key.is_empty() || problem.key == ON_FAILURE);
     if broken.is_empty() && !is_failure_broken {
         let now = policy_text(policy);
@@ -64,7 +117,7 @@ pub fn settle_policy(policy: &mut Policy, data_dir: &Path) {
         policy.on_failure = read_on_failure(&before);
         kept.extend(policy.on_failure.map(|_| ON_FAILURE.to_owned()));
     }
-    policy.problems.extend(held(&file, &kept));
+    policy.problems.extend(held(&file, CAPS, &kept));
 }
 
 /// A policy's cap as it stands beside the user's own.
@@ -102,22 +155,22 @@ fn restore(caps: &mut Vec<Cap>, broken: &[String], before: Vec<Cap>) -> Vec<Stri
 }
 
 /// Says what of before holds.
-fn held(file: &Path, kept: &[String]) -> Option<Problem> {
+fn held(file: &Path, table: &str, kept: &[String]) -> Option<Problem> {
     (!kept.is_empty()).then(|| Problem {
         file: Some(file.to_owned()),
         line: None,
-        key: "caps".to_owned(),
+        key: table.to_owned(),
         message: format!("until it is mended, what was there before holds: {}", kept.join(", ")),
         place: crate::model::text::clean(&file.display().to_string()),
     })
 }
 
-/// The name of the cap that a problem is about; empty where it may be about any.
-fn broken_cap(problem: &Problem) -> Option<String> {
-    if problem.key.is_empty() || problem.key == "caps" {
+/// The name of the cap or experiment that a problem is about; empty where it may be about any of the table.
+fn broken(problem: &Problem, table: &str) -> Option<String> {
+    if problem.key.is_empty() || problem.key == table {
         return Some(String::new());
     }
-    let rest = problem.key.strip_prefix("caps.")?;
+    let rest = problem.key.strip_prefix(table)?.strip_prefix('.')?;
     Some(toml_edit::Key::parse(rest).ok()?.first().map(|key| key.get().to_owned()).unwrap_or_default())
 }
 

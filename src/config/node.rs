@@ -58,7 +58,8 @@ impl Node {
         } else if let Some(array) = item.as_array() {
             Raw::List(array.iter().map(|value| Node::of_value(value, line, source)).collect())
         } else if let Some(tables) = item.as_array_of_tables() {
-            Raw::List(tables.iter().map(|table| Node { line, raw: Raw::Map(entries(table, source)) }).collect())
+            let at = |table: &toml_edit::Table| table.span().map(|span| line_of(source, span.start)).or(line);
+            Raw::List(tables.iter().map(|table| Node { line: at(table), raw: Raw::Map(entries(table, source)) }).collect())
         } else {
             Raw::Bare(item.span().and_then(|span| source.get(span)).unwrap_or_default().to_owned())
         };

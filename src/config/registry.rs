@@ -12,7 +12,8 @@ use super::lookout::{self, Lookout};
 use super::node::{Node, dotted};
 use super::read::{self, Faults};
 use super::value::Value;
-use super::{Origin, Setting, caps, map};
+use super::{Origin, Setting, attribution, caps, experiments, map};
+use crate::attribution::{Experiment, Rule};
 use crate::budgets::Assumed;
 use crate::model::cap::OnFailure;
 use crate::model::{Cap, Zone};
@@ -215,6 +216,16 @@ registry! {
     on_failure: OnFailure = "open", Text, "AIFINOPS_ON_FAILURE", "--on-failure" Option<String>, file: true,
     read::choice, || "open, closed".to_owned();
 
+    /// What sessions were for: each rule's `set` holds where all of its conditions are met; of several rules the first that
+    /// has a value for a dimension. `$1` and `${name}` are what the groups of `branch` have found, `${env:NAME}` is a variable
+    /// of the agent's process, as its guard has seen it. Written as a table for each rule, at the end of this file:
+    /// Example: `[[attribution]]`
+    /// Example: `branch = '([A-Z]+-\d+)'`
+    /// Example: `set = { team = "payments", feature = "$1" }`
+    /// On one line: `[{ project = "web-*", set = { team = "web" } }]`.
+    attribution: Vec<Rule> = "", Rules, "AIFINOPS_ATTRIBUTION", "--attribution" Option<String>, file: true,
+    attribution::rules, attribution::allowed;
+
     /// The currency that amounts are shown in, at a fixed rate of your own; the store keeps dollars.
     /// On one line: `EUR:0.92` or `EUR:0.92:€`.
     currency: Currency = "USD:1:$", Currency, "AIFINOPS_CURRENCY", "--currency" Option<String>, file: true,
@@ -231,6 +242,13 @@ registry! {
     /// On one line: `day=limit:20,per:day;loops=limit:60 steps,per:task`.
     caps: Vec<Cap> = "", Caps, "AIFINOPS_CAPS", "--cap" Vec<String>, file: true,
     caps::caps, caps::allowed;
+
+    /// Trials with a budget and a last day; a session belongs to the one that its dimension `experiment` names.
+    /// Over the budget, or after the day, you are told; with `block` its sessions are blocked as well.
+    /// Example: `new-router = { owner = "ana", budget = "$200", ends = 2026-12-31, action = "block" }`
+    /// On one line: `new-router=budget:200,owner:ana,ends:2026-12-31`.
+    experiments: Vec<Experiment> = "", Experiments, "AIFINOPS_EXPERIMENTS", "--experiment" Vec<String>, file: true,
+    experiments::experiments, experiments::allowed;
 
     /// How you are told of caps, of costly sessions, of loops that were stopped, of guards that broke, of unpriced models.
     /// `ways`: `auto` is the desktop (the terminal alone over SSH), the terminal's bell, and the webhook if it has an

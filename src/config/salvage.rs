@@ -33,6 +33,7 @@ pub(super) fn salvage(text: &str) -> (Vec<(String, Node)>, Vec<Broken>) {
             Ok(mut nodes) => {
                 broken.sort_by_key(|part| part.line);
                 halved(&mut nodes, &broken);
+                halved_rules(&mut nodes, &broken);
                 return (nodes, broken);
             }
             Err(error) => error,
@@ -55,7 +56,9 @@ pub(super) fn salvage(text: &str) -> (Vec<(String, Node)>, Vec<Broken>) {
 }
 
 /// Tables whose entries mean what they mean only as a whole.
-const WHOLE: [&str; 2] = ["prices", "caps"];
+const WHOLE: [&str; 3] = ["prices", "caps", "experiments"];
+/// The list of tables of which the same is true.
+const RULES: &str = "attribution";
 
 /// Takes out prices and caps of which a part was left out: the others alone would be a wrong price, or stop what was not
 /// meant.
@@ -69,6 +72,28 @@ fn halved(nodes: &mut [(String, Node)], broken: &[Broken]) {
         if let Raw::Map(models) = &mut node.raw {
             models.retain(|(model, _)| !halves(model));
         }
+    }
+}
+
+/// As [`halved`], of rules: with a condition less one would match what was not meant. Which one lost a part, its line tells:
+/// the lines of what was left out are empty and still counted.
+fn halved_rules(nodes: &mut [(String, Node)], broken: &[Broken]) {
+    let is_part = |part: &&Broken| {
+        let of = |key: &[String]| key.first().is_some_and(|table| table == RULES);
+        // A rule whose own head cannot be read has gone as a whole.
+        of(&part.table) || of(&part.key) && part.key.len() > 1
+    };
+    let lost: Vec<usize> = broken.iter().filter(is_part).filter_map(|part| part.line).collect();
+    for (_, node) in nodes.iter_mut().filter(|(name, _)| name == RULES) {
+        let Raw::List(rules) = &mut node.raw else { continue };
+        let begins: Vec<usize> = rules.iter().map(|rule| rule.line.unwrap_or(0)).collect();
+        let of = |line: usize| begins.iter().rposition(|begin| *begin <= line);
+        let halves: Vec<Option<usize>> = lost.iter().map(|line| of(*line)).collect();
+        let mut at = 0;
+        rules.retain(|_| {
+            at += 1;
+            !halves.contains(&Some(at - 1))
+        });
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::budgets::{Raise, Standing};
 use crate::model::time::{MINUTE, SLOT, SLOTS_A_DAY};
 use crate::model::{Millis, Window};
+use crate::query::Labeler;
 use crate::query::caps::{self, Asking, DAYS, Days, Decision};
 use crate::store::ledger::FILE;
 use crate::store::{Ledger, Store, StoreError};
@@ -21,6 +22,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 const REST: u32 = 60;
 /// Sessions and tasks that were over a moment ago count for their caps no more: looked at this often without news.
 const NARROW: Millis = MINUTE;
+/// The version of a ledger that nobody has begun.
+const NO_LEDGER: i64 = -1;
 /// A day of UTC in milliseconds.
 const DAY: Millis = SLOTS_A_DAY * SLOT;
 
@@ -65,6 +68,10 @@ pub(super) struct Keeper {
     not_before: Instant,
     /// What the days were made of: today's beginning, and how often the days before it had changed.
     days_of: Option<(Millis, i64)>,
+    /// Who says what sessions were for.
+    labeler: Labeler,
+    /// The ledger's version that the labeler was made of; nothing, where it has to be made anew.
+    labels_of: Option<i64>,
 }
 
 impl Keeper {
@@ -78,13 +85,34 @@ impl Keeper {
             until: Millis::MIN,
             not_before: Instant::now(),
             days_of: None,
+            labeler: Labeler::default(),
+            labels_of: None,
         }
+    }
+
+    /// Who says what sessions were for, as of the last look.
+    pub(super) const fn labeler(&self) -> &Labeler {
+        &self.labeler
+    }
+
+    /// Reads rules and tags anew, if either can have changed; gives whether sessions may have other labels now.
+    pub(super) fn look_at_labels(&mut self) -> bool {
+        let version = self.ledger.as_ref().map_or(NO_LEDGER, Ledger::data_version);
+        if self.labels_of == Some(version) {
+            return false;
+        }
+        // What cannot be read keeps its last state; caps tell of the ledger's trouble.
+        let Ok(labeler) = Labeler::new(self.setup.rules.attribution.clone(), self.ledger.as_ref()) else { return false };
+        self.labels_of = Some(version);
+        let is_new = labeler != self.labeler;
+        self.labeler = labeler;
+        is_new
     }
 
     /// Other rules are in force.
     pub(super) fn obey(&mut self, rules: Arc<Rules>) {
         self.setup.rules = rules;
-        self.days_of = None;
+        (self.days_of, self.labels_of) = (None, None);
         self.now_old();
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Weekday;
@@ -13,14 +14,16 @@ use chrono::Weekday;
 use super::gate::caps as proxied;
 use super::ingest::Ingest;
 use super::journal;
+use crate::attribution::Attribution;
 use crate::budgets::{self, Assumed, Standing};
 use crate::model::cap::{Cap, Span, Unit};
-use crate::model::{Millis, Zone};
+use crate::model::{Millis, SessionKind, Zone};
 use crate::query::caps::{self, Asking, Focus};
+use crate::query::{Labeler, experiments};
 use crate::sources;
 use crate::store::ledger::{Decision, Kind};
 use crate::store::pending::{self, Pending};
-use crate::store::{Ledger, Store, StoreError};
+use crate::store::{Kin, Ledger, Store, StoreError};
 use crate::tail;
 
 /// More new bytes than this are not read while an agent waits: the sums as they are decide, and somebody else reads.
@@ -40,6 +43,22 @@ pub struct Rules {
     pub week_start: Weekday,
     /// The zone whose midnight starts a day.
     pub zone: Zone,
+    /// What sessions are for, and experiments with budgets.
+    pub attribution: Arc<Attribution>,
+}
+
+impl Rules {
+    /// Whether nothing can ever be reached.
+    #[must_use]
+    pub fn are_none(&self) -> bool {
+        self.caps.is_empty() && self.attribution.experiments.is_empty()
+    }
+
+    /// A question about experiments, by who says which session belongs to one.
+    #[must_use]
+    pub fn about<'a>(&self, labeler: &'a Labeler, now: Millis) -> experiments::Asking<'a> {
+        experiments::Asking { labeler, assumed: self.assumed, now, zone: self.zone }
+    }
 }
 
 /// When a hook asks.
@@ -98,11 +117,15 @@ pub fn judge(
     let paths = logs(ingest, question);
     let is_long = ingest.unread(question.agent, &paths)? > MOST_TAIL;
     let read = if is_long { BTreeSet::new() } else { paths };
-    let (mut standings, is_near) = look(ingest, rules, question, now, &read)?;
+    // Without experiments nobody asks what the session is for.
+    let labeler =
+        if rules.attribution.experiments.is_empty() { None } else { Some(Labeler::open(rules.attribution.clone(), dir, PATIENCE)?) };
+    let scene = Scene { rules, labeler: labeler.as_ref(), question, now };
+    let (mut standings, is_near) = look(ingest, &scene, &read)?;
     if is_near && !standings.iter().any(Standing::halts) && !is_logged(question) {
         waiting();
         wait_for_log(question);
-        standings = look(ingest, rules, question, now, &read)?.0;
+        standings = look(ingest, &scene, &read)?.0;
     }
     // A new prompt begins a task of its own, whatever the last one cost.
     if question.moment == Moment::Prompt {
@@ -135,14 +158,17 @@ fn is_own(call: &Pending, question: &Question) -> bool {
     call.agent == question.agent && (call.session.is_none() || call.session == question.session)
 }
 
-/// Reads what is new and says how the caps of the session stand; and whether one more call may use one of them up.
-fn look(
-    ingest: &mut Ingest,
-    rules: &Rules,
-    question: &Question,
+/// What is asked, and by which rules.
+struct Scene<'a> {
+    rules: &'a Rules,
+    labeler: Option<&'a Labeler>,
+    question: &'a Question,
     now: Millis,
-    logs: &BTreeSet<PathBuf>,
-) -> Result<(Vec<Standing>, bool), StoreError> {
+}
+
+/// Reads what is new and says how the caps of the session stand; and whether one more call may use one of them up.
+fn look(ingest: &mut Ingest, scene: &Scene<'_>, logs: &BTreeSet<PathBuf>) -> Result<(Vec<Standing>, bool), StoreError> {
+    let Scene { rules, labeler, question, now } = *scene;
     ingest.ask(question.agent, logs, |store| {
         let asking = Asking { caps: &rules.caps, raises: &[], assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
         let found = match (&question.session, &question.transcript) {
@@ -151,7 +177,11 @@ fn look(
             (None, None) => None,
         };
         let focus = found.map_or_else(|| stranger(question), Focus::from);
-        let standings = caps::standings(store, &asking, Some(&focus))?;
+        let mut standings = caps::standings(store, &asking, Some(&focus))?;
+        if let Some(labeler) = labeler {
+            let kin = kin(store, question, &focus)?;
+            standings.extend(experiments::of(store, &rules.about(labeler, now), &kin)?);
+        }
         let is_near = question.tool_use.is_some() && is_near(store, &standings, focus.session)?;
         Ok((standings, is_near))
     })
@@ -209,7 +239,7 @@ fn settle(
 ) -> Result<(), StoreError> {
     let raises = caps::raises(ledger, now)?;
     for standing in standings.iter_mut() {
-        standing.raised = budgets::raised(&standing.cap, &raises, now);
+        standing.raised = standing.raised.saturating_add(budgets::raised(&standing.cap, &raises, now));
     }
     judgement.halt = budgets::verdict(standings).cloned();
     judgement.reached = reached(ledger, standings, question.session.as_deref(), now)?;
@@ -265,9 +295,15 @@ pub fn level_key(standing: &Standing, session: Option<&str>) -> String {
 }
 
 /// Until when it is remembered that a level was told.
-fn level_until(standing: &Standing, now: Millis) -> Millis {
+#[must_use]
+pub fn level_until(standing: &Standing, now: Millis) -> Millis {
     const MONTH: Millis = 31 * 24 * crate::model::time::HOUR;
-    if standing.cap.span.is_calendar() { standing.window.to } else { now + MONTH }
+    match (&standing.cap.experiment, standing.cap.span.is_calendar()) {
+        // It begins anew never.
+        (Some(_), _) => Millis::MAX,
+        (None, true) => standing.window.to,
+        (None, false) => now + MONTH,
+    }
 }
 
 /// The logs of the conversation; for an agent that keeps all of them in one database, that.
@@ -284,5 +320,25 @@ fn stranger(question: &Question) -> Focus {
         agent: question.agent.to_owned(),
         cwd: question.cwd.as_ref().map(|cwd| cwd.to_string_lossy().into_owned()),
         model: None,
+    }
+}
+
+/// The session that asks, as attribution sees it; by its directory alone where no log shows it yet.
+fn kin(store: &Store, question: &Question, focus: &Focus) -> Result<Kin, StoreError> {
+    let known = focus.session.map_or(Ok(None), |id| store.kin_of(id))?;
+    Ok(known.unwrap_or_else(|| stranger_kin(question.agent, question.session.as_deref(), focus.cwd.as_deref())))
+}
+
+/// A session of which no log tells.
+pub(super) fn stranger_kin(agent: &str, session: Option<&str>, cwd: Option<&str>) -> Kin {
+    Kin {
+        id: -1,
+        agent: agent.into(),
+        uid: session.unwrap_or_default().into(),
+        parent: None,
+        kind: SessionKind::Main,
+        cwd: cwd.map(Into::into),
+        branch: None,
+        remote: None,
     }
 }

@@ -160,7 +160,7 @@ impl View {
         self.caps.touch();
         self.loops.touch();
         self.look_back(store);
-        let rows = query::sessions(store, prices, &self.asking());
+        let rows = query::sessions(store, prices, &self.asking()).and_then(|rows| self.labelled(store, rows));
         if let Some(rows) = self.unless_failed(rows) {
             self.sessions = rows.into_iter().map(|s| (s.id, Arc::new(s))).collect();
             self.update_states();
@@ -184,7 +184,7 @@ impl View {
         self.caps.touch();
         self.loops.touch();
         let ids: Vec<i64> = touched.iter().copied().collect();
-        let rows = query::sessions_by_id(store, prices, &self.asking(), &ids);
+        let rows = query::sessions_by_id(store, prices, &self.asking(), &ids).and_then(|rows| self.labelled(store, rows));
         if let Some(rows) = self.unless_failed(rows) {
             for mut row in rows {
                 if self.hand.is_held(row.id) {
@@ -211,7 +211,12 @@ impl View {
             self.detail = None;
             return;
         };
-        let found = query::detail::session_after(store, prices, &self.asking(), id, self.detail.as_deref());
+        let found = query::detail::session_after(store, prices, &self.asking(), id, self.detail.as_deref()).and_then(|mut found| {
+            if let Some(detail) = &mut found {
+                self.caps.labeler().fill(store, std::iter::once(&mut detail.session).chain(&mut detail.children))?;
+            }
+            Ok(found)
+        });
         if let Some(mut found) = self.unless_failed(found) {
             if let Some(detail) = found.as_mut().filter(|detail| self.hand.is_held(detail.session.id)) {
                 detail.session.state = SessionState::Paused;
@@ -241,6 +246,19 @@ impl View {
         }
         let looked = self.caps.look(store, (self.clock)());
         self.unless_failed(looked);
+        if self.caps.look_at_labels() {
+            let mut rows: Vec<SessionView> = self.sessions.values().map(|session| SessionView::clone(session)).collect();
+            let filled = self.caps.labeler().fill(store, &mut rows);
+            if self.unless_failed(filled).is_some() {
+                self.sessions = rows.into_iter().map(|session| (session.id, Arc::new(session))).collect();
+            }
+        }
+    }
+
+    /// Sessions with what they were for.
+    fn labelled(&self, store: &Store, mut rows: Vec<SessionView>) -> Result<Vec<SessionView>, StoreError> {
+        self.caps.labeler().fill(store, &mut rows)?;
+        Ok(rows)
     }
 
     /// Forgets the picture: the store it was of is gone.

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::alerts::{Alert, AlertKind, Memory, Urgency};
+use crate::attribution::PREFIX;
 use crate::budgets::{self, Standing};
-use crate::engine::judge::{Rules, level_key};
+use crate::engine::judge::{Rules, level_key, level_until};
 use crate::engine::lookout::Sight;
 use crate::model::time::{HOUR, MINUTE};
 use crate::model::{Millis, Money, Window};
 use crate::query::caps::{self, Asking};
-use crate::query::project_of;
+use crate::query::{Labeler, experiments, project_of};
 use crate::store::ledger::{Decision, Kind};
 use crate::store::{Ledger, Store, StoreError};
 
@@ -59,7 +60,8 @@ pub fn round(store: &Store, ledger: &Ledger, watch: &Watch<'_>) -> Result<Round,
     let raises = caps::raises(ledger, now)?;
     let asking = Asking { caps: &rules.caps, raises: &raises, assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
     let standings = caps::standings(store, &asking, None)?;
-    let mut alerts: Vec<Alert> = standings.iter().filter_map(|standing| level(standing, watch)).collect();
+    let experiments = experiments_of(store, ledger, watch)?;
+    let mut alerts: Vec<Alert> = standings.iter().chain(&experiments).filter_map(|standing| level(standing, watch)).collect();
     alerts.extend(costly(store, watch)?);
     alerts.extend(ledger.decisions(now - NEWS, usize::MAX)?.iter().filter_map(|decision| stopped(decision, now)));
     alerts.extend(unpriced(store, watch)?);
@@ -76,29 +78,55 @@ pub fn round(store: &Store, ledger: &Ledger, watch: &Watch<'_>) -> Result<Round,
     Ok(Round { standings, alerts })
 }
 
+/// How experiments stand; where there are none, nothing is asked.
+fn experiments_of(store: &Store, ledger: &Ledger, watch: &Watch<'_>) -> Result<Vec<Standing>, StoreError> {
+    if watch.rules.attribution.experiments.is_empty() {
+        return Ok(Vec::new());
+    }
+    let labeler = Labeler::new(watch.rules.attribution.clone(), Some(ledger))?;
+    Ok(experiments::all(store, &watch.rules.about(&labeler, watch.now))?.into_iter().map(|view| view.standing).collect())
+}
+
 fn level(standing: &Standing, watch: &Watch<'_>) -> Option<Alert> {
     let level = standing.level()?;
     let reached = standing.is_reached();
-    let until = if standing.cap.span.is_calendar() { standing.window.to } else { watch.now + MONTH };
-    let words = standing.cap.words();
-    let title = if reached {
-        format!("{} reached: {words}", if standing.cap.has_teeth() { "Cap" } else { "Limit" })
-    } else {
-        format!("{level}% of the {words}")
-    };
+    let title = title(standing, level);
     let body = match (reached, standing.cap.has_teeth()) {
         (true, true) => budgets::halt_text(standing, watch.rules.zone).trim_start_matches("aifinops: ").to_owned(),
+        // The title says all.
+        _ if standing.has_ended() => owner(standing),
         _ => format!("{}; it {}", budgets::spent_text(standing), budgets::resets(standing, watch.rules.zone)),
     };
     Some(Alert {
-        kind: if reached { AlertKind::CapHit } else { AlertKind::CapLevel },
+        kind: match (&standing.cap.experiment, reached) {
+            (Some(_), _) => AlertKind::Experiment,
+            (None, true) => AlertKind::CapHit,
+            (None, false) => AlertKind::CapLevel,
+        },
         key: level_key(standing, None),
         at: watch.now,
-        until,
+        until: level_until(standing, watch.now),
         title,
         body,
         urgency: if reached && standing.cap.has_teeth() { Urgency::Critical } else { Urgency::Normal },
     })
+}
+
+fn title(standing: &Standing, level: u16) -> String {
+    let words = standing.cap.words();
+    match &standing.cap.experiment {
+        Some(experiment) if standing.has_ended() => format!("The experiment {} has ended; {} spent", experiment.name, standing.spent()),
+        Some(experiment) if standing.is_reached() => format!("The experiment {} is over its budget", experiment.name),
+        None if standing.is_reached() => format!("{} reached: {words}", if standing.cap.has_teeth() { "Cap" } else { "Limit" }),
+        _ => format!("{level}% of the {words}"),
+    }
+}
+
+/// Whose experiment it is.
+fn owner(standing: &Standing) -> String {
+    let owner = standing.cap.experiment.as_ref().and_then(|experiment| experiment.owner.as_deref());
+    owner
+        .map_or_else(|| "`aifinops experiments` shows it.".to_owned(), |owner| format!("It is {owner}'s; `aifinops experiments` shows it."))
 }
 
 /// Sessions that are at work and have cost more than anybody expects of one.
@@ -146,7 +174,10 @@ fn stopped(decision: &Decision, now: Millis) -> Option<Alert> {
         at: now,
         until: now + HOUR,
         title: format!("{agent} {how}"),
-        body: format!("Session {short}, by the cap `{}`. `aifinops cap raise` makes room.", decision.cap),
+        body: match decision.cap.strip_prefix(PREFIX) {
+            Some(experiment) => format!("Session {short}, by the experiment `{experiment}`. `aifinops experiments` says why."),
+            None => format!("Session {short}, by the cap `{}`. `aifinops cap raise` makes room.", decision.cap),
+        },
         urgency: Urgency::Critical,
     })
 }

@@ -11,15 +11,17 @@ use serde::{Serialize, Serializer};
 
 use crate::model::text::clean;
 use crate::model::time::rfc3339;
-use crate::model::{Millis, Window};
+use crate::model::{Dimension, Millis, Window};
 use crate::query::{SessionDetail, SessionView, TaskView};
 use crate::store::Sums;
 use crate::store::read::{LimitRow, ToolRow};
 
 pub mod loops;
+mod labels;
 mod parts;
 pub mod sheet;
 
+pub use labels::{LabelsJson, UnattributedJson, labels, said, unattributed};
 pub use parts::{CostJson, MoneyJson, RateJson, TokensJson, Usd, WindowJson, cost, money, rate, tokens, window};
 
 /// Writes one document and ends the line.
@@ -64,6 +66,8 @@ pub struct SessionJson {
     pub today: CostJson,
     pub last_hour: CostJson,
     pub lifetime: CostJson,
+    pub remote: Option<String>,
+    pub dimensions: LabelsJson,
 }
 
 fn text(value: Option<&str>) -> Option<String> {
@@ -111,6 +115,8 @@ pub fn session(view: &SessionView) -> SessionJson {
         today: cost(&view.today),
         last_hour: cost(&view.last_hour),
         lifetime: cost(&view.lifetime),
+        remote: text(view.remote.as_deref()),
+        dimensions: labels(&view.labels),
     }
 }
 
@@ -220,6 +226,8 @@ pub struct RowJson<'a> {
     pub model: Option<&'a str>,
     /// Only reports by project have it; empty where the log has no directory.
     pub project: Option<&'a str>,
+    /// The dimensions that the report tells apart, and the row's values.
+    pub labels: Vec<(Dimension, Option<&'a str>)>,
     pub sums: &'a Sums,
 }
 
@@ -232,6 +240,9 @@ impl Serialize for RowJson<'_> {
         map.serialize_entry("model", &text(self.model))?;
         if let Some(project) = self.project {
             map.serialize_entry("project", &text(Some(project).filter(|name| !name.is_empty())))?;
+        }
+        for (dimension, value) in &self.labels {
+            map.serialize_entry(dimension.word(), &text(*value))?;
         }
         map.serialize_entry("calls", &self.sums.calls)?;
         map.serialize_entry("tokens", &tokens(&self.sums.tokens()))?;
@@ -256,13 +267,16 @@ pub struct ReportJson<'a> {
     pub rows: Vec<RowJson<'a>>,
     pub total: TotalJson,
     pub window: WindowJson,
+    /// Only reports by dimensions have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unattributed: Option<UnattributedJson>,
 }
 
 /// A report's rows with their sum.
 #[must_use]
 pub fn report<'a>(rows: Vec<RowJson<'a>>, total: &Sums, shown: Window) -> ReportJson<'a> {
     let total = TotalJson { calls: total.calls, tokens: tokens(&total.tokens()), cost: cost(&total.cost()) };
-    ReportJson { rows, total, window: window(shown) }
+    ReportJson { rows, total, window: window(shown), unattributed: None }
 }
 
 /// The answer of `top --once`.

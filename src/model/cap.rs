@@ -333,7 +333,7 @@ impl Scope {
     #[must_use]
     pub fn covers(&self, agent: &str, cwd: Option<&str>, model: Option<&str>) -> bool {
         self.agent.as_deref().is_none_or(|wanted| wanted == agent)
-            && self.project.as_deref().zip(cwd).is_none_or(|(pattern, cwd)| in_project(pattern, cwd))
+            && self.project.as_deref().zip(cwd).is_none_or(|(pattern, cwd)| names_path(pattern, cwd))
             && self.names_model(model)
     }
 }
@@ -348,7 +348,9 @@ impl fmt::Display for Scope {
     }
 }
 
-fn in_project(pattern: &str, cwd: &str) -> bool {
+/// Whether a pattern names a path: by its last part, or by all of it where the pattern has a slash.
+#[must_use]
+pub fn names_path(pattern: &str, cwd: &str) -> bool {
     let cwd = cwd.trim_end_matches(['/', '\\']);
     if pattern.contains(['/', '\\']) {
         return matches(pattern.trim_end_matches(['/', '\\']), cwd);
@@ -361,7 +363,8 @@ fn is_model(pattern: &str, model: &str) -> bool {
 }
 
 /// Shell-like: `*` is any text, `?` one character; case matters.
-fn matches(pattern: &str, text: &str) -> bool {
+#[must_use]
+pub fn matches(pattern: &str, text: &str) -> bool {
     wildmatch::WildMatch::new(pattern).matches(text)
 }
 
@@ -382,6 +385,19 @@ pub struct Cap {
     pub action: Action,
     /// Whether it is set by the machine's administrator: nobody else can raise or remove it.
     pub managed: bool,
+    /// The experiment whose budget it is, where it is one's.
+    pub experiment: Option<Term>,
+}
+
+/// What is told of an experiment beside its budget.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Term {
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub owner: Option<String>,
+    /// Its last day, as it is written.
+    pub ends: Option<String>,
 }
 
 impl Cap {
@@ -399,12 +415,16 @@ impl Cap {
             notify: Cap::NOTIFY.to_vec(),
             action: Action::default(),
             managed: false,
+            experiment: None,
         }
     }
 
     /// The cap in words: `daily cap of $20.00`, `cap of 60 steps per task (codex)`.
     #[must_use]
     pub fn words(&self) -> String {
+        if let Some(experiment) = &self.experiment {
+            return format!("budget of {} of the experiment {}", self.limit, experiment.name);
+        }
         let scope = if self.scope.is_everything() { String::new() } else { format!(" ({})", self.scope) };
         match self.span {
             span @ (Span::Session | Span::Task) => format!("cap of {} {}{scope}", self.limit, span.adjective()),

@@ -137,6 +137,8 @@ pub struct SessionUpdate {
     pub cwd: Option<(Millis, Arc<str>)>,
     /// The git branch last seen.
     pub branch: Option<Arc<str>>,
+    /// The address of the git remote last seen, as [`super::remote::normal`] has it.
+    pub remote: Option<Arc<str>>,
     /// The agent's version last seen.
     pub version: Option<Arc<str>>,
     /// The model last asked.

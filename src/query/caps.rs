@@ -180,7 +180,11 @@ fn spend_of(store: &Store, cap: &Cap, session: i64, assumed: Assumed) -> Result<
             return repeated(store, &tasks);
         }
         // A task's sums do not tell its models apart; its steps do.
-        return if cap.scope.model.is_some() { of_steps(store, cap, &conversation, began, assumed) } else { Ok(spend(&sums, assumed)) };
+        return if cap.scope.model.is_some() {
+            of_steps(store, cap, &conversation, began, assumed)
+        } else {
+            Ok(spend_of_sums(&sums, assumed))
+        };
     }
     // The session itself is covered: of its models those count that the cap names.
     Ok(under(cap, &store.spend_of(&conversation)?, assumed))
@@ -224,13 +228,14 @@ fn of_steps(store: &Store, cap: &Cap, conversation: &[i64], since: Millis, assum
 fn under(cap: &Cap, rows: &[SpendRow], assumed: Assumed) -> Spend {
     let mut total = Spend::default();
     for row in rows.iter().filter(|row| cap.scope.covers(&row.agent, row.cwd.as_deref(), row.model.as_deref())) {
-        total.add(&spend(&row.sums, assumed));
+        total.add(&spend_of_sums(&row.sums, assumed));
     }
     total
 }
 
 /// Sums as spend. Sums of one model have all calls priced or none, but for what agents report themselves.
-fn spend(sums: &Sums, assumed: Assumed) -> Spend {
+#[must_use]
+pub fn spend_of_sums(sums: &Sums, assumed: Assumed) -> Spend {
     let (cost, tokens) = (sums.cost(), sums.tokens());
     let calls = u64::try_from(sums.calls).unwrap_or(0);
     Spend {

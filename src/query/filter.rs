@@ -1,5 +1,7 @@
 //! The filter line: words that must all be met.
 
+use crate::model::{Dimension, label};
+
 use super::SessionView;
 
 /// A parsed filter such as `agent:codex project:api live billing`.
@@ -14,13 +16,14 @@ enum Word {
     Project(String),
     Model(String),
     Branch(String),
+    Label(Dimension, String),
     Live,
     Text(String),
 }
 
 impl Filter {
     /// What may stand before a colon.
-    pub const KEYS: [&str; 4] = ["agent", "project", "model", "branch"];
+    pub const KEYS: [&str; 9] = ["agent", "project", "model", "branch", "team", "feature", "customer", "environment", "experiment"];
 
     /// The first word's `key` in `key:value` that is none of [`Filter::KEYS`]: most likely a slip of the hand.
     #[must_use]
@@ -40,8 +43,12 @@ impl Filter {
                 Some(("project", value)) => Word::Project(value.to_owned()),
                 Some(("model", value)) => Word::Model(value.to_owned()),
                 Some(("branch", value)) => Word::Branch(value.to_owned()),
+                Some((key, value)) => match Dimension::from_word(key) {
+                    Some(dimension) => Word::Label(dimension, value.to_owned()),
+                    None => Word::Text(word),
+                },
                 None if word == "live" => Word::Live,
-                _ => Word::Text(word),
+                None => Word::Text(word),
             })
             .collect();
         Filter { words }
@@ -69,6 +76,10 @@ impl Filter {
             Word::Project(part) => holds(&session.project, part) || session.cwd.as_deref().is_some_and(|c| holds(c, part)),
             Word::Branch(part) => session.branch.as_deref().is_some_and(|b| holds(b, part)),
             Word::Model(part) => has_model(session, part),
+            Word::Label(dimension, part) => match session.labels.get(*dimension) {
+                Some(value) => holds(value, part),
+                None => part == label::NONE,
+            },
             Word::Text(part) => {
                 holds(&session.agent, part)
                     || holds(&session.project, part)
@@ -76,6 +87,7 @@ impl Filter {
                     || session.branch.as_deref().is_some_and(|b| holds(b, part))
                     || session.role.as_deref().is_some_and(|r| holds(r, part))
                     || has_model(session, part)
+                    || session.labels.iter().any(|(_, value)| holds(value, part))
             }
         })
     }

@@ -43,6 +43,7 @@ impl Source for Codex {
     }
 
     fn version(&self) -> u32 {
+        // 2: git remotes.
         2
     }
 

@@ -1,4 +1,5 @@
-//! The ledger: what exists nowhere else. Decisions, overrides of caps, and what people have been told already.
+//! The ledger: what exists nowhere else. Decisions, overrides of caps, what people have been told already,
+//! and what they have said that sessions were for.
 //!
 //! **Why a file of its own.** Everything in the store can be read again from the agents' logs; this cannot. So it is written
 //! with full durability, survives a damaged store that is begun anew, and is small enough for a hook to open in a
@@ -21,7 +22,7 @@ pub const FILE: &str = "ledger.db";
 const APPLICATION: i64 = 0x6169_666c;
 
 /// The schema's steps, applied in order and never edited.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/ledger_0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/ledger_0001.sql"), include_str!("migrations/ledger_0002.sql")];
 
 /// What was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -26,6 +26,7 @@ pub struct SessionRow {
     pub last_at: Option<Millis>,
     pub cwd: Option<Arc<str>>,
     pub branch: Option<Arc<str>>,
+    pub remote: Option<Arc<str>>,
     pub version: Option<Arc<str>>,
     pub role: Option<Arc<str>>,
     /// The model last asked.
@@ -127,8 +128,8 @@ pub type Place = (Arc<str>, Arc<str>);
 /// A session that was looked for: its id, agent and the agent's own id.
 pub type Match = (i64, Arc<str>, Arc<str>);
 
-const SESSION: &str = "s.id, s.agent, s.uid, s.parent_uid, s.kind, s.started_at, s.last_at, s.cwd, s.branch, s.version, s.role, n.text, s.context, s.window, s.turn";
-const SESSION_WIDTH: usize = 15;
+const SESSION: &str = "s.id, s.agent, s.uid, s.parent_uid, s.kind, s.started_at, s.last_at, s.cwd, s.branch, s.version, s.role, n.text, s.context, s.window, s.turn, s.remote";
+const SESSION_WIDTH: usize = 16;
 /// Above this many sessions one scan is cheaper than looking each up.
 const MANY: usize = 400;
 
@@ -162,6 +163,7 @@ fn head(r: &rusqlite::Row<'_>) -> rusqlite::Result<SessionRow> {
         context: r.get::<_, Option<i64>>(12)?.map(i64::cast_unsigned),
         window: r.get::<_, Option<i64>>(13)?.map(i64::cast_unsigned),
         turn: Turn::from_sql(r.get(14)?),
+        remote: text(r, 15)?,
         sums: Sums::default(),
     })
 }

@@ -186,8 +186,8 @@ impl Writer<'_> {
         let (cwd_at, cwd) = update.cwd.as_ref().map(|(at, cwd)| (*at, cwd.as_ref())).unzip();
         // The newest lines tell the present; the earliest directory names the project.
         let mut save = self.tx.prepare_cached(
-            &format!("INSERT INTO session (agent, uid, parent_uid, kind, forked, started_at, last_at, cwd, cwd_at, branch, version, role, model, context, window, turn)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+            &format!("INSERT INTO session (agent, uid, parent_uid, kind, forked, started_at, last_at, cwd, cwd_at, branch, version, role, model, context, window, turn, remote)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
              ON CONFLICT (agent, uid) DO UPDATE SET
                 parent_uid = coalesce(parent_uid, excluded.parent_uid), kind = max(kind, excluded.kind), forked = max(forked, excluded.forked),
                 started_at = min(coalesce(started_at, excluded.started_at), coalesce(excluded.started_at, started_at)),
@@ -195,6 +195,7 @@ impl Writer<'_> {
                 cwd = iif(excluded.cwd IS NOT NULL AND (cwd IS NULL OR excluded.cwd_at < cwd_at), excluded.cwd, cwd),
                 cwd_at = iif(excluded.cwd IS NOT NULL AND (cwd IS NULL OR excluded.cwd_at < cwd_at), excluded.cwd_at, cwd_at),
                 branch = iif({NEWER}, coalesce(excluded.branch, branch), coalesce(branch, excluded.branch)),
+                remote = iif({NEWER}, coalesce(excluded.remote, remote), coalesce(remote, excluded.remote)),
                 version = iif({NEWER}, coalesce(excluded.version, version), coalesce(version, excluded.version)),
                 role = coalesce(role, excluded.role),
                 model = iif({NEWER}, coalesce(excluded.model, model), coalesce(model, excluded.model)),
@@ -223,6 +224,7 @@ impl Writer<'_> {
                 update.context.map(u64::cast_signed),
                 update.window.map(u64::cast_signed),
                 update.turn.unwrap_or(Turn::Ended).to_sql(),
+                update.remote,
             ],
             |r| r.get(0),
         )?;

@@ -12,6 +12,7 @@
 
 mod alerts;
 mod architecture;
+mod attribution;
 mod cap_days;
 mod caps;
 mod cli;

@@ -204,7 +204,7 @@ impl Asked {
     }
 
     fn days(&self, fresh: &Fresh) -> Result<Vec<Row>, CliError> {
-        let by = Dimensions { period: Some(Period::Day), agent: true, project: true, model: true };
+        let by = Dimensions { period: Some(Period::Day), agent: true, project: true, model: true, ..Dimensions::default() };
         let places: HashMap<i64, Place> = self.views.iter().map(|v| (v.id, (v.agent.clone(), v.project.clone()))).collect();
         let slots = fresh.ingest.store.slots(self.window)?;
         Ok(add_up(&slots, by, self.zone, &|id| places.get(&id), &|model| self.filter.meets_model(model)).0)

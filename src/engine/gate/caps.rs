@@ -17,10 +17,11 @@ use super::{Ask, Gate, Ticket};
 use crate::budgets::{self, Spend, Standing};
 use crate::engine::ingest::Ingest;
 use crate::engine::journal;
-use crate::engine::judge::Rules;
+use crate::engine::judge::{Rules, stranger_kin};
 use crate::model::cap::OnFailure;
 use crate::model::{AgentId, Batch, Call, Key, Millis, Money, SessionUpdate, Tokens, Turn};
 use crate::query::caps::{self, Asking, Focus};
+use crate::query::{Labeler, experiments};
 use crate::store::StoreError;
 use crate::store::ledger::{Decision, Kind, Ledger};
 use crate::store::pending::{self, Pending};
@@ -207,10 +208,13 @@ impl State {
         Ok(())
     }
 
+    /// Reads what is new, unless that was done a moment ago.
+    fn refresh(&mut self) -> Result<(), StoreError> {
+        if self.read_at.is_none_or(|at| at.elapsed() >= FRESH) { self.read() } else { Ok(()) }
+    }
+
     fn standings(&mut self, focus: &Focus) -> Result<Vec<Standing>, StoreError> {
-        if self.read_at.is_none_or(|at| at.elapsed() >= FRESH) {
-            self.read()?;
-        }
+        self.refresh()?;
         if self.rules_at.elapsed() >= FRESH {
             self.rules_at = Instant::now();
             self.setup.rules = (self.setup.reload)();
@@ -219,7 +223,15 @@ impl State {
         let raises = caps::raises(&self.ledger, now)?;
         let asking =
             Asking { caps: &rules.caps, raises: &raises, assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
-        caps::standings(&self.setup.ingest.store, &asking, Some(focus))
+        let store = &self.setup.ingest.store;
+        let mut standings = caps::standings(store, &asking, Some(focus))?;
+        if !rules.attribution.experiments.is_empty() {
+            let labeler = Labeler::new(rules.attribution.clone(), Some(&self.ledger))?;
+            let known = focus.session.map_or(Ok(None), |id| store.kin_of(id))?;
+            let kin = known.unwrap_or_else(|| stranger_kin(&focus.agent, None, focus.cwd.as_deref()));
+            standings.extend(experiments::of(store, &rules.about(&labeler, now), &kin)?);
+        }
+        Ok(standings)
     }
 
     /// As [`State::standings`], with what no log shows yet.
@@ -233,6 +245,8 @@ impl State {
     }
 
     fn admit(&mut self, ask: &Ask) -> Result<Result<Ticket, String>, StoreError> {
+        // Who asks is known best once its log has been read.
+        self.refresh()?;
         let focus = self.focus(ask.session.as_deref(), ask.estimate.model.as_deref());
         let mut standings = self.standings(&focus)?;
         let pending = self.reservation(ask, &focus);

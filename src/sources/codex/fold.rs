@@ -404,6 +404,7 @@ impl Fold for CodexFold {
                         update.seen = at.map(|t| (t, t));
                         update.cwd = meta.cwd.clone().map(|cwd| (at.unwrap_or(0), cwd));
                         update.branch.clone_from(&meta.branch);
+                        update.remote.clone_from(&meta.remote);
                         update.version.clone_from(&meta.version);
                     }
                     self.memory.last_at = at.unwrap_or(0);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::model::remote;
 use crate::model::time::parse_stamp;
 use crate::model::{Key, Millis, Tier};
 use crate::sources::intern::Interner;
@@ -51,6 +52,8 @@ pub(super) struct Meta {
     pub cwd: Option<Arc<str>>,
     pub version: Option<Arc<str>>,
     pub branch: Option<Arc<str>>,
+    /// Without user and password.
+    pub remote: Option<Arc<str>>,
     pub forked_from: Option<Arc<str>>,
     pub parent: Option<Arc<str>>,
     pub subagent: bool,
@@ -209,8 +212,10 @@ fn meta(c: &mut Cursor<'_>, names: &mut Names) -> Result<Body, Bad> {
             b"agent_nickname" => meta.nickname = names.other.non_empty(c.string()?),
             b"subagent_history_start_ordinal" => meta.own_from = c.counter()?,
             b"git" => c.object(|key, c| {
-                if key == b"branch" {
-                    meta.branch = names.other.non_empty(c.string()?);
+                match key {
+                    b"branch" => meta.branch = names.other.non_empty(c.string()?),
+                    b"repository_url" => meta.remote = c.string()?.and_then(|url| remote::normal(&url.text())).map(Arc::from),
+                    _ => {}
                 }
                 Ok(())
             })?,

@@ -86,9 +86,10 @@ fn filter(app: &App, area: Rect, buf: &mut Buffer) {
     let value = app.input.value();
     let (hints, role) = match Filter::unknown_key(value) {
         Some(key) => {
-            let known = Filter::KEYS.map(|key| format!("{key}:")).join(" ");
-            let long = format!("`{}:` is looked for as text; there are {known} ", text::fit(&key, 12));
-            (vec![long, format!("there are {known} "), format!("{known} ")], Role::Warn)
+            let known = Filter::KEYS.map(|key| format!("{key}:"));
+            let (all, some) = (known.join(" "), format!("{} …", known.get(..4).unwrap_or_default().join(" ")));
+            let long = |known: &str| format!("`{}:` is looked for as text; there are {known} ", text::fit(&key, 12));
+            (vec![long(&all), long(&some), format!("there are {some} "), format!("{some} ")], Role::Warn)
         }
         None => (vec!["enter keeps · esc clears ".to_owned()], Role::HintText),
     };

@@ -32,7 +32,17 @@ impl Desk {
     }
 
     fn gate(&self, caps: &[Cap]) -> CapGate {
-        let rules = Rules { caps: caps.to_vec(), assumed: Assumed::default(), week_start: Weekday::Mon, zone: Zone::UTC };
+        let rules = Rules {
+            caps: caps.to_vec(),
+            assumed: Assumed::default(),
+            week_start: Weekday::Mon,
+            zone: Zone::UTC,
+            attribution: std::sync::Arc::default(),
+        };
+        self.gate_by(rules)
+    }
+
+    fn gate_by(&self, rules: Rules) -> CapGate {
         let again = rules.clone();
         CapGate::new(Setup {
             ingest: self.home.reader(Store::open(self.data.path()).unwrap().store),
@@ -208,7 +218,13 @@ fn a_cap_set_while_the_agent_runs_holds() {
     let desk = Desk::new();
     let now = std::sync::Arc::new(std::sync::Mutex::new(Vec::<Cap>::new()));
     let later = std::sync::Arc::clone(&now);
-    let rules = Rules { caps: Vec::new(), assumed: Assumed::default(), week_start: Weekday::Mon, zone: Zone::UTC };
+    let rules = Rules {
+        caps: Vec::new(),
+        assumed: Assumed::default(),
+        week_start: Weekday::Mon,
+        zone: Zone::UTC,
+        attribution: std::sync::Arc::default(),
+    };
     let again = rules.clone();
     let gate = CapGate::new(Setup {
         ingest: desk.home.reader(Store::open(desk.data.path()).unwrap().store),
@@ -229,6 +245,33 @@ fn a_cap_set_while_the_agent_runs_holds() {
     now.lock().unwrap().clear();
     std::thread::sleep(std::time::Duration::from_millis(300));
     call(&gate, None, &used(None, 3, 1)).unwrap();
+}
+
+#[test]
+fn an_experiment_over_its_budget_has_its_sessions_calls_refused_and_no_others() {
+    use aifinops::attribution::{Attribution, Experiment, Pattern, Rule, Template};
+    use aifinops::model::Dimension;
+    use aifinops::model::cap::Action;
+
+    let desk = Desk::new();
+    let (trial, other) = (uuid(1, 1), uuid(1, 2));
+    desk.logs(&trial, 1, 1000);
+    append(&desk.home.claude(&other), answer(&other, 60, 2, 1000, None).replace("\"gitBranch\":\"main\"", "\"gitBranch\":\"dev\"") + "\n");
+    let set = vec![(Dimension::Experiment, Template::new("trial", None).unwrap())];
+    let rule = Rule { branch: Pattern::new("^main$").ok(), set, ..Rule::default() };
+    let of = |budget: &str, action| {
+        let experiment = Experiment { name: "trial".into(), owner: None, budget: usd(budget), ends: None, action };
+        let attribution = std::sync::Arc::new(Attribution { rules: vec![rule.clone()], experiments: vec![experiment] });
+        Rules { caps: Vec::new(), assumed: Assumed::default(), week_start: Weekday::Mon, zone: Zone::UTC, attribution }
+    };
+    // The session has cost $0.015 and a little.
+    let gate = desk.gate_by(of("0.01", Action::Block));
+    let why = gate.admit(&ask(Some(&trial), MODEL)).unwrap_err();
+    assert!(why.contains("the experiment trial is over its budget"), "{why}");
+    call(&gate, Some(&other), &used(None, 3, 1)).unwrap();
+    drop(gate);
+    call(&desk.gate_by(of("0.01", Action::Warn)), Some(&trial), &used(None, 4, 1)).unwrap();
+    call(&desk.gate_by(of("5", Action::Block)), Some(&trial), &used(None, 5, 1)).unwrap();
 }
 
 #[test]

@@ -21,7 +21,7 @@ use crate::logs::{Home, answer, append, prompt, scan, stamp, uuid};
 const AGENT: &str = "claude-code";
 
 fn rules(caps: Vec<Cap>) -> Rules {
-    Rules { caps, assumed: Assumed::default(), week_start: Weekday::Mon, zone: Zone::UTC }
+    Rules { caps, assumed: Assumed::default(), week_start: Weekday::Mon, zone: Zone::UTC, attribution: std::sync::Arc::default() }
 }
 
 /// The moment after line `n`.

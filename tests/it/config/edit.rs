@@ -69,12 +69,15 @@ fn every_key_can_be_set_and_is_in_force_then() {
         ("threads", "3"),
         ("week_start", "sunday"),
         ("on_failure", "closed"),
+        ("attribution", "[{ project = 'web', branch = '(a+)', set = { team = 'x', feature = '$1' } }]"),
         ("currency", "GBP:0.8:£"),
         ("currency.symbol", "GBP "),
         ("assumed_price", "input:1,output:2"),
         ("caps.day", "limit:20,per:day"),
         ("caps.loops", "limit:60 steps,per:task,agent:codex,action:stop"),
         ("caps.loops.notify", "[80, 100]"),
+        ("experiments.router", "budget:200,owner:ana,ends:2026-12-31"),
+        ("experiments.router.action", "block"),
         ("alerts.ways", "terminal,webhook"),
         ("alerts.webhook", "https://hooks.example.com/T0/secret"),
         ("alerts.quiet", "22:00-07:00"),
@@ -104,10 +107,12 @@ fn every_key_can_be_set_and_is_in_force_then() {
     threads = 3 (config file)
     week_start = sunday (config file)
     on_failure = closed (config file)
+    attribution = [{ project = "web", branch = "(a+)", set = { team = "x", feature = "$1" } }] (config file)
     currency = GBP:0.8:GBP  (config file)
     assumed_price = input:1,output:2 (config file)
     caps.day = limit:$20,per:day (config file)
     caps.loops = limit:60 steps,per:task,agent:codex,notify:80/100,action:stop (config file)
+    experiments.router = budget:$200,owner:ana,ends:2026-12-31,action:block (config file)
     alerts.ways = terminal,webhook (config file)
     alerts.webhook = https://hooks.example.com/… (config file)
     alerts.quiet = 22:00-07:00 (config file)

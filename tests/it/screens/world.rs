@@ -10,7 +10,7 @@ use aifinops::engine::caps::Caps;
 use aifinops::engine::snapshot::{BUCKETS, Burn};
 use aifinops::engine::{Snapshot, Span};
 use aifinops::model::time::{HOUR, MINUTE};
-use aifinops::model::{Cap, Cost, Key, Millis, Money, SessionKind, SessionState, Tokens, Turn, Window, Zone, cap};
+use aifinops::model::{Cap, Cost, Key, Labels, Millis, Money, SessionKind, SessionState, Tokens, Turn, Window, Zone, cap};
 use aifinops::query::caps::{Days, Decision, Kind};
 use aifinops::query::{SessionDetail, SessionView, TaskView};
 use aifinops::store::Sums;
@@ -64,6 +64,8 @@ pub(crate) fn session(id: i64, project: &str) -> SessionView {
         project: Arc::from(project),
         cwd: Some(Arc::from(format!("/code/{project}"))),
         branch: Some(Arc::from("main")),
+        remote: None,
+        labels: Labels::default(),
         role: None,
         version: Some(Arc::from("2.1.80")),
         model: Some(Arc::from("claude-opus-4-7-20260401")),

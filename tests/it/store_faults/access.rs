@@ -144,7 +144,13 @@ fn a_stopped_screen_lets_others_write_and_shows_what_they_wrote() {
     let home = Home::new();
     append(&home.claude(&uuid(1, 0)), answer(&uuid(1, 0), 1, 1, 5, None) + "\n");
     let ingest = home.reader(Store::open(&home.data()).unwrap().store);
-    let rules = Rules { caps: Vec::new(), assumed: Assumed::default(), week_start: chrono::Weekday::Mon, zone: Zone::UTC };
+    let rules = Rules {
+        caps: Vec::new(),
+        assumed: Assumed::default(),
+        week_start: chrono::Weekday::Mon,
+        zone: Zone::UTC,
+        attribution: std::sync::Arc::default(),
+    };
     let caps = caps::Setup { rules: Arc::new(rules), dir: home.data(), who: "tester".to_owned() };
     let setup = Setup {
         ingest,
