@@ -19,9 +19,9 @@ pub mod charges;
 pub mod detail;
 pub mod experiments;
 pub mod filter;
+pub mod labels;
 pub mod loops;
 pub mod overview;
-pub mod labels;
 pub mod report;
 
 pub use detail::{SessionDetail, TaskView};

@@ -75,7 +75,9 @@ fn money(text: &str) -> Result<Money, String> {
     let amount = amount(text)?;
     match amount.unit {
         Unit::Money => Ok(Money::from_nanos(amount.count)),
-        Unit::Tokens | Unit::Steps | Unit::Repeats | Unit::Retries => Err(format!("{} is no money; an experiment's budget is in dollars", quoted(text))),
+        Unit::Tokens | Unit::Steps | Unit::Repeats | Unit::Retries => {
+            Err(format!("{} is no money; an experiment's budget is in dollars", quoted(text)))
+        }
     }
 }
 

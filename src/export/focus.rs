@@ -326,6 +326,7 @@ impl Row<'_> {
             project: Some(clean(&self.owner.project)).filter(|name| !name.is_empty()),
             branch: self.owner.branch.as_deref().map(clean),
             session: clean(&self.owner.uid),
+            labels: self.owner.labels.iter().map(|(dimension, value)| (dimension.word(), clean(value))).collect(),
         };
         serde_json::to_string(&tags).unwrap_or_default()
     }
@@ -365,6 +366,9 @@ struct Tags {
     branch: Option<String>,
     #[serde(rename = "aifinops/session")]
     session: String,
+    /// What the user says it was for.
+    #[serde(flatten)]
+    labels: BTreeMap<&'static str, String>,
 }
 
 /// A meter's part of an id, and its name.

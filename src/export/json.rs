@@ -16,8 +16,8 @@ use crate::query::{SessionDetail, SessionView, TaskView};
 use crate::store::Sums;
 use crate::store::read::{LimitRow, ToolRow};
 
-pub mod loops;
 mod labels;
+pub mod loops;
 mod parts;
 pub mod sheet;
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Key, SessionKind};
+use crate::model::{Dimension, Key, Labels, SessionKind};
 use crate::query::SessionView;
 use crate::query::report::Row;
 use crate::store::merge::CallRow;
@@ -25,6 +25,7 @@ pub struct Owner {
     pub kind: SessionKind,
     pub project: Arc<str>,
     pub branch: Option<Arc<str>>,
+    pub labels: Labels,
 }
 
 impl Owner {
@@ -37,8 +38,14 @@ impl Owner {
             kind: view.kind,
             project: view.project.clone(),
             branch: view.branch.clone(),
+            labels: view.labels.clone(),
         }
     }
+}
+
+/// A row's own values, and what its session was for.
+fn with_labels<'a, const OWN: usize>(own: [Value<'a>; OWN], labels: &'a Labels) -> Vec<Value<'a>> {
+    own.into_iter().chain(Dimension::ALL.map(|dimension| Value::text(labels.get(dimension).map(|value| &**value)))).collect()
 }
 
 /// The columns of sessions.
@@ -67,38 +74,46 @@ pub const SESSIONS: &[Column] = &[
     column("web_searches", "", Kind::Number),
     column("tokens", "Tokens", Kind::Tokens),
     column("cost", "Cost", Kind::Cost),
+    column("team", "", Kind::Text),
+    column("feature", "", Kind::Text),
+    column("customer", "", Kind::Text),
+    column("environment", "", Kind::Text),
+    column("experiment", "", Kind::Text),
 ];
 
 /// A session as a row.
 #[must_use]
-pub fn session(view: &SessionView) -> [Value<'_>; 24] {
+pub fn session(view: &SessionView) -> Vec<Value<'_>> {
     let sums = &view.sums;
-    [
-        Value::time(view.started_at),
-        Value::time(view.last_at),
-        Value::Text(&view.agent),
-        Value::Text(&view.uid),
-        Value::Text(view.kind.word()),
-        Value::text(view.parent.as_deref()),
-        Value::text(view.role.as_deref()),
-        Value::text(Some(&view.project)),
-        Value::text(view.branch.as_deref()),
-        Value::text(view.cwd.as_deref()),
-        Value::text(view.version.as_deref()),
-        Value::Text(view.state.word()),
-        Value::List(&view.models),
-        Value::Number(sums.prompts),
-        Value::Number(sums.calls),
-        Value::Number(i64::try_from(view.longest_loop).unwrap_or(i64::MAX)),
-        Value::Number(sums.tools),
-        Value::Number(sums.failures),
-        Value::Number(sums.retries),
-        Value::Number(sums.compactions),
-        Value::Number(sums.errors),
-        Value::Number(sums.searches),
-        Value::Tokens(view.tokens()),
-        Value::Cost(view.cost()),
-    ]
+    with_labels(
+        [
+            Value::time(view.started_at),
+            Value::time(view.last_at),
+            Value::Text(&view.agent),
+            Value::Text(&view.uid),
+            Value::Text(view.kind.word()),
+            Value::text(view.parent.as_deref()),
+            Value::text(view.role.as_deref()),
+            Value::text(Some(&view.project)),
+            Value::text(view.branch.as_deref()),
+            Value::text(view.cwd.as_deref()),
+            Value::text(view.version.as_deref()),
+            Value::Text(view.state.word()),
+            Value::List(&view.models),
+            Value::Number(sums.prompts),
+            Value::Number(sums.calls),
+            Value::Number(i64::try_from(view.longest_loop).unwrap_or(i64::MAX)),
+            Value::Number(sums.tools),
+            Value::Number(sums.failures),
+            Value::Number(sums.retries),
+            Value::Number(sums.compactions),
+            Value::Number(sums.errors),
+            Value::Number(sums.searches),
+            Value::Tokens(view.tokens()),
+            Value::Cost(view.cost()),
+        ],
+        &view.labels,
+    )
 }
 
 /// The columns of tasks.
@@ -119,30 +134,38 @@ pub const TASKS: &[Column] = &[
     column("compactions", "", Kind::Number),
     column("tokens", "Tokens", Kind::Tokens),
     column("cost", "Cost", Kind::Cost),
+    column("team", "", Kind::Text),
+    column("feature", "", Kind::Text),
+    column("customer", "", Kind::Text),
+    column("environment", "", Kind::Text),
+    column("experiment", "", Kind::Text),
 ];
 
 /// A task as a row; `name` is its [`name_of`].
 #[must_use]
-pub fn task<'a>(task: &TaskRow, owner: &'a Owner, name: &'a str) -> [Value<'a>; 16] {
+pub fn task<'a>(task: &TaskRow, owner: &'a Owner, name: &'a str) -> Vec<Value<'a>> {
     let sums = &task.sums;
-    [
-        Value::Time(task.started_at),
-        Value::Time(task.ended_at),
-        Value::Number((task.ended_at - task.started_at).max(0) / 1000),
-        Value::Text(&owner.agent),
-        Value::Text(&owner.uid),
-        Value::Text(owner.kind.word()),
-        Value::text(Some(&owner.project)),
-        Value::text(owner.branch.as_deref()),
-        Value::Text(name),
-        Value::Number(sums.calls),
-        Value::Number(sums.tools),
-        Value::Number(sums.failures),
-        Value::Number(sums.retries),
-        Value::Number(sums.compactions),
-        Value::Tokens(sums.tokens()),
-        Value::Cost(sums.cost()),
-    ]
+    with_labels(
+        [
+            Value::Time(task.started_at),
+            Value::Time(task.ended_at),
+            Value::Number((task.ended_at - task.started_at).max(0) / 1000),
+            Value::Text(&owner.agent),
+            Value::Text(&owner.uid),
+            Value::Text(owner.kind.word()),
+            Value::text(Some(&owner.project)),
+            Value::text(owner.branch.as_deref()),
+            Value::Text(name),
+            Value::Number(sums.calls),
+            Value::Number(sums.tools),
+            Value::Number(sums.failures),
+            Value::Number(sums.retries),
+            Value::Number(sums.compactions),
+            Value::Tokens(sums.tokens()),
+            Value::Cost(sums.cost()),
+        ],
+        &owner.labels,
+    )
 }
 
 /// A task's or call's identity as a word: the same in every export, and no number to any spreadsheet.
@@ -168,28 +191,36 @@ pub const CALLS: &[Column] = &[
     column("context", "Context", Kind::Number),
     column("tokens", "Tokens", Kind::Tokens),
     column("cost", "Cost", Kind::Cost),
+    column("team", "", Kind::Text),
+    column("feature", "", Kind::Text),
+    column("customer", "", Kind::Text),
+    column("environment", "", Kind::Text),
+    column("experiment", "", Kind::Text),
 ];
 
 /// A model call as a row; `names` are its task's and its own [`name_of`].
 #[must_use]
-pub fn call<'a>(call: &CallRow, owner: &'a Owner, model: Option<&'a str>, names: &'a (String, String)) -> [Value<'a>; 15] {
-    [
-        Value::Time(call.at),
-        Value::Text(&owner.agent),
-        Value::Text(&owner.uid),
-        Value::Text(owner.kind.word()),
-        Value::text(Some(&owner.project)),
-        Value::text(owner.branch.as_deref()),
-        Value::Text(&names.0),
-        Value::Text(&names.1),
-        Value::text(model),
-        Value::Text(call.tier.word()),
-        Value::Flag(call.speed.fast),
-        Value::Number(i64::from(call.searches)),
-        Value::Number(i64::try_from(call.context).unwrap_or(i64::MAX)),
-        Value::Tokens(call.tokens),
-        Value::Cost(call.cost()),
-    ]
+pub fn call<'a>(call: &CallRow, owner: &'a Owner, model: Option<&'a str>, names: &'a (String, String)) -> Vec<Value<'a>> {
+    with_labels(
+        [
+            Value::Time(call.at),
+            Value::Text(&owner.agent),
+            Value::Text(&owner.uid),
+            Value::Text(owner.kind.word()),
+            Value::text(Some(&owner.project)),
+            Value::text(owner.branch.as_deref()),
+            Value::Text(&names.0),
+            Value::Text(&names.1),
+            Value::text(model),
+            Value::Text(call.tier.word()),
+            Value::Flag(call.speed.fast),
+            Value::Number(i64::from(call.searches)),
+            Value::Number(i64::try_from(call.context).unwrap_or(i64::MAX)),
+            Value::Tokens(call.tokens),
+            Value::Cost(call.cost()),
+        ],
+        &owner.labels,
+    )
 }
 
 /// The columns of days.
@@ -202,19 +233,27 @@ pub const DAYS: &[Column] = &[
     column("web_searches", "", Kind::Number),
     column("tokens", "Tokens", Kind::Tokens),
     column("cost", "Cost", Kind::Cost),
+    column("team", "", Kind::Text),
+    column("feature", "", Kind::Text),
+    column("customer", "", Kind::Text),
+    column("environment", "", Kind::Text),
+    column("experiment", "", Kind::Text),
 ];
 
 /// What one agent spent in one project with one model on one day, as a row.
 #[must_use]
-pub fn day(row: &Row) -> [Value<'_>; 8] {
-    [
-        Value::Text(&row.period),
-        Value::text(Some(&row.agent)),
-        Value::text(Some(&row.project)),
-        Value::text(Some(&row.model)),
-        Value::Number(row.sums.calls),
-        Value::Number(row.sums.searches),
-        Value::Tokens(row.sums.tokens()),
-        Value::Cost(row.sums.cost()),
-    ]
+pub fn day(row: &Row) -> Vec<Value<'_>> {
+    with_labels(
+        [
+            Value::Text(&row.period),
+            Value::text(Some(&row.agent)),
+            Value::text(Some(&row.project)),
+            Value::text(Some(&row.model)),
+            Value::Number(row.sums.calls),
+            Value::Number(row.sums.searches),
+            Value::Tokens(row.sums.tokens()),
+            Value::Cost(row.sums.cost()),
+        ],
+        &row.labels,
+    )
 }

@@ -15,9 +15,9 @@ use crate::export::json::sheet::{Document, Lines};
 use crate::export::markdown::Markdown;
 use crate::export::rows::{self, Owner};
 use crate::export::table::{Column, Sheet};
-use crate::model::{Window, Zone};
+use crate::model::{Dimension, Labels, Window, Zone};
 use crate::query::overview::Overview;
-use crate::query::report::{Dimensions, Period, Place, Row, add_up};
+use crate::query::report::{Dimensions, Period, Place, Row, add_up_labelled};
 use crate::query::{Asking, Filter, SessionView};
 
 use super::output::{Format, Output, OutputArgs};
@@ -204,10 +204,15 @@ impl Asked {
     }
 
     fn days(&self, fresh: &Fresh) -> Result<Vec<Row>, CliError> {
-        let by = Dimensions { period: Some(Period::Day), agent: true, project: true, model: true, ..Dimensions::default() };
+        let mut by = Dimensions { period: Some(Period::Day), agent: true, project: true, model: true, ..Dimensions::default() };
+        if !fresh.labeler.is_idle() {
+            Dimension::ALL.into_iter().for_each(|dimension| by.labels.add(dimension));
+        }
         let places: HashMap<i64, Place> = self.views.iter().map(|v| (v.id, (v.agent.clone(), v.project.clone()))).collect();
+        let labels: HashMap<i64, &Labels> = self.views.iter().map(|view| (view.id, &view.labels)).collect();
         let slots = fresh.ingest.store.slots(self.window)?;
-        Ok(add_up(&slots, by, self.zone, &|id| places.get(&id), &|model| self.filter.meets_model(model)).0)
+        let passes = |model: &str| self.filter.meets_model(model);
+        Ok(add_up_labelled(&slots, by, self.zone, &|id| places.get(&id), &|id| labels.get(&id).copied(), &passes).0)
     }
 
     fn head(&self, context: &Context, fresh: &Fresh, what: What) -> Result<Head, CliError> {

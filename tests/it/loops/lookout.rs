@@ -108,7 +108,13 @@ fn an_hour_far_above_what_it_usually_costs_is_told_and_is_over_only_clearly_belo
 fn what_is_over_may_be_told_again_and_what_is_snoozed_is_not_told() {
     let data = tempfile::tempdir().unwrap();
     let store = Store::open(data.path()).unwrap().store;
-    let rules = Rules { caps: Vec::new(), assumed: Assumed::default(), week_start: Weekday::Mon, zone: Zone::UTC, attribution: std::sync::Arc::default() };
+    let rules = Rules {
+        caps: Vec::new(),
+        assumed: Assumed::default(),
+        week_start: Weekday::Mon,
+        zone: Zone::UTC,
+        attribution: std::sync::Arc::default(),
+    };
     let look = |sight: &Sight| {
         let ledger = Ledger::open(data.path(), std::time::Duration::from_secs(1)).unwrap().0;
         round(&store, &ledger, &Watch { rules: &rules, session_over: None, guards: &[], sight, now: at(0) }).unwrap().alerts
