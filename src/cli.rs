@@ -23,6 +23,7 @@ pub mod desk;
 pub mod doctor;
 pub mod error;
 pub mod filters;
+pub mod forecast;
 pub mod guard;
 pub mod hook;
 pub mod listing;
@@ -184,6 +185,9 @@ pub enum Command {
     /// Sum up by day, week, month, model, project or agent
     #[command(after_help = report::EXAMPLES)]
     Report(report::ReportArgs),
+    /// Foretell where today, this week and this month end, and when caps are reached
+    #[command(after_help = forecast::EXAMPLES)]
+    Forecast(forecast::ForecastArgs),
     /// Set, show, raise and clear caps on what may be spent
     #[command(after_help = cap::EXAMPLES)]
     Cap(cap::CapArgs),
@@ -258,6 +262,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Sessions(args)) => sessions::run(&context()?, args),
         Some(Command::Session(args)) => session::run(&context()?, args),
         Some(Command::Report(args)) => report::run(&context()?, args),
+        Some(Command::Forecast(args)) => forecast::run(&context()?, args),
         Some(Command::Cap(args)) => cap::run(&context()?, args),
         Some(Command::CatchUp(args)) => catch_up::run(&context()?, args),
         #[cfg(unix)]

@@ -16,6 +16,7 @@ use crate::store::{Store, StoreError};
 pub mod caps;
 pub mod detail;
 pub mod filter;
+pub mod forecast;
 pub mod report;
 
 pub use detail::{SessionDetail, TaskView};

@@ -215,7 +215,7 @@ fn under(cap: &Cap, rows: &[SpendRow], assumed: Assumed) -> Spend {
 }
 
 /// Sums as spend. Sums of one model have all calls priced or none, but for what agents report themselves.
-fn spend(sums: &Sums, assumed: Assumed) -> Spend {
+pub(super) fn spend(sums: &Sums, assumed: Assumed) -> Spend {
     let (cost, tokens) = (sums.cost(), sums.tokens());
     let calls = u64::try_from(sums.calls).unwrap_or(0);
     Spend {

@@ -1,0 +1,28 @@
+//! Spend over time, as forecasts and trends ask for it.
+
+use rusqlite::params;
+
+use crate::model::time::SLOT;
+use crate::model::{Millis, Window};
+
+use super::read::slots_range;
+use super::sums::{self, Sums};
+use super::{Store, StoreError};
+
+impl Store {
+    /// The sums of each quarter of an hour in which anything happened, over everything, oldest first.
+    pub fn pace(&self, window: Window) -> Result<Vec<(Millis, Sums)>, StoreError> {
+        let (from, to) = slots_range(window);
+        let sql = format!(
+            "SELECT r.slot, {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2 GROUP BY r.slot ORDER BY r.slot",
+            sums::sum_columns("r")
+        );
+        self.rows("summing up quarters of an hour", &sql, params![from, to], |r| Ok((r.get::<_, i64>(0)? * SLOT, Sums::from_row(r, 1)?)))
+    }
+
+    /// The first quarter of an hour in which anything happened.
+    pub fn first_slot(&self) -> Result<Option<Millis>, StoreError> {
+        let sql = "SELECT slot FROM rollup ORDER BY slot LIMIT 1";
+        Ok(self.rows("looking up where records begin", sql, [], |r| r.get::<_, i64>(0))?.pop().map(|slot| slot * SLOT))
+    }
+}
