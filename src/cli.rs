@@ -42,6 +42,7 @@ pub mod signals;
 pub mod table;
 pub mod telling;
 pub mod top;
+pub mod trends;
 pub mod verdict;
 pub mod watch;
 pub mod when;
@@ -185,6 +186,9 @@ pub enum Command {
     /// Sum up by day, week, month, model, project or agent
     #[command(after_help = report::EXAMPLES)]
     Report(report::ReportArgs),
+    /// Compare days, weeks or months by what one of something costs: a task, a session, a million tokens
+    #[command(after_help = trends::EXAMPLES)]
+    Trends(trends::TrendsArgs),
     /// Foretell where today, this week and this month end, and when caps are reached
     #[command(after_help = forecast::EXAMPLES)]
     Forecast(forecast::ForecastArgs),
@@ -262,6 +266,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Sessions(args)) => sessions::run(&context()?, args),
         Some(Command::Session(args)) => session::run(&context()?, args),
         Some(Command::Report(args)) => report::run(&context()?, args),
+        Some(Command::Trends(args)) => trends::run(&context()?, args),
         Some(Command::Forecast(args)) => forecast::run(&context()?, args),
         Some(Command::Cap(args)) => cap::run(&context()?, args),
         Some(Command::CatchUp(args)) => catch_up::run(&context()?, args),

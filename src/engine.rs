@@ -11,6 +11,7 @@ pub mod journal;
 pub mod judge;
 pub mod launch;
 pub mod live;
+mod outlook;
 pub mod process;
 pub mod proxy;
 pub mod snapshot;

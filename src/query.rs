@@ -18,6 +18,7 @@ pub mod detail;
 pub mod filter;
 pub mod forecast;
 pub mod report;
+pub mod trends;
 
 pub use detail::{SessionDetail, TaskView};
 pub use filter::Filter;

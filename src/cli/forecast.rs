@@ -105,12 +105,17 @@ fn print(context: &Context, forecast: &Forecast, out: &mut Out) -> io::Result<()
     out.styled(STRONG, &format!("Forecast · {}", foundation(forecast.days)))?;
     let mark = if forecast.past.is_lower_bound() { "≥" } else { "" };
     let money = |nanos: i64| format!("{mark}{}", context.money(Money::from_nanos(nanos)));
-    let mut table =
-        Table::new(vec![Column::text(""), Column::number("SO FAR"), Column::number("LIKELY"), Column::text("8 OF 10"), Column::text("ENDS").expendable(1)]);
+    let mut table = Table::new(vec![
+        Column::text(""),
+        Column::number("SO FAR"),
+        Column::number("LIKELY"),
+        Column::text("8 OF 10 END AT"),
+        Column::text("ENDS").expendable(1),
+    ]);
     for ahead in &forecast.spans {
         let cannot_tell = if forecast.days == 0 { "cannot tell" } else { "?" };
         let (likely, range) = match ahead.end {
-            Some(Outlook { low, likely, high }) => (money(likely), format!("{} – {}", money(low), money(high))),
+            Some(Outlook { low, likely, high }) => (money(likely), format!("{} – {}", money(low), context.money(Money::from_nanos(high)))),
             None => (cannot_tell.to_owned(), "·".to_owned()),
         };
         table.row(vec![name(ahead.span).to_owned(), context.cost(&ahead.spent), likely, range, moment(context, ahead.window.to)]);
@@ -319,7 +324,10 @@ fn tell_backtest(context: &Context, scores: &[Score]) -> Result<ExitCode, CliErr
         return Ok(ExitCode::SUCCESS);
     }
     let mut out = Out::text();
-    out.styled(STRONG, "Back test · the past foretold from what was known then, every three hours · median error, and nine of ten stay below")?;
+    out.styled(
+        STRONG,
+        "Back test · the past foretold from what was known then, every three hours · median error, and nine of ten stay below",
+    )?;
     let mut table = Table::new(vec![
         Column::text("END OF"),
         Column::number("SPANS").expendable(2),

@@ -17,7 +17,8 @@ use super::caps::Keeper;
 use super::hand::Hand;
 use super::ingest::{Ingest, Progress};
 use super::live::{Command, Setup, Wake};
-use super::snapshot::{Burn, Snapshot, Span, project};
+use super::outlook::Outlook;
+use super::snapshot::{Burn, Snapshot, Span};
 
 /// More changed sessions than this are read anew all together.
 const MANY: usize = 300;
@@ -47,6 +48,7 @@ pub(super) struct View {
     pub(super) draft: Snapshot,
     pub(super) notices: Vec<String>,
     pub(super) caps: Keeper,
+    outlook: Outlook,
     pub(super) hand: Hand,
     /// What reading from the store has failed with.
     pub(super) trouble: Option<StoreError>,
@@ -81,6 +83,7 @@ impl View {
             draft: Snapshot { progress: Some(Progress::default()), ..Snapshot::default() },
             notices,
             caps: Keeper::new(caps),
+            outlook: Outlook::new(),
             hand: Hand::new(real, wakes),
             trouble: None,
             unreadable: 0,
@@ -106,6 +109,10 @@ impl View {
             Command::Detail(id) => {
                 self.wanted = *id;
                 self.load_detail(store, prices);
+            }
+            Command::Trends(wanted) => {
+                self.outlook.want(*wanted);
+                self.look_at_trends(store, prices);
             }
             Command::Rules(rules) => {
                 self.caps.obey(rules.clone());
@@ -150,6 +157,7 @@ impl View {
     pub(super) fn reload(&mut self, store: &Store, prices: &mut Pricer) {
         self.window = self.span.window((self.clock)(), self.zone);
         self.caps.touch();
+        self.outlook.reload();
         self.look_back(store);
         let rows = query::sessions(store, prices, &self.asking());
         if let Some(rows) = self.unless_failed(rows) {
@@ -158,6 +166,7 @@ impl View {
         }
         self.load_detail(store, prices);
         self.sums(store);
+        self.look_at_trends(store, prices);
     }
 
     pub(super) fn refresh(&mut self, ingest: &mut Ingest, touched: &BTreeSet<i64>) {
@@ -173,6 +182,7 @@ impl View {
             return;
         }
         self.caps.touch();
+        self.outlook.touch();
         let ids: Vec<i64> = touched.iter().copied().collect();
         let rows = query::sessions_by_id(store, prices, &self.asking(), &ids);
         if let Some(rows) = self.unless_failed(rows) {
@@ -194,6 +204,7 @@ impl View {
             self.load_detail(store, prices);
         }
         self.sums(store);
+        self.look_at_trends(store, prices);
     }
 
     fn load_detail(&mut self, store: &Store, prices: &mut Pricer) {
@@ -210,13 +221,21 @@ impl View {
         }
     }
 
-    fn sums(&mut self, store: &Store) {
+    pub(super) fn sums(&mut self, store: &Store) {
         let now = (self.clock)();
         let today = Window::today(now, self.zone);
         let total = store.total(today);
         self.draft.today = self.unless_failed(total).unwrap_or(self.draft.today);
-        self.draft.projection = project(self.draft.today.cost(), &self.draft.burn, now, today.to);
+        if !self.hurries {
+            let midnight = self.outlook.midnight(store, now, self.zone, self.draft.today.cost());
+            self.draft.projection = self.unless_failed(midnight).unwrap_or(self.draft.projection);
+        }
         self.look_at_caps(store);
+    }
+
+    fn look_at_trends(&mut self, store: &Store, prices: &mut Pricer) {
+        let looked = self.outlook.look(store, prices, (self.clock)(), self.zone);
+        self.unless_failed(looked);
     }
 
     pub(super) fn look_at_caps(&mut self, store: &Store) {
@@ -321,6 +340,7 @@ impl View {
         }
         self.update_states();
         self.sums(&ingest.store);
+        self.look_at_trends(&ingest.store, &mut ingest.prices);
     }
 
     /// What each session does now.
@@ -376,6 +396,7 @@ impl View {
             total,
             detail: self.detail.clone(),
             caps: self.caps.picture.clone(),
+            trends: self.outlook.trends.clone(),
             held: self.hand.held.clone(),
             word: self.hand.word.clone(),
             notices,

@@ -128,7 +128,9 @@ pub fn half_a_year(store: &Store, now: Millis, zone: Zone) -> Result<History, St
 
 fn over(store: &Store, window: Window, zone: Zone) -> Result<History, StoreError> {
     let rows = store.pace(window)?;
-    Ok(History::new(rows.iter().map(|(at, sums)| (*at, sums.nanos)), store.first_slot()?, window, zone))
+    let mut history = History::new(rows.iter().map(|(at, sums)| (*at, sums.nanos)), store.first_slot()?, window, zone);
+    history.cost = rows.iter().fold(Cost::default(), |sum, (_, sums)| sum + sums.cost());
+    Ok(history)
 }
 
 /// Where today ends.
@@ -140,6 +142,16 @@ pub struct Midnight {
     pub likely: Money,
     /// One of ten days ends higher.
     pub high: Money,
+    /// What it rests on: whether all of that is known.
+    pub from: Cost,
+}
+
+impl Midnight {
+    /// The middle as a cost, with how sure it is.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        Cost { known: self.likely, ..self.from }
+    }
 }
 
 /// Where today ends, after so much has been spent; nothing without a day of history, and where nothing is spent or expected.
@@ -150,7 +162,7 @@ pub fn midnight(history: &History, now: Millis, today: Cost) -> Option<Midnight>
     let course = Course { today: spent, spent, ..course };
     let end = Futures::of(&course)?.outlook();
     let [low, likely, high] = [end.low, end.likely, end.high].map(Money::from_nanos);
-    (high > Money::ZERO).then_some(Midnight { low, likely, high })
+    (high > Money::ZERO).then_some(Midnight { low, likely, high, from: history.cost + today })
 }
 
 /// The calendar's span that an instant falls in.

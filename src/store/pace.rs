@@ -1,11 +1,13 @@
 //! Spend over time, as forecasts and trends ask for it.
 
+use std::collections::HashSet;
+
 use rusqlite::params;
 
 use crate::model::time::SLOT;
-use crate::model::{Millis, Window};
+use crate::model::{Millis, SessionKind, Window};
 
-use super::read::slots_range;
+use super::read::{SlotRow, slots_range};
 use super::sums::{self, Sums};
 use super::{Store, StoreError};
 
@@ -24,5 +26,29 @@ impl Store {
     pub fn first_slot(&self) -> Result<Option<Millis>, StoreError> {
         let sql = "SELECT slot FROM rollup ORDER BY slot LIMIT 1";
         Ok(self.rows("looking up where records begin", sql, [], |r| r.get::<_, i64>(0))?.pop().map(|slot| slot * SLOT))
+    }
+
+    /// As [`Store::slots`], with what happened without a model call: prompts, tool calls, retries.
+    pub fn happenings(&self, window: Window) -> Result<Vec<SlotRow>, StoreError> {
+        let (from, to) = slots_range(window);
+        let names = self.names()?;
+        let sql = format!(
+            "SELECT r.slot, r.session, r.model, {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2 ORDER BY r.slot",
+            sums::columns("r")
+        );
+        self.rows("listing what happened", &sql, params![from, to], |r| {
+            Ok(SlotRow {
+                at: r.get::<_, i64>(0)? * SLOT,
+                session: r.get(1)?,
+                model: names.get(&r.get::<_, i64>(2)?).cloned(),
+                sums: Sums::from_row(r, 3)?,
+            })
+        })
+    }
+
+    /// The sessions that are no other session's subagents.
+    pub fn sessions_of_people(&self) -> Result<HashSet<i64>, StoreError> {
+        let sql = "SELECT id FROM session WHERE kind <> ?1";
+        Ok(self.rows("listing sessions", sql, [SessionKind::Subagent.to_sql()], |r| r.get(0))?.into_iter().collect())
     }
 }

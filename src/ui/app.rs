@@ -25,12 +25,14 @@ mod effect;
 pub mod full;
 mod hits;
 mod mouse;
+pub mod trends;
 
 pub use caps::CapsView;
 pub use dialog::{CapDialog, Dialog, Field};
 pub use effect::{Effect, Message};
 pub use full::{Full, Section};
 pub use hits::{Hits, Part};
+pub use trends::TrendsView;
 
 /// The width of the table from which all columns are shown.
 const WIDE: u16 = 178;
@@ -43,6 +45,8 @@ pub enum View {
     Sessions,
     /// One session in full.
     Session,
+    /// Spend over time.
+    Trends,
     /// The caps.
     Caps,
 }
@@ -94,6 +98,8 @@ pub struct App {
     pub zone: Zone,
     /// What is selected among the caps.
     pub caps: CapsView,
+    /// What the trends show.
+    pub trends: TrendsView,
     /// What is asked, over everything else.
     pub dialog: Option<Dialog>,
     /// The last word about agents' processes that was heard.
@@ -169,6 +175,7 @@ impl App {
             currency: options.currency,
             zone: options.zone,
             caps: CapsView::default(),
+            trends: TrendsView::default(),
             dialog: None,
             heard: 0,
             problems: options.problems,
@@ -191,6 +198,7 @@ impl App {
             View::Sessions => self.scroll = hits.first,
             View::Session => hits.parts.iter().for_each(|part| self.full.drawn(part.section, part.first)),
             View::Caps => (self.caps.first, self.caps.log) = (hits.first, hits.log.1),
+            View::Trends => {}
         }
         self.help_scroll = self.help_scroll.min(hits.help.0);
         self.hits = hits;
@@ -202,10 +210,14 @@ impl App {
         if width >= WIDE && self.columns == default_columns() { columns::ALL } else { &self.columns }
     }
 
-    /// Takes from a new picture what the frozen one lacks: the session that was asked for since. Says whether it did.
+    /// Takes from a new picture what the frozen one lacks: the session or the trends that were asked for since. Says whether it did.
     pub fn complete(&mut self, snapshot: &Snapshot) -> bool {
         let selected = self.selected;
         let knows = |s: &Snapshot| s.detail.as_ref().is_some_and(|d| Some(d.session.id) == selected);
+        if let Some(frozen) = self.paused.as_mut().filter(|frozen| frozen.trends.is_none() && snapshot.trends.is_some()) {
+            Arc::make_mut(frozen).trends.clone_from(&snapshot.trends);
+            return true;
+        }
         let Some(frozen) = self.paused.as_mut().filter(|frozen| !knows(frozen) && knows(snapshot)) else { return false };
         Arc::make_mut(frozen).detail.clone_from(&snapshot.detail);
         true
@@ -303,8 +315,14 @@ impl App {
         {
             return effects;
         }
+        if self.view == View::Trends
+            && let Some(effects) = self.act_in_trends(action)
+        {
+            return effects;
+        }
         match action {
             Action::Sessions => self.show(View::Sessions),
+            Action::Trends => self.show(View::Trends),
             Action::Caps => self.show(View::Caps),
             Action::Cap => self.ask_for_cap(snapshot),
             Action::Stop => self.wish(Wish::Stop),
@@ -387,9 +405,14 @@ impl App {
     }
 
     fn show(&mut self, view: View) -> Vec<Effect> {
+        let looks_at_trends = (self.view == View::Trends, view == View::Trends);
         self.view = view;
         self.trail.clear();
-        self.settle()
+        let mut effects = self.settle();
+        if looks_at_trends.0 != looks_at_trends.1 {
+            effects.push(Effect::Send(Command::Trends(looks_at_trends.1)));
+        }
+        effects
     }
 
     fn other_days(&mut self) -> Vec<Effect> {

@@ -6,7 +6,7 @@ use chrono::{Datelike as _, Days, NaiveDate, Timelike as _};
 
 use crate::insight::forecast::{Course, HOURS, MOST_DAYS, Past, Stretch};
 use crate::model::time::{HOUR, MINUTE, SLOT, day_of, start_of, utc};
-use crate::model::{Millis, Window, Zone};
+use crate::model::{Cost, Millis, Window, Zone};
 
 /// What was spent over time, in one unit.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct History {
     days: BTreeMap<NaiveDate, Past>,
     /// That first day, of which a part may be missing.
     first: Option<NaiveDate>,
+    /// The cost behind it: whether all of it is known.
+    pub cost: Cost,
 }
 
 impl History {
@@ -49,7 +51,7 @@ impl History {
             even_out(past, at, zone);
             day = at.succ_opt();
         }
-        History { zone, spent, days, first }
+        History { zone, spent, days, first, cost: Cost::default() }
     }
 
     /// The zone that its days are of.

@@ -79,6 +79,7 @@ impl App {
             Action::Help
             | Action::Quit
             | Action::Sessions
+            | Action::Trends
             | Action::Caps
             | Action::Cap
             | Action::Theme

@@ -154,6 +154,7 @@ impl App {
             Action::Help
             | Action::Quit
             | Action::Sessions
+            | Action::Trends
             | Action::Caps
             | Action::Cap
             | Action::Stop

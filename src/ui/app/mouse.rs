@@ -43,6 +43,7 @@ impl App {
                 self.caps.in_log = in_log;
                 return Vec::new();
             }
+            View::Trends => return Vec::new(),
             View::Session => {}
         }
         // The wheel turns what is under it.
@@ -66,6 +67,7 @@ impl App {
                 return Vec::new();
             }
             View::Caps => return self.click_in_caps(at, snapshot),
+            View::Trends => return Vec::new(),
             View::Sessions => {}
         }
         if let Some((_, column)) = self.hits.heads.iter().find(|(area, _)| area.contains(at)) {

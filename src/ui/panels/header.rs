@@ -139,7 +139,6 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
     if today.basis() == Basis::Unknown {
         amount.push((" (no prices known)".to_owned(), Role::Warn));
     }
-    let mark = if today.is_lower_bound() || burn.last_hour.is_lower_bound() { "≥" } else { "" };
     let live_role = if snapshot.live > 0 { Role::Working } else { Role::Dim };
     let mut parts = Parts {
         title: Some((" aifinops ".to_owned(), Role::Title)),
@@ -147,7 +146,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
         gauge: foremost(&snapshot.caps).map(|standing| shapes(app, standing)).unwrap_or_default(),
         rate: Some((format!("   {}/h ", money(&burn.last_hour)), Role::Spend)),
         spark: if roomy { SPARK } else { SPARK / 2 },
-        projection: snapshot.projection.map(|to| (format!("  → {mark}{}", app.currency.show(to)), Role::Text)),
+        projection: snapshot.projection.map(|to| (format!("  → {}", money(&to.cost())), Role::Text)),
         by: snapshot.projection.filter(|_| roomy).map(|_| (" by midnight".to_owned(), Role::Text)),
         unpriced: Some((format!("{} unpriced ", count_of(today.unpriced_calls, "call")), Role::Warn))
             .filter(|_| today.unpriced_calls > 0 && roomy),

@@ -51,6 +51,14 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
             (Action::Section, "decisions"),
             (Action::Back, "back"),
         ],
+        View::Trends => &[
+            (Action::Quit, "quit"),
+            (Action::Help, "help"),
+            (Action::Range, "day, week, month"),
+            (Action::Group, "model, project, agent"),
+            (Action::Section, "panel"),
+            (Action::Back, "back"),
+        ],
         View::Session => &[
             (Action::Quit, "quit"),
             (Action::Help, "help"),

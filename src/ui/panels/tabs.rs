@@ -14,7 +14,8 @@ use crate::ui::theme::Role;
 use crate::ui::widgets::line::Pieces;
 
 /// The views, in the order of their keys.
-const VIEWS: [(View, Action, &str); 2] = [(View::Sessions, Action::Sessions, "Sessions"), (View::Caps, Action::Caps, "Caps")];
+const VIEWS: [(View, Action, &str); 3] =
+    [(View::Sessions, Action::Sessions, "Sessions"), (View::Trends, Action::Trends, "Trends"), (View::Caps, Action::Caps, "Caps")];
 
 /// Draws them, and tells where they are.
 pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut Buffer) -> Vec<(Rect, View)> {
