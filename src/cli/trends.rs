@@ -306,7 +306,7 @@ fn row_json(period: Period, row: &Row) -> RowJson {
     let changes = NAMES.into_iter().zip(Metric::ALL).map(|(name, metric)| (name, Value::from(units.change(&row.before, metric))));
     let model = |(name, model): (&'_ str, &ModelUnits)| -> ModelJson {
         let before = row.before.models.get(name);
-        let changed =
+        let moved =
             |of: fn(&ModelUnits) -> Option<Money>| Value::from(change(of(model).map(Money::nanos), before.and_then(of).map(Money::nanos)));
         ModelJson {
             model: clean(name),
@@ -315,8 +315,8 @@ fn row_json(period: Period, row: &Row) -> RowJson {
             usd_per_million_in: model.million_in().map(json::money),
             usd_per_million_out: model.million_out().map(json::money),
             change_permille: BTreeMap::from([
-                ("usd_per_million_in", changed(ModelUnits::million_in)),
-                ("usd_per_million_out", changed(ModelUnits::million_out)),
+                ("usd_per_million_in", moved(ModelUnits::million_in)),
+                ("usd_per_million_out", moved(ModelUnits::million_out)),
             ]),
         }
     };

@@ -299,8 +299,8 @@ impl<'a> Futures<'a> {
 }
 
 /// How long it takes until a part of what is spent in a stretch has been spent, in milliseconds.
-fn into(past: &Past, minutes: &[u32; HOURS], part: Ratio) -> i64 {
-    let wanted = scaled(past.during(minutes), part);
+fn into(past: &Past, minutes: &[u32; HOURS], share: Ratio) -> i64 {
+    let wanted = scaled(past.during(minutes), share);
     let (mut spent, mut gone) = (0_i64, 0_i64);
     for (hour, minutes) in past.hours.iter().zip(minutes) {
         let amount = narrow(i128::from(*hour) * i128::from(*minutes) / 60);

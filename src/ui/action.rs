@@ -58,7 +58,7 @@ const fn binding(action: Action, name: &'static str, keys: &'static [&'static st
 /// Everything, in the order of the help.
 pub const TABLE: &[Binding] = &[
     binding(Action::Sessions, "sessions", &["1"], "the sessions"),
-    binding(Action::Trends, "trends", &["4"], "the trends: spend over time, the calendar, hours, what one of something costs"),
+    binding(Action::Trends, "trends", &["4"], "trends: spend over time, calendar, hours, unit costs"),
     binding(Action::Caps, "caps", &["5"], "the caps: what may be spent, what is left, what was decided"),
     binding(Action::Up, "up", &["up", "k"], "previous row"),
     binding(Action::Down, "down", &["down", "j"], "next row"),
@@ -68,7 +68,7 @@ pub const TABLE: &[Binding] = &[
     binding(Action::Bottom, "bottom", &["end", "shift-g"], "last row"),
     binding(Action::Open, "open", &["enter", "right", "l"], "the session in full"),
     binding(Action::Back, "back", &["esc", "left", "h"], "back; clears the filter"),
-    binding(Action::Section, "section", &["tab"], "in full: tasks, tools, subagents; caps: decisions; trends: panel; else the range"),
+    binding(Action::Section, "section", &["tab"], "next section; caps: decisions; trends: panel; else range"),
     binding(Action::Fold, "fold", &["space"], "fold or unfold subagents and forks"),
     binding(Action::FoldAll, "fold-all", &["z"], "fold or unfold all"),
     binding(Action::Filter, "filter", &["/"], "filter: text, agent: project: model: branch: live"),

@@ -145,6 +145,9 @@ const ABREAST: (u16, u16) = (150, 100);
 /// The lines of the calendar, and those from which the hours find room below it.
 const CALENDAR: (u16, u16) = (10, 15);
 
+/// More lines than this show nothing more below the spend.
+const MOST_BELOW: u16 = 24;
+
 /// Spend over time, and what one of something costs.
 fn all_trends(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut Buffer) -> Hits {
     let hits = Hits::default();
@@ -163,7 +166,7 @@ fn all_trends(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut
         return hits;
     }
     // The calendar has its lines; what is left over is the spend's.
-    let lower = (area.height / 2).max(CALENDAR.0 + 1).min(area.height - 6);
+    let lower = (area.height * 11 / 20).clamp(CALENDAR.0 + 1, MOST_BELOW).min(area.height - 6);
     let [upper, lower] = Layout::vertical([Constraint::Fill(1), Constraint::Length(lower)]).areas(area);
     one(Panel::Spend, upper);
     if area.width >= ABREAST.0 {

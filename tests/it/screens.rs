@@ -7,6 +7,7 @@ mod caps;
 mod hostile;
 mod sizes;
 pub(crate) mod stage;
+mod trends;
 mod words;
 pub(crate) mod world;
 

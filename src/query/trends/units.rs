@@ -232,12 +232,12 @@ pub fn units(store: &Store, prices: &mut Pricer, asking: &Asking<'_>) -> Result<
         if !(asking.keeps)(call.session) || !(asking.passes)(name.map_or("", |name| name)) {
             return;
         }
-        let priced = name.and_then(|name| split(prices, name, call));
+        let parts = name.and_then(|name| split(prices, name, call));
         for ((window, units), requests) in asking.windows.iter().zip(&mut out).zip(&mut requests) {
             if window.contains(call.at) {
                 requests.push(i64::try_from(call.tokens.total()).unwrap_or(i64::MAX));
                 if let Some(name) = name {
-                    add(units.models.entry(name.clone()).or_default(), call, priced);
+                    add(units.models.entry(name.clone()).or_default(), call, parts);
                 }
             }
         }

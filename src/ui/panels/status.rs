@@ -54,9 +54,9 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
         View::Trends => &[
             (Action::Quit, "quit"),
             (Action::Help, "help"),
+            (Action::Section, "panel"),
             (Action::Range, "day, week, month"),
             (Action::Group, "model, project, agent"),
-            (Action::Section, "panel"),
             (Action::Back, "back"),
         ],
         View::Session => &[
