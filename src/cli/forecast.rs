@@ -311,7 +311,7 @@ struct ScoreJson {
 fn tell_backtest(context: &Context, scores: &[Score]) -> Result<ExitCode, CliError> {
     if context.json {
         let score = |score: &Score| ScoreJson {
-            span: score.span.word(),
+            span: score.span.map_or("all", Span::word),
             spans: score.spans,
             forecasts: score.forecasts,
             median_error_permille: score.ours,
@@ -341,7 +341,7 @@ fn tell_backtest(context: &Context, scores: &[Score]) -> Result<ExitCode, CliErr
     for score in scores {
         let percent = |permille: Option<i64>| permille.map_or_else(|| "·".to_owned(), |p| format!("{}.{}%", p / 10, p % 10));
         table.row(vec![
-            score.span.word().to_owned(),
+            score.span.map_or("all", Span::word).to_owned(),
             score.spans.to_string(),
             score.forecasts.to_string(),
             percent(score.ours),

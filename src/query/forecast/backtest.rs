@@ -18,8 +18,8 @@ pub const MOST: usize = 182;
 /// How far from the truth forecasts of one span were. Errors are in per mille of the truth.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Score {
-    /// A day, a week or a month.
-    pub span: Span,
+    /// A day, a week or a month; nothing for all of them together.
+    pub span: Option<Span>,
     /// The spans that were foretold.
     pub spans: usize,
     /// How often.
@@ -36,16 +36,58 @@ pub struct Score {
     pub held: Option<i64>,
 }
 
-/// Foretells each span of the past at several hours of each of its days. A span counts that began after the first day, and
-/// after whose end something was spent: of others nobody knows whether their end has been read.
+/// Foretells each span of the past at several hours of each of its days, and adds all of them up at the end. A span counts
+/// that began after the first day, and after whose end something was spent: of others nobody knows whether their end has
+/// been read.
 #[must_use]
 pub fn backtest(history: &History, week_start: Weekday) -> Vec<Score> {
-    SPANS.into_iter().map(|span| score(history, span, week_start)).collect()
+    let mut all = Errors::default();
+    let mut scores = Vec::new();
+    for span in SPANS {
+        let errors = errors(history, span, week_start);
+        all.add(&errors);
+        scores.push(errors.score(Some(span)));
+    }
+    scores.push(all.score(None));
+    scores
 }
 
-fn score(history: &History, span: Span, week_start: Weekday) -> Score {
+/// How far off each forecast was.
+#[derive(Debug, Default)]
+struct Errors {
+    ours: Vec<i64>,
+    line: Vec<i64>,
+    held: i64,
+    spans: usize,
+}
+
+impl Errors {
+    fn add(&mut self, other: &Errors) {
+        self.ours.extend(&other.ours);
+        self.line.extend(&other.line);
+        self.held += other.held;
+        self.spans += other.spans;
+    }
+
+    fn score(&self, span: Option<Span>) -> Score {
+        let (ours, line): (Spread, Spread) = (self.ours.iter().copied().collect(), self.line.iter().copied().collect());
+        Score {
+            span,
+            spans: self.spans,
+            forecasts: ours.count(),
+            ours: ours.median(),
+            line: line.median(),
+            ours_most: ours.percentile(90),
+            line_most: line.percentile(90),
+            held: (self.held * 1000).checked_div(i64::try_from(ours.count()).unwrap_or(0)),
+        }
+    }
+}
+
+fn errors(history: &History, span: Span, week_start: Weekday) -> Errors {
     let zone = history.zone();
-    let (mut ours, mut line, mut held, mut spans) = (Vec::new(), Vec::new(), 0_i64, Vec::new());
+    let mut errors = Errors::default();
+    let mut spans = Vec::new();
     let last = history.last().unwrap_or(Millis::MIN);
     let end = day_of(last.max(0), zone);
     let oldest = end.checked_sub_days(Days::new(MOST as u64)).unwrap_or(end);
@@ -57,27 +99,20 @@ fn score(history: &History, span: Span, week_start: Weekday) -> Score {
             let Some(window) = window_of(span, now, zone, week_start) else { continue };
             let is_known = begin.is_some_and(|begin| window.from >= start_of(begin, zone)) && window.to <= last;
             let truth = history.spent(window);
+            if !is_known || truth <= 0 {
+                continue;
+            }
             let course = history.course(now, window);
-            let Some(outlook) = Futures::of(&course).filter(|_| is_known && truth > 0).map(|futures| futures.outlook()) else { continue };
-            ours.push(error(i128::from(outlook.likely), truth));
-            line.push(error(straight(course.spent, window, now), truth));
-            held += i64::from(outlook.low <= truth && truth <= outlook.high);
+            let Some(outlook) = Futures::of(&course).map(|futures| futures.outlook()) else { continue };
+            errors.ours.push(error(i128::from(outlook.likely), truth));
+            errors.line.push(error(straight(course.spent, window, now), truth));
+            errors.held += i64::from(outlook.low <= truth && truth <= outlook.high);
             spans.push(window.from);
         }
     }
     spans.dedup();
-    let forecasts = ours.len();
-    let (ours, line): (Spread, Spread) = (ours.into_iter().collect(), line.into_iter().collect());
-    Score {
-        span,
-        spans: spans.len(),
-        forecasts,
-        ours: ours.median(),
-        line: line.median(),
-        ours_most: ours.percentile(90),
-        line_most: line.percentile(90),
-        held: (held * 1000).checked_div(i64::try_from(forecasts).unwrap_or(0)),
-    }
+    errors.spans = spans.len();
+    errors
 }
 
 /// Where a straight line from the beginning of a window through now ends.
