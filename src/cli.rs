@@ -25,6 +25,7 @@ pub mod error;
 pub mod experiments;
 pub mod export;
 pub mod filters;
+pub mod forecast;
 pub mod guard;
 pub mod hook;
 pub mod labels;
@@ -46,6 +47,7 @@ pub mod table;
 pub mod tag;
 pub mod telling;
 pub mod top;
+pub mod trends;
 pub mod verdict;
 pub mod watch;
 pub mod when;
@@ -213,6 +215,12 @@ pub enum Command {
     /// Show what experiments have cost, against their budgets and last days
     #[command(after_help = experiments::EXAMPLES)]
     Experiments(experiments::ExperimentsArgs),
+    /// Compare days, weeks or months by what one of something costs: a task, a session, a million tokens
+    #[command(after_help = trends::EXAMPLES)]
+    Trends(trends::TrendsArgs),
+    /// Foretell where today, this week and this month end, and when caps are reached
+    #[command(after_help = forecast::EXAMPLES)]
+    Forecast(forecast::ForecastArgs),
     /// Set, show, raise and clear caps on what may be spent
     #[command(after_help = cap::EXAMPLES)]
     Cap(cap::CapArgs),
@@ -291,6 +299,8 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Export(args)) => export::run(&context()?, args),
         Some(Command::Tag(args)) => tag::run(&context()?, args),
         Some(Command::Experiments(args)) => experiments::run(&context()?, args),
+        Some(Command::Trends(args)) => trends::run(&context()?, args),
+        Some(Command::Forecast(args)) => forecast::run(&context()?, args),
         Some(Command::Cap(args)) => cap::run(&context()?, args),
         Some(Command::CatchUp(args)) => catch_up::run(&context()?, args),
         #[cfg(unix)]

@@ -13,6 +13,7 @@ pub mod launch;
 pub mod live;
 pub mod lookout;
 pub mod loops;
+mod outlook;
 pub mod process;
 pub mod proxy;
 pub mod snapshot;

@@ -1,5 +1,6 @@
 //! What numbers mean: how long loops run, where money goes, what the month will cost. Pure: numbers in, numbers out.
 
+pub mod forecast;
 pub mod loops;
 pub mod spread;
 pub mod unusual;

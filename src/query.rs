@@ -19,10 +19,12 @@ pub mod charges;
 pub mod detail;
 pub mod experiments;
 pub mod filter;
+pub mod forecast;
 pub mod labels;
 pub mod loops;
 pub mod overview;
 pub mod report;
+pub mod trends;
 
 pub use detail::{SessionDetail, TaskView};
 pub use filter::Filter;

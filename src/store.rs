@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod memory;
 pub mod merge;
 pub mod open;
+pub mod pace;
 mod pack;
 pub mod pending;
 pub mod read;

@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use crate::budgets::{self, Standing};
 use crate::config::{Flags, Group, Range};
-use crate::engine::snapshot::{Burn, project};
+use crate::engine::snapshot::Burn;
 use crate::export::json::{self, MomentJson};
+use crate::model::Window;
 use crate::model::text::clean;
 use crate::model::time::HOUR;
-use crate::model::{Cost, Window};
-use crate::query::{Asking, Filter};
+use crate::query::{Asking, Filter, forecast};
 
 use super::cap::show::{self, StandingJson};
 use super::context::Context;
@@ -107,17 +107,9 @@ fn once(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     let mut views = fresh.sessions(&Asking { window, now: context.now, zone, living: &living, hour: None })?;
     let store = &fresh.ingest.store;
     let today = store.total(Window::today(context.now, zone))?.cost();
-    let burn = Burn::of(&store.recent_spend(context.now - HOUR)?, context.now);
-    let ahead = project(today, &burn, context.now, Window::today(context.now, zone).to);
-    let burn = burn.last_hour;
-    // The last hour is a part of today, so its calls are no more of them; but soon after midnight it is not.
-    let projection = ahead.map(|known| Cost {
-        known,
-        priced_calls: today.priced_calls.max(burn.priced_calls),
-        reported_calls: today.reported_calls.max(burn.reported_calls),
-        unpriced_calls: today.unpriced_calls.max(burn.unpriced_calls),
-        lower_bound_calls: today.lower_bound_calls.max(burn.lower_bound_calls),
-    });
+    let burn = Burn::of(&store.recent_spend(context.now - HOUR)?, context.now).last_hour;
+    let ahead = forecast::midnight(&forecast::recent(store, context.now, zone)?, context.now, today);
+    let projection = ahead.map(|ahead| ahead.cost());
     let policy = rules::policy(&context.settings);
     let standings = match show::standings_in(context, store, rules::rules(&context.settings, &policy), policy) {
         Ok(standings) => Some(standings),

@@ -12,6 +12,7 @@ pub const ACTIONS: &[&str] = &[
     "page-up",
     "page-down",
     "top",
+    "trends",
     "bottom",
     "open",
     "back",

@@ -34,6 +34,8 @@ pub enum Command {
     Show(Span),
     /// One session in full, or none any more.
     Detail(Option<i64>),
+    /// How spend changes over time is looked at, or no more.
+    Trends(bool),
     /// Other rules are in force.
     Rules(Arc<Rules>),
     /// Something has been decided about a cap.
@@ -117,7 +119,7 @@ impl Engine {
             worker.refresh_all();
             worker.publish();
             worker.view.hurries = false;
-            worker.view.look_at_caps(&worker.ingest.store);
+            worker.view.sums(&worker.ingest.store);
             worker.publish();
             let watch = Watch::new(move || {
                 let _ = on_change.try_send(Wake::Dirty);

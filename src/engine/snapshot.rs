@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::model::time::{HOUR, MINUTE};
-use crate::model::{Cost, Millis, Money, Window, Zone};
+use crate::model::time::HOUR;
+use crate::model::{Cost, Millis, Window, Zone};
+use crate::query::forecast::Midnight;
+use crate::query::trends::Trends;
 use crate::query::{SessionDetail, SessionView};
 use crate::store::Sums;
 use crate::tail::RootReport;
@@ -83,8 +85,8 @@ pub struct Snapshot {
     pub today: Sums,
     /// The last hour.
     pub burn: Burn,
-    /// Today's spend at midnight, if the last hour's pace goes on.
-    pub projection: Option<Money>,
+    /// Today's spend at midnight, by the own past; nothing without a day of history.
+    pub projection: Option<Midnight>,
     /// Sessions in which something happens or somebody waits.
     pub live: usize,
     /// How far reading is, while there is something to catch up with.
@@ -99,6 +101,8 @@ pub struct Snapshot {
     pub caps: Arc<Caps>,
     /// Loops, once somebody has looked.
     pub loops: Option<Arc<LoopsPicture>>,
+    /// How spend changes over time; nothing until somebody has looked.
+    pub trends: Option<Arc<Trends>>,
     /// Agents that are paused.
     pub held: Arc<Vec<Held>>,
     /// What was said last about agents' processes.
@@ -120,6 +124,8 @@ impl Snapshot {
             && self.progress == other.progress
             && self.notices == other.notices
             && self.burn == other.burn
+            && self.projection == other.projection
+            && self.trends == other.trends
             && self.detail == other.detail
             && self.caps == other.caps
             && self.loops == other.loops
@@ -129,12 +135,4 @@ impl Snapshot {
             && self.roots.iter().map(root).eq(other.roots.iter().map(root))
             && self.sessions == other.sessions
     }
-}
-
-/// Today's spend at midnight if the last hour's pace goes on; `None` while nothing is being spent.
-#[must_use]
-pub fn project(today: Cost, burn: &Burn, now: Millis, midnight: Millis) -> Option<Money> {
-    let left = (midnight - now).max(0) / MINUTE;
-    let pace = burn.last_hour.money().filter(|m| *m > Money::ZERO)?;
-    Some(today.known + pace.scale(left, 60))
 }

@@ -18,7 +18,8 @@ use super::hand::Hand;
 use super::ingest::{Ingest, Progress};
 use super::live::{Command, Setup, Wake};
 use super::loops::LoopsKeeper;
-use super::snapshot::{Burn, Snapshot, Span, project};
+use super::outlook::Outlook;
+use super::snapshot::{Burn, Snapshot, Span};
 
 /// More changed sessions than this are read anew all together.
 const MANY: usize = 300;
@@ -49,6 +50,7 @@ pub(super) struct View {
     pub(super) notices: Vec<String>,
     pub(super) caps: Keeper,
     pub(super) loops: LoopsKeeper,
+    outlook: Outlook,
     pub(super) hand: Hand,
     /// What reading from the store has failed with.
     pub(super) trouble: Option<StoreError>,
@@ -84,6 +86,7 @@ impl View {
             notices,
             caps: Keeper::new(caps),
             loops: LoopsKeeper::new(),
+            outlook: Outlook::new(),
             hand: Hand::new(real, wakes),
             trouble: None,
             unreadable: 0,
@@ -110,6 +113,10 @@ impl View {
             Command::Detail(id) => {
                 self.wanted = *id;
                 self.load_detail(store, prices);
+            }
+            Command::Trends(wanted) => {
+                self.outlook.want(*wanted);
+                self.look_at_trends(store, prices);
             }
             Command::Rules(rules) => {
                 self.caps.obey(rules.clone());
@@ -159,6 +166,7 @@ impl View {
         self.window = self.span.window((self.clock)(), self.zone);
         self.caps.touch();
         self.loops.touch();
+        self.outlook.reload();
         self.look_back(store);
         let rows = query::sessions(store, prices, &self.asking()).and_then(|rows| self.labelled(store, rows));
         if let Some(rows) = self.unless_failed(rows) {
@@ -167,6 +175,7 @@ impl View {
         }
         self.load_detail(store, prices);
         self.sums(store);
+        self.look_at_trends(store, prices);
     }
 
     pub(super) fn refresh(&mut self, ingest: &mut Ingest, touched: &BTreeSet<i64>) {
@@ -183,6 +192,7 @@ impl View {
         }
         self.caps.touch();
         self.loops.touch();
+        self.outlook.touch();
         let ids: Vec<i64> = touched.iter().copied().collect();
         let rows = query::sessions_by_id(store, prices, &self.asking(), &ids).and_then(|rows| self.labelled(store, rows));
         if let Some(rows) = self.unless_failed(rows) {
@@ -204,6 +214,7 @@ impl View {
             self.load_detail(store, prices);
         }
         self.sums(store);
+        self.look_at_trends(store, prices);
     }
 
     fn load_detail(&mut self, store: &Store, prices: &mut Pricer) {
@@ -225,18 +236,26 @@ impl View {
         }
     }
 
-    fn sums(&mut self, store: &Store) {
+    pub(super) fn sums(&mut self, store: &Store) {
         let now = (self.clock)();
         let today = Window::today(now, self.zone);
         let total = store.total(today);
         self.draft.today = self.unless_failed(total).unwrap_or(self.draft.today);
-        self.draft.projection = project(self.draft.today.cost(), &self.draft.burn, now, today.to);
+        if !self.hurries {
+            let midnight = self.outlook.midnight(store, now, self.zone, self.draft.today.cost());
+            self.draft.projection = self.unless_failed(midnight).unwrap_or(self.draft.projection);
+        }
         self.look_at_caps(store);
         self.look_at_loops(store);
     }
 
     fn look_at_loops(&mut self, store: &Store) {
         let looked = self.loops.look(store, self.window, &self.living, (self.clock)(), self.zone);
+        self.unless_failed(looked);
+    }
+
+    fn look_at_trends(&mut self, store: &Store, prices: &mut Pricer) {
+        let looked = self.outlook.look(store, prices, (self.clock)(), self.zone);
         self.unless_failed(looked);
     }
 
@@ -355,6 +374,7 @@ impl View {
         }
         self.update_states();
         self.sums(&ingest.store);
+        self.look_at_trends(&ingest.store, &mut ingest.prices);
     }
 
     /// What each session does now.
@@ -411,6 +431,7 @@ impl View {
             detail: self.detail.clone(),
             caps: self.caps.picture.clone(),
             loops: self.loops.picture.clone(),
+            trends: self.outlook.trends.clone(),
             held: self.hand.held.clone(),
             word: self.hand.word.clone(),
             notices,

@@ -33,7 +33,8 @@ impl Period {
     }
 
     /// The first day of the period that an instant falls in.
-    fn first(self, at: Millis, zone: Zone) -> NaiveDate {
+    #[must_use]
+    pub fn first(self, at: Millis, zone: Zone) -> NaiveDate {
         let day = day_of(at, zone);
         match self {
             Period::Day => day,
@@ -42,7 +43,9 @@ impl Period {
         }
     }
 
-    fn name(self, first: NaiveDate) -> String {
+    /// What the period beginning on a day is called: the day, the Monday, or the month.
+    #[must_use]
+    pub fn name(self, first: NaiveDate) -> String {
         match self {
             Period::Month => format!("{:04}-{:02}", first.year(), first.month()),
             _ => first.to_string(),

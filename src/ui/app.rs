@@ -26,7 +26,9 @@ pub mod full;
 mod hits;
 pub mod loops;
 mod mouse;
+mod moving;
 mod options;
+pub mod trends;
 
 pub use caps::CapsView;
 pub use dialog::{CapDialog, Dialog, Field};
@@ -35,6 +37,7 @@ pub use full::{Full, Section};
 pub use hits::{Hits, Part};
 pub use loops::LoopsView;
 pub use options::Options;
+pub use trends::TrendsView;
 
 /// The width of the table from which all columns are shown.
 const WIDE: u16 = 178;
@@ -49,6 +52,8 @@ pub enum View {
     Session,
     /// How long loops run.
     Loops,
+    /// Spend over time.
+    Trends,
     /// The caps.
     Caps,
 }
@@ -104,6 +109,8 @@ pub struct App {
     pub loops: LoopsView,
     /// What there is to tell now: whether it is critical, a title and a body.
     pub alerts: Vec<(bool, String, String)>,
+    /// What the trends show.
+    pub trends: TrendsView,
     /// What is asked, over everything else.
     pub dialog: Option<Dialog>,
     /// The last word about agents' processes that was heard.
@@ -154,6 +161,7 @@ impl App {
             caps: CapsView::default(),
             loops: LoopsView::default(),
             alerts: Vec::new(),
+            trends: TrendsView::default(),
             dialog: None,
             heard: 0,
             problems: options.problems,
@@ -177,6 +185,7 @@ impl App {
             View::Session => hits.parts.iter().for_each(|part| self.full.drawn(part.section, part.first)),
             View::Loops => self.loops.first = hits.first,
             View::Caps => (self.caps.first, self.caps.log) = (hits.first, hits.log.1),
+            View::Trends => {}
         }
         self.help_scroll = self.help_scroll.min(hits.help.0);
         self.hits = hits;
@@ -188,10 +197,14 @@ impl App {
         if width >= WIDE && self.columns == default_columns() { columns::ALL } else { &self.columns }
     }
 
-    /// Takes from a new picture what the frozen one lacks: the session that was asked for since. Says whether it did.
+    /// Takes from a new picture what the frozen one lacks: the session or the trends that were asked for since. Says whether it did.
     pub fn complete(&mut self, snapshot: &Snapshot) -> bool {
         let selected = self.selected;
         let knows = |s: &Snapshot| s.detail.as_ref().is_some_and(|d| Some(d.session.id) == selected);
+        if let Some(frozen) = self.paused.as_mut().filter(|frozen| frozen.trends.is_none() && snapshot.trends.is_some()) {
+            Arc::make_mut(frozen).trends.clone_from(&snapshot.trends);
+            return true;
+        }
         let Some(frozen) = self.paused.as_mut().filter(|frozen| !knows(frozen) && knows(snapshot)) else { return false };
         Arc::make_mut(frozen).detail.clone_from(&snapshot.detail);
         true
@@ -294,9 +307,15 @@ impl App {
         {
             return effects;
         }
+        if self.view == View::Trends
+            && let Some(effects) = self.act_in_trends(action)
+        {
+            return effects;
+        }
         match action {
             Action::Sessions => self.show(View::Sessions),
-            Action::Loops => self.show_loops(),
+            Action::Loops => self.show(View::Loops),
+            Action::Trends => self.show(View::Trends),
             Action::Caps => self.show(View::Caps),
             Action::Cap => self.ask_for_cap(snapshot),
             Action::Stop => self.wish(Wish::Stop),
@@ -379,10 +398,17 @@ impl App {
     }
 
     fn show(&mut self, view: View) -> Vec<Effect> {
-        let left = (self.view == View::Loops && view != View::Loops).then_some(Effect::Send(Command::Loops(false)));
-        self.view = view;
+        let before = std::mem::replace(&mut self.view, view);
         self.trail.clear();
-        self.settle().into_iter().chain(left).collect()
+        let mut effects = self.settle();
+        // What only one view shows is looked up only while somebody looks.
+        let looked_up: [(View, fn(bool) -> Command); 2] = [(View::Loops, Command::Loops), (View::Trends, Command::Trends)];
+        for (of, command) in looked_up {
+            if (before == of) != (view == of) {
+                effects.push(Effect::Send(command(view == of)));
+            }
+        }
+        effects
     }
 
     fn other_days(&mut self) -> Vec<Effect> {
@@ -427,45 +453,6 @@ impl App {
             self.order.sort = *column;
         }
         self.take(snapshot)
-    }
-
-    fn move_by(&mut self, step: isize) -> Vec<Effect> {
-        let last = self.rows.len().saturating_sub(1);
-        let mut at = self.cursor.saturating_add_signed(step).min(last);
-        // Group heads cannot be selected: go on in the same direction, else back.
-        let is_head = |i: usize| matches!(self.rows.get(i), Some(Row::Group { .. }));
-        while is_head(at) && step > 0 && at < last || is_head(at) && step < 0 && at > 0 {
-            at = if step > 0 { at + 1 } else { at - 1 };
-        }
-        if is_head(at) && at < last {
-            at += 1;
-        }
-        self.select(at)
-    }
-
-    fn select(&mut self, at: usize) -> Vec<Effect> {
-        self.chosen = true;
-        self.cursor = at;
-        self.selected = self.rows.get(at).and_then(Row::id).or(self.selected);
-        self.settle()
-    }
-
-    /// Finds the selected session again among the rows, or one near where it was.
-    fn settle(&mut self) -> Vec<Effect> {
-        if !self.chosen {
-            self.selected = self.rows.iter().find_map(Row::id);
-            self.scroll = 0;
-        }
-        if let Some(at) = self.selected.and_then(|id| self.rows.iter().position(|r| r.id() == Some(id))) {
-            self.cursor = at;
-        } else if self.view == View::Sessions {
-            self.cursor = self.cursor.min(self.rows.len().saturating_sub(1));
-            let near = self.rows.iter().enumerate().skip(self.cursor).find_map(|(i, r)| r.id().map(|id| (i, id)));
-            let near = near.or_else(|| self.rows.iter().enumerate().rev().find_map(|(i, r)| r.id().map(|id| (i, id))));
-            self.selected = near.map(|(_, id)| id);
-            self.cursor = near.map_or(0, |(i, _)| i);
-        }
-        Vec::new()
     }
 
     fn selected_uid(&self, snapshot: &Snapshot) -> Option<String> {

@@ -35,6 +35,10 @@ pub mod subagents;
 pub mod tabs;
 pub mod tasks;
 pub mod tools;
+pub mod trend_calendar;
+pub mod trend_hours;
+pub mod trend_spend;
+pub mod trend_units;
 
 /// A frame with a title on the left and one on the right; gives the room inside.
 pub(super) fn frame(left: &str, right: &str, role: Role, theme: &Theme, area: Rect, buf: &mut Buffer) -> Rect {

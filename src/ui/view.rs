@@ -37,6 +37,15 @@
 //! ├ decisions ─────────────────────────────────┤  from 6 lines on: what is left
 //! └────────────────────────────────────────────┘
 //! ```
+//!
+//! The trends; where there is no room, one of the four in the place of all:
+//!
+//! ```text
+//! ┌ spend by day ──────────────────────────────┐  the upper half
+//! ├ units ─────────────────┐┌ calendar ────────┤  below 100 columns the hours
+//! │                        │├ hours ───────────┤  in the place of the calendar
+//! └────────────────────────┘└──────────────────┘
+//! ```
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -44,9 +53,11 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use crate::engine::Snapshot;
 use crate::model::{Millis, text};
 
+use super::app::trends::Panel;
 use super::app::{App, Dialog, Hits, Section, View};
 use super::panels::{cap_days, cap_dialog, cap_notes, caps, charts, decisions, empty, frame, header, help, preview};
 use super::panels::{loop_groups, loop_list, loops, session, sessions, status, stop_dialog, subagents, tabs, tasks, tools};
+use super::panels::{trend_calendar, trend_hours, trend_spend, trend_units};
 use super::theme::Role;
 
 /// The smallest screen that anything can be said on.
@@ -79,6 +90,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
         View::Sessions => sessions::draw(app, snapshot, now, body, buf),
         View::Loops => all_loops(app, snapshot, body, buf),
         View::Caps => all_caps(app, snapshot, now, body, buf),
+        View::Trends => all_trends(app, snapshot, now, body, buf),
     };
     if with_tabs > 0 {
         hits.tabs = tabs::draw(app, snapshot, now, second, buf);
@@ -155,6 +167,56 @@ fn all_caps(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
     }
     if log > 0 {
         hits.log = decisions::draw(app, snapshot, now, lower, buf);
+    }
+    hits
+}
+
+/// The least room for more than one panel of the trends.
+const TRENDS: (u16, u16) = (64, 16);
+/// The width that all panels below the spend stand beside each other from, and the one from which all are there.
+const ABREAST: (u16, u16) = (150, 100);
+/// The lines of the calendar, and those from which the hours find room below it.
+const CALENDAR: (u16, u16) = (10, 15);
+
+/// More lines than this show nothing more below the spend.
+const MOST_BELOW: u16 = 24;
+
+/// Spend over time, and what one of something costs.
+fn all_trends(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut Buffer) -> Hits {
+    let hits = Hits::default();
+    let Some(trends) = &snapshot.trends else {
+        frame("reading…", "", Role::Focus, &app.theme, area, buf);
+        return hits;
+    };
+    let mut one = |panel: Panel, area: Rect| match panel {
+        Panel::Spend => trend_spend::draw(app, trends, area, buf),
+        Panel::Units => trend_units::draw(app, trends, area, buf),
+        Panel::Calendar => trend_calendar::draw(app, trends, now, area, buf),
+        Panel::Hours => trend_hours::draw(app, trends, area, buf),
+    };
+    if area.width < TRENDS.0 || area.height < TRENDS.1 {
+        one(app.trends.panel, area);
+        return hits;
+    }
+    // The calendar has its lines; what is left over is the spend's.
+    let lower = (area.height * 11 / 20).clamp(CALENDAR.0 + 1, MOST_BELOW).min(area.height - 6);
+    let [upper, lower] = Layout::vertical([Constraint::Fill(1), Constraint::Length(lower)]).areas(area);
+    one(Panel::Spend, upper);
+    if area.width >= ABREAST.0 {
+        let [left, middle, right] = Layout::horizontal([Constraint::Fill(4), Constraint::Fill(4), Constraint::Fill(3)]).areas(lower);
+        one(Panel::Units, left);
+        one(Panel::Calendar, middle);
+        one(Panel::Hours, right);
+        return hits;
+    }
+    let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(lower);
+    one(Panel::Units, left);
+    if area.width >= ABREAST.1 && right.height >= CALENDAR.1 {
+        let [calendar, hours] = Layout::vertical([Constraint::Length(CALENDAR.0), Constraint::Fill(1)]).areas(right);
+        one(Panel::Calendar, calendar);
+        one(Panel::Hours, hours);
+    } else {
+        one(if app.trends.panel == Panel::Hours { Panel::Hours } else { Panel::Calendar }, right);
     }
     hits
 }

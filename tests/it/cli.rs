@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
+mod ahead;
 mod contract;
 mod doctor;
 mod errors;

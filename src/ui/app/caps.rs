@@ -80,6 +80,7 @@ impl App {
             | Action::Quit
             | Action::Sessions
             | Action::Loops
+            | Action::Trends
             | Action::Caps
             | Action::Cap
             | Action::Theme

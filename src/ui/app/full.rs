@@ -155,6 +155,7 @@ impl App {
             | Action::Quit
             | Action::Sessions
             | Action::Loops
+            | Action::Trends
             | Action::Caps
             | Action::Cap
             | Action::Stop

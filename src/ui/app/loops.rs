@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::engine::Snapshot;
 use crate::engine::loops::LoopsPicture;
-use crate::engine::{Command, Snapshot};
 use crate::query::loops::Loop;
 
 use super::{Action, App, Effect, Full, Message, View};
@@ -95,13 +95,6 @@ impl App {
             LoopList::Dearest => picture.dearest.len(),
             LoopList::Alerts => self.alerts.len(),
         }
-    }
-
-    /// Shows the view.
-    pub(super) fn show_loops(&mut self) -> Vec<Effect> {
-        let mut effects = self.show(View::Loops);
-        effects.push(Effect::Send(Command::Loops(true)));
-        effects
     }
 
     /// What a key does here; `None` is for what means the same everywhere.

@@ -47,6 +47,7 @@ impl App {
                 self.caps.in_log = in_log;
                 return Vec::new();
             }
+            View::Trends => return Vec::new(),
             View::Session => {}
         }
         // The wheel turns what is under it.
@@ -62,7 +63,7 @@ impl App {
         }
         if let Some((_, view)) = self.hits.tabs.iter().find(|(area, _)| area.contains(at)) {
             let view = *view;
-            return if view == View::Loops { self.show_loops() } else { self.show(view) };
+            return self.show(view);
         }
         match self.view {
             View::Session => {
@@ -71,6 +72,7 @@ impl App {
             }
             View::Loops => return self.click_in_loops(at, snapshot),
             View::Caps => return self.click_in_caps(at, snapshot),
+            View::Trends => return Vec::new(),
             View::Sessions => {}
         }
         if let Some((_, column)) = self.hits.heads.iter().find(|(area, _)| area.contains(at)) {

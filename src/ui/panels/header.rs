@@ -7,6 +7,7 @@ use crate::budgets::Standing;
 use crate::engine::Snapshot;
 use crate::model::cap::{Span, Unit};
 use crate::model::{Basis, Cost, text};
+use crate::query::forecast::Midnight;
 use crate::ui::app::App;
 use crate::ui::app::caps::foremost;
 use crate::ui::theme::Role;
@@ -129,6 +130,17 @@ fn shapes(app: &App, standing: &Standing) -> Vec<Vec<Piece>> {
     CELLS.into_iter().map(with_bar).chain([plain(&figures), plain(&figures[..1]), plain(&[])]).collect()
 }
 
+/// The width from which the range of the forecast is said, too.
+const RANGE: u16 = 140;
+
+/// What stands behind the forecast.
+fn by_midnight(app: &App, to: &Midnight, width: u16) -> String {
+    match width {
+        RANGE.. => format!(" ({} – {}) by midnight", app.currency.show(to.low), app.currency.show(to.high)),
+        _ => " by midnight".to_owned(),
+    }
+}
+
 /// Draws it.
 pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
     let money = |cost: &Cost| money(app, cost);
@@ -139,7 +151,6 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
     if today.basis() == Basis::Unknown {
         amount.push((" (no prices known)".to_owned(), Role::Warn));
     }
-    let mark = if today.is_lower_bound() || burn.last_hour.is_lower_bound() { "≥" } else { "" };
     let live_role = if snapshot.live > 0 { Role::Working } else { Role::Dim };
     let mut parts = Parts {
         title: Some((" aifinops ".to_owned(), Role::Title)),
@@ -147,8 +158,8 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
         gauge: foremost(&snapshot.caps).map(|standing| shapes(app, standing)).unwrap_or_default(),
         rate: Some((format!("   {}/h ", money(&burn.last_hour)), Role::Spend)),
         spark: if roomy { SPARK } else { SPARK / 2 },
-        projection: snapshot.projection.map(|to| (format!("  → {mark}{}", app.currency.show(to)), Role::Text)),
-        by: snapshot.projection.filter(|_| roomy).map(|_| (" by midnight".to_owned(), Role::Text)),
+        projection: snapshot.projection.map(|to| (format!("  → {}", money(&to.cost())), Role::Text)),
+        by: snapshot.projection.filter(|_| roomy).map(|to| (by_midnight(app, &to, area.width), Role::Text)),
         unpriced: Some((format!("{} unpriced ", count_of(today.unpriced_calls, "call")), Role::Warn))
             .filter(|_| today.unpriced_calls > 0 && roomy),
         paused: app.paused.as_ref().map(|_| (" PAUSED ".to_owned(), Role::Warn)),

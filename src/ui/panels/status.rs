@@ -61,6 +61,14 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
             (Action::Section, "decisions"),
             (Action::Back, "back"),
         ],
+        View::Trends => &[
+            (Action::Quit, "quit"),
+            (Action::Help, "help"),
+            (Action::Section, "panel"),
+            (Action::Range, "day, week, month"),
+            (Action::Group, "model, project, agent"),
+            (Action::Back, "back"),
+        ],
         View::Session => &[
             (Action::Quit, "quit"),
             (Action::Help, "help"),

@@ -14,8 +14,12 @@ use crate::ui::theme::Role;
 use crate::ui::widgets::line::Pieces;
 
 /// The views, in the order of their keys.
-const VIEWS: [(View, Action, &str); 3] =
-    [(View::Sessions, Action::Sessions, "Sessions"), (View::Loops, Action::Loops, "Loops"), (View::Caps, Action::Caps, "Caps")];
+const VIEWS: [(View, Action, &str); 4] = [
+    (View::Sessions, Action::Sessions, "Sessions"),
+    (View::Loops, Action::Loops, "Loops"),
+    (View::Trends, Action::Trends, "Trends"),
+    (View::Caps, Action::Caps, "Caps"),
+];
 
 /// Draws them, and tells where they are.
 pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut Buffer) -> Vec<(Rect, View)> {

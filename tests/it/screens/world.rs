@@ -12,6 +12,7 @@ use aifinops::engine::{Snapshot, Span};
 use aifinops::model::time::{HOUR, MINUTE};
 use aifinops::model::{Cap, Cost, Key, Labels, Millis, Money, SessionKind, SessionState, Tokens, Turn, Window, Zone, cap};
 use aifinops::query::caps::{Days, Decision, Kind};
+use aifinops::query::forecast::Midnight;
 use aifinops::query::{SessionDetail, SessionView, TaskView};
 use aifinops::store::Sums;
 use aifinops::store::read::{LimitRow, StepRow, ToolRow};
@@ -222,7 +223,10 @@ pub(crate) fn snapshot(sessions: Vec<SessionView>) -> Snapshot {
         total,
         today: total,
         burn: Burn { last_hour, buckets },
-        projection: (total.nanos > 0).then(|| total.cost().known + last_hour.known.scale(9, 1)),
+        projection: (total.nanos > 0).then(|| {
+            let likely = total.cost().known + last_hour.known.scale(9, 1);
+            Midnight { low: total.cost().known, likely, high: likely + likely, from: total.cost() + last_hour }
+        }),
         live: sessions.iter().filter(|s| s.state.is_live()).count(),
         progress: None,
         notices: Vec::new(),

@@ -1,0 +1,104 @@
+//! Where today ends and how spend changes over time, for a screen: asked rarely, and kept.
+//!
+//! What is over changes little. The past that forecasts come from is read once an hour; trends are put together only while
+//! somebody looks at them, and neither for more than a small part of the time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::model::time::{HOUR, SLOT, day_of};
+use crate::model::{Cost, Millis, Zone};
+use crate::pricing::Pricer;
+use crate::query::forecast::{self, History, Midnight};
+use crate::query::trends::{self, Trends};
+use crate::store::{Store, StoreError};
+
+/// After a look there is none for so many times as long as it took.
+const REST: u32 = 60;
+/// Trends that somebody looks at are not put together more often than this.
+const PACE: Duration = Duration::from_secs(5);
+
+/// Keeps both.
+pub(super) struct Outlook {
+    history: Option<History>,
+    /// When it was read.
+    read_at: Millis,
+    /// Whether much has been read from logs since.
+    is_old: bool,
+    not_before: Instant,
+    /// Whether somebody looks at the trends.
+    wanted: bool,
+    /// The trends as last put together.
+    pub(super) trends: Option<Arc<Trends>>,
+    /// The hour that they are of.
+    trends_of: Millis,
+    trends_are_old: bool,
+    trends_not_before: Instant,
+}
+
+impl Outlook {
+    pub(super) fn new() -> Outlook {
+        let now = Instant::now();
+        Outlook {
+            history: None,
+            read_at: 0,
+            is_old: false,
+            not_before: now,
+            wanted: false,
+            trends: None,
+            trends_of: Millis::MIN,
+            trends_are_old: true,
+            trends_not_before: now,
+        }
+    }
+
+    /// There is news.
+    pub(super) fn touch(&mut self) {
+        self.trends_are_old = true;
+    }
+
+    /// There is so much news that the past may be another one.
+    pub(super) fn reload(&mut self) {
+        self.touch();
+        self.is_old = true;
+    }
+
+    /// Somebody looks at the trends, or nobody any more.
+    pub(super) fn want(&mut self, wanted: bool) {
+        self.wanted = wanted;
+        // A person waits for them.
+        self.trends_not_before = Instant::now();
+    }
+
+    /// Where today ends. The past is read anew once an hour and at midnight.
+    pub(super) fn midnight(&mut self, store: &Store, now: Millis, zone: Zone, today: Cost) -> Result<Option<Midnight>, StoreError> {
+        let age = now - self.read_at;
+        let is_due = self.history.is_none() || !(0..HOUR).contains(&age) || day_of(now, zone) != day_of(self.read_at, zone);
+        let begin = Instant::now();
+        if is_due || (self.is_old && begin >= self.not_before) {
+            self.history = Some(forecast::recent(store, now, zone)?);
+            (self.read_at, self.is_old) = (now, false);
+            self.not_before = begin + begin.elapsed() * REST;
+        }
+        // Time alone moves it on a quarter of an hour at a time: a figure that always changes is always drawn.
+        let quarter = now.div_euclid(SLOT) * SLOT;
+        Ok(self.history.as_ref().and_then(|history| forecast::midnight(history, quarter, today)))
+    }
+
+    /// Puts the trends together if somebody looks at them and they may have changed.
+    pub(super) fn look(&mut self, store: &Store, prices: &mut Pricer, now: Millis, zone: Zone) -> Result<(), StoreError> {
+        let hour = now.div_euclid(HOUR);
+        let begin = Instant::now();
+        let is_due = self.trends_are_old || self.trends_of != hour || self.trends.is_none();
+        if !self.wanted || !is_due || begin < self.trends_not_before {
+            return Ok(());
+        }
+        let found = trends::trends(store, prices, now, zone)?;
+        (self.trends_are_old, self.trends_of) = (false, hour);
+        if self.trends.as_deref() != Some(&found) {
+            self.trends = Some(Arc::new(found));
+        }
+        self.trends_not_before = Instant::now() + (begin.elapsed() * REST).max(PACE);
+        Ok(())
+    }
+}
