@@ -2,6 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
+
+use aifinops::export::focus::{Account, Billed, Focus};
+use aifinops::export::rows::Owner;
+use aifinops::model::{Cost, Money, SessionKind, Speed, Tier, Window};
+use aifinops::query::charges::{Charge, Meter};
+
 use super::super::{CODEX, FIRST, Machine};
 use super::rules::{Number, Supports, violations};
 use super::{Rows, csv, export};
@@ -102,6 +109,34 @@ fn what_has_no_price_has_no_row_and_is_told() {
     let run = machine.run(&["export", "focus"]);
     assert!(run.err.is_empty() && run.out.contains("nobody-knows-this"), "{}", run.err);
     assert_eq!(violations(&run.out, &SUPPORTED), Vec::<String>::new());
+}
+
+/// A reported cost of a model that no list has: there is no price of its tokens, and the rules want one.
+#[test]
+fn what_only_the_agent_knows_the_cost_of_is_priced_in_dollars() {
+    let text = |text: &str| Arc::<str>::from(text);
+    let owner = Owner { agent: text("opencode"), uid: text("ses_1"), kind: SessionKind::Main, project: text("api"), branch: None };
+    let cost = Cost::reported(Money::from_nanos(123_456_789));
+    let billed = Billed {
+        at: 1_793_600_000_000,
+        session: 1,
+        owner: &owner,
+        model: text("gamma"),
+        tier: Tier::Standard,
+        speed: Speed::default(),
+        cost,
+    };
+    let mut out = Vec::new();
+    let mut file = Focus::begin(&mut out, Account { id: "local".to_owned(), name: None }, Window::ALL).unwrap();
+    let whole = Charge { meter: Meter::Whole, quantity: 1344, unit: 0, money: cost.known };
+    file.add(&billed, &[whole]).unwrap();
+    file.add(&billed, &[whole]).unwrap();
+    assert_eq!(file.end().unwrap(), 1);
+    let out = String::from_utf8(out).unwrap();
+    assert_eq!(violations(&out, &SUPPORTED), Vec::<String>::new());
+    let rows = csv(&out);
+    let cells = ["BilledCost", "ListCost", "ListUnitPrice", "PricingQuantity", "PricingUnit", "ConsumedQuantity", "x_CostBasis"];
+    assert_eq!(cells.map(|c| rows[0][c].as_str()), ["0.246913578", "0.246913578", "1", "0.246913578", "USD", "2688", "reported"]);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! The rules of FOCUS 1.2 for a cost and usage dataset, as far as one file can be held to them.
 //!
 //! Written from the specification's tables, in our words: the columns with their feature levels, types, nullability and
-//! allowed values (`specification/columns` of FinOps-Open-Cost-and-Usage-Spec/FOCUS_Spec), the formats
-//! (`specification/attributes`), and the conditional rules (the requirements model 1.2.0.1 that the FinOps Foundation's
-//! validator, finopsfoundation/focus_validator, carries). Rules that nobody can check from a file alone, such as that the
+//! allowed values (`specification/columns` of `FinOps-Open-Cost-and-Usage-Spec/FOCUS_Spec`), the formats
+//! (`specification/attributes`), and the conditional rules (the requirements model 1.2.0.1 that the `FinOps`
+//! Foundation's validator, `finopsfoundation/focus_validator`, carries). Rules that nobody can check from a file alone, such as that the
 //! sum of a month is that of the invoice, are not here. It knows nothing of the program that it checks.
 
 use std::collections::{BTreeMap, BTreeSet};
