@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aifinops::export::focus::{Account, Billed, Focus};
 use aifinops::export::rows::Owner;
-use aifinops::model::{Cost, Money, SessionKind, Speed, Tier, Window};
+use aifinops::model::{Cost, Labels, Money, SessionKind, Speed, Tier, Window};
 use aifinops::query::charges::{Charge, Meter};
 
 use super::super::{CODEX, FIRST, Machine};
@@ -115,7 +115,14 @@ fn what_has_no_price_has_no_row_and_is_told() {
 #[test]
 fn what_only_the_agent_knows_the_cost_of_is_priced_in_dollars() {
     let text = |text: &str| Arc::<str>::from(text);
-    let owner = Owner { agent: text("opencode"), uid: text("ses_1"), kind: SessionKind::Main, project: text("api"), branch: None };
+    let owner = Owner {
+        agent: text("opencode"),
+        uid: text("ses_1"),
+        kind: SessionKind::Main,
+        project: text("api"),
+        branch: None,
+        labels: Labels::default(),
+    };
     let cost = Cost::reported(Money::from_nanos(123_456_789));
     let billed = Billed {
         at: 1_793_600_000_000,
