@@ -10,13 +10,17 @@
 
 use std::path::PathBuf;
 
+pub mod archive;
 pub mod deltas;
 pub mod family;
 pub mod files;
+pub mod info;
 pub mod ledger;
+pub mod limits;
 pub mod memory;
 pub mod merge;
 pub mod open;
+mod others;
 mod pack;
 pub mod pending;
 pub mod read;
