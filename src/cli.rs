@@ -38,6 +38,7 @@ pub mod screen;
 pub mod session;
 pub mod sessions;
 pub mod signals;
+pub mod store;
 pub mod table;
 pub mod telling;
 pub mod top;
@@ -209,6 +210,9 @@ pub enum Command {
     /// Look at everything that is read and stored, and say what is wrong
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::DoctorArgs),
+    /// Show what is kept of the past, and move it between machines
+    #[command(after_help = store::EXAMPLES)]
+    Store(store::StoreArgs),
     /// Show and change settings
     #[command(after_help = config::EXAMPLES)]
     Config(config::ConfigArgs),
@@ -268,6 +272,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Guard(args)) => guard::run(&context()?, args),
         Some(Command::Hook(args)) => Ok(hook::run(args)),
         Some(Command::Doctor(args)) => doctor::run(&context()?, args),
+        Some(Command::Store(args)) => store::run(&context()?, args),
         Some(Command::Config(args)) => config::run(&context()?, args),
         Some(Command::Completions(args)) => completions::run(args),
         Some(Command::Man(args)) => man::run(args),

@@ -1,6 +1,6 @@
 //! Files that are replaced: whole or not at all, readable by their owner only, and never a link replaced by a file.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -12,10 +12,7 @@ use std::path::{Path, PathBuf};
 pub fn replace(target: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     private_directory().create(directory)?;
-    let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-    let beside = directory.join(format!(".{name}.{}.tmp", std::process::id()));
-    // Left behind by a crash of a process with the same number.
-    let _ = fs::remove_file(&beside);
+    let beside = beside(target)?;
     let written = fill(&beside, target, bytes).and_then(|()| fs::rename(&beside, target));
     if written.is_err() {
         let _ = fs::remove_file(&beside);
@@ -46,6 +43,95 @@ pub fn target(file: &Path) -> PathBuf {
         path = path.parent().map_or_else(|| next.clone(), |parent| parent.join(&next));
     }
     path
+}
+
+/// A file that takes its name once it is whole. Until then it lies beside it, and is gone again if nobody kept it.
+#[derive(Debug)]
+pub struct Beside {
+    out: File,
+    /// Where it lies; nothing for what cannot be replaced, a pipe or a device, which is written at once.
+    beside: Option<PathBuf>,
+    target: PathBuf,
+    over: bool,
+}
+
+impl Beside {
+    /// Begins a file; whether it can be written shows here, before there is anything to write. With `over`, one that is there
+    /// will be replaced and its rights kept; a link stays, what it leads to is replaced.
+    ///
+    /// # Errors
+    /// What the system says; `AlreadyExists` where there is a file that is not to be replaced.
+    pub fn create(file: &Path, over: bool) -> io::Result<Beside> {
+        let target = target(file);
+        match fs::metadata(&target) {
+            Ok(old) if old.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(old) if !old.is_file() => {
+                let out = OpenOptions::new().write(true).open(&target)?;
+                return Ok(Beside { out, beside: None, target, over });
+            }
+            Ok(_) if !over => return Err(io::ErrorKind::AlreadyExists.into()),
+            // Replacing a file is writing it: one that is write-protected stays.
+            Ok(_) => drop(OpenOptions::new().append(true).open(&target)?),
+            Err(_) => {}
+        }
+        let beside = beside(&target)?;
+        let out = private_file().open(&beside)?;
+        Ok(Beside { out, beside: Some(beside), target, over })
+    }
+
+    /// Gives it its name.
+    ///
+    /// # Errors
+    /// What the system says; `AlreadyExists` where a file has come up meanwhile that is not to be replaced.
+    pub fn keep(mut self) -> io::Result<()> {
+        let Some(beside) = &self.beside else { return self.out.flush() };
+        if let Some(old) = self.over.then(|| fs::metadata(&self.target).ok()).flatten() {
+            self.out.set_permissions(old.permissions())?;
+        }
+        self.out.sync_all()?;
+        if self.over {
+            fs::rename(beside, &self.target)?;
+        } else {
+            match fs::hard_link(beside, &self.target) {
+                // A second name never takes the place of a file, as a new name would.
+                Ok(()) => fs::remove_file(beside)?,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),
+                // Not every file system has second names.
+                Err(_) if fs::symlink_metadata(&self.target).is_ok() => return Err(io::ErrorKind::AlreadyExists.into()),
+                Err(_) => fs::rename(beside, &self.target)?,
+            }
+        }
+        self.beside = None;
+        Ok(())
+    }
+}
+
+impl io::Write for Beside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        if let Some(beside) = &self.beside {
+            let _ = fs::remove_file(beside);
+        }
+    }
+}
+
+/// A name beside a file for what shall take its place.
+fn beside(target: &Path) -> io::Result<PathBuf> {
+    let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
+    let beside = directory.join(format!(".{name}.{}.tmp", std::process::id()));
+    // Left behind by a crash of a process with the same number.
+    let _ = fs::remove_file(&beside);
+    Ok(beside)
 }
 
 fn private_directory() -> DirBuilder {

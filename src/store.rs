@@ -11,6 +11,7 @@
 use std::path::PathBuf;
 
 pub mod archive;
+mod compact;
 pub mod deltas;
 pub mod family;
 pub mod files;

@@ -30,6 +30,7 @@ mod read;
 mod write;
 
 pub use read::{Imported, Known, check};
+pub use write::Look;
 
 /// The format that this release writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;

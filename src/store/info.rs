@@ -99,13 +99,15 @@ impl Store {
         let logs = self.logs(is_there, &mut found)?;
         let mut agent_of: IdMap<i64, Arc<str>> = IdMap::default();
         let mut alone: HashSet<i64> = HashSet::new();
-        let sessions = self.rows("listing sessions", "SELECT id, agent, started_at, last_at FROM session", [], |r| {
-            Ok((r.get::<_, i64>(0)?, text(r, 1)?.unwrap_or_default(), r.get::<_, Option<Millis>>(2)?, r.get::<_, Option<Millis>>(3)?))
+        let sql = "SELECT s.id, s.agent, s.started_at, s.last_at, p.id FROM session s
+                   LEFT JOIN session p ON s.kind = 1 AND p.agent = s.agent AND p.uid = s.parent_uid";
+        let sessions = self.rows("listing sessions", sql, [], |r| {
+            let span = r.get::<_, Option<Millis>>(2)?.zip(r.get::<_, Option<Millis>>(3)?);
+            Ok((r.get::<_, i64>(0)?, text(r, 1)?.unwrap_or_default(), span, r.get::<_, Option<i64>>(4)?))
         })?;
-        for (id, agent, first, last) in sessions {
+        for (id, agent, span, parent) in sessions {
             let held = found.agents.entry(agent.clone()).or_default();
-            let is_alone = !logs.have(id, &agent);
-            let span = first.zip(last);
+            let is_alone = !logs.have(id, parent, &agent);
             held.add(&Held { sessions: 1, span, only_here: u64::from(is_alone), ..Held::default() });
             if is_alone {
                 alone.insert(id);
@@ -150,6 +152,7 @@ impl Store {
 
     fn logs(&self, is_there: &dyn Fn(&Path) -> bool, found: &mut Holdings) -> Result<Logs, StoreError> {
         let mut logs = Logs::default();
+        let mut with_own: HashSet<Arc<str>> = HashSet::new();
         let files = self.rows("listing log files", "SELECT path, agent, session FROM file", [], |r| {
             Ok((PathBuf::from(r.get::<_, String>(0)?), text(r, 1)?.unwrap_or_default(), r.get::<_, Option<i64>>(2)?))
         })?;
@@ -160,6 +163,7 @@ impl Store {
             held.logs_gone += u64::from(!is_there);
             match session {
                 Some(session) => {
+                    with_own.insert(agent);
                     logs.own.insert(session);
                     if is_there {
                         logs.there.insert(session);
@@ -171,6 +175,8 @@ impl Store {
                 None => {}
             }
         }
+        // A log of nobody's is a database only where no session has a log of its own: else nothing is in it.
+        logs.shared.retain(|agent| !with_own.contains(agent));
         Ok(logs)
     }
 }
@@ -187,7 +193,9 @@ struct Logs {
 }
 
 impl Logs {
-    fn have(&self, session: i64, agent: &Arc<str>) -> bool {
-        self.there.contains(&session) || (!self.own.contains(&session) && self.shared.contains(agent))
+    /// Whether a session's log is there. A subagent without one of its own stands in that of the session it belongs to.
+    fn have(&self, session: i64, parent: Option<i64>, agent: &Arc<str>) -> bool {
+        let told = [Some(session), parent].into_iter().flatten().find(|session| self.own.contains(session));
+        told.map_or_else(|| self.shared.contains(agent), |session| self.there.contains(&session))
     }
 }

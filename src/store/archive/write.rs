@@ -20,9 +20,9 @@ use super::{ArchiveError, Counts, FORMAT, Head};
 const EFFORT: Compression = Compression::new(4);
 
 impl Store {
-    /// Writes everything that is remembered of sessions, calls, facts and limits, as it is at one moment. `look` is told how
-    /// many calls and facts have been written.
-    pub fn export(&self, out: impl Write, machine: &str, now: Millis, look: &mut dyn FnMut(u64)) -> Result<Counts, ArchiveError> {
+    /// Writes everything that is remembered of sessions, calls, facts and limits, as it is at one moment. `look` is told
+    /// how far it is.
+    pub fn export(&self, out: impl Write, machine: &str, now: Millis, look: Look<'_>) -> Result<Counts, ArchiveError> {
         let fail = self.fail("exporting the history");
         let fail = |error| ArchiveError::Store(fail(error));
         let _snapshot = self.snapshot().map_err(fail)?;
@@ -104,12 +104,15 @@ impl Store {
     }
 }
 
+/// Told how many calls and facts have been written; an error ends it.
+pub type Look<'a> = &'a mut dyn FnMut(u64) -> std::io::Result<()>;
+
 /// The compressed file.
 struct Lines<'a, W: Write> {
     gz: GzEncoder<W>,
     line: Vec<u8>,
     counts: Counts,
-    look: &'a mut dyn FnMut(u64),
+    look: Look<'a>,
 }
 
 /// Calls and facts written between two looks.
@@ -123,7 +126,7 @@ impl<W: Write> Lines<'_, W> {
         self.gz.write_all(&self.line)?;
         let written = self.counts.calls + self.counts.facts;
         if written.is_multiple_of(OFTEN) {
-            (self.look)(written);
+            (self.look)(written)?;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ fn known(agent: &str) -> Option<AgentId> {
 
 fn export(store: &Store) -> Vec<u8> {
     let mut bytes = Vec::new();
-    store.export(&mut bytes, "desk", 1_795_000_000_000, &mut |_| ()).unwrap();
+    store.export(&mut bytes, "desk", 1_795_000_000_000, &mut |_| Ok(())).unwrap();
     bytes
 }
 
@@ -103,4 +103,102 @@ proptest! {
         same(&expected, &dump(&later.store))?;
         is_sound(&mut later.store);
     }
+}
+
+/// A line of a gateway that gives every response the same id.
+fn answer(session: &str, hour: u32, input: u32) -> String {
+    format!(
+        r#"{{"type":"assistant","sessionId":"{session}","uuid":"{session}-{hour}","requestId":"req","timestamp":"2026-03-02T{hour:02}:00:00.000Z","cwd":"/w","message":{{"id":"msg","role":"assistant","model":"claude-sonnet-4-5","stop_reason":"end_turn","content":[],"usage":{{"input_tokens":{input},"output_tokens":10}}}}}}"#
+    ) + "\n"
+}
+
+#[test]
+fn a_call_whose_id_another_session_has_taken_here_is_the_same_call_elsewhere() {
+    const SESSIONS: [&str; 3] =
+        ["aaaaaaaa-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000002", "aaaaaaaa-0000-4000-8000-000000000003"];
+    let reader = |which: &[usize]| {
+        let home = Home::new();
+        for i in which {
+            let hour = 8 + u32::try_from(*i).unwrap();
+            home.append(&format!(".claude/projects/-w/{}.jsonl", SESSIONS[*i]), answer(SESSIONS[*i], hour, hour).as_bytes());
+        }
+        let mut ingest = home.fresh_reader();
+        for i in which {
+            assert!(ingest.look_at(&home.path().join(format!(".claude/projects/-w/{}.jsonl", SESSIONS[*i]))).unwrap().failed.is_empty());
+        }
+        (home, ingest)
+    };
+    let (_all, all) = reader(&[0, 1, 2]);
+    let expected = dump(&all.store);
+    assert_eq!(all.store.row_counts().unwrap(), (3, 0));
+    let whole = export(&all.store);
+    for which in [&[0][..], &[1], &[2], &[2, 1], &[1, 2], &[2, 0]] {
+        let (_home, mut some) = reader(which);
+        let part = export(&some.store);
+        import(&some.store, &whole);
+        assert_eq!(expected.difference(&dump(&some.store)), "", "{which:?} and all");
+        is_sound(&mut some.store);
+        assert_eq!(import(&all.store, &part).new, Counts::default());
+        assert_eq!(expected.difference(&dump(&all.store)), "", "all and {which:?}");
+    }
+}
+
+#[test]
+fn an_archive_that_is_not_whole_or_not_ours_changes_nothing_and_says_why() {
+    let home = Home::new();
+    home.append(".claude/projects/-w/a.jsonl", answer("aaaaaaaa-0000-4000-8000-000000000001", 8, 1000).as_bytes());
+    let mut ingest = home.fresh_reader();
+    scan(&mut ingest);
+    let whole = export(&ingest.store);
+    let why = |bytes: &[u8]| archive::check(bytes, &known).unwrap_err().to_string();
+    for end in 0..whole.len() {
+        archive::check(&whole[..end], &known).unwrap_err();
+    }
+    assert_eq!(why(&[]), "it is no history of aifinops: it is too short");
+    assert_eq!(why(b"{\"aifinops_history\":1}\n"), "it is no history of aifinops: it is not compressed by gzip, or damaged from its start");
+    assert!(why(&whole[..whole.len() - 12]).starts_with("it is cut off after line "), "{}", why(&whole[..whole.len() - 12]));
+    let mut torn = whole.clone();
+    let last = torn.len() - 6;
+    torn[last] ^= 1;
+    assert!(why(&torn).contains("its compression does not fit"), "the checksum at the end is compared: {}", why(&torn));
+
+    let head = r#"{"aifinops_history":1,"version":"9.9.9"}"#;
+    let session = r#"{"session":{"agent":"claude-code","uid":"s"}}"#;
+    let end = |sessions: u64, calls: u64| format!(r#"{{"end":{{"sessions":{sessions},"calls":{calls}}}}}"#);
+    let call = r#"{"call":{"key":"00000000000000ff","session":0,"task":"0000000000000001","at":1795000000000,"output":7}}"#;
+    let sound = [head, session, call, &end(1, 1)];
+    assert_eq!(archive::check(&*gzip(&sound), &known).unwrap().counts, Counts { sessions: 1, calls: 1, ..Counts::default() });
+    for (lines, expected) in [
+        (vec![session], "its first line does not say so"),
+        (vec![r#"{"aifinops_history":2,"version":"9.9.9"}"#], "it was written by aifinops 9.9.9 in format 2, and this one reads up to 1"),
+        (vec![head, session, call], "it is cut off after line 3"),
+        (vec![head, session, call, &end(1, 2)], "line 4 is damaged: there is not as much as it says"),
+        (vec![head, session, call, &end(1, 1), call], "line 5 is damaged: there is something behind the end"),
+        (vec![head, call], "line 2 is damaged: a session that is not there"),
+        (vec![head, session, call, session], "line 4 is damaged: a session without an id, or behind what belongs to sessions"),
+        (vec![head, r#"{"session":{"agent":"nobody","uid":"s"}}"#], "it holds sessions of `nobody`, an agent that this aifinops does not know"),
+        (vec![head, "not json"], "line 2 is damaged: expected ident"),
+        (vec![head, session, &call.replace("\"at\":1795000000000,", "")], "line 3 is damaged: missing field `at`"),
+        (vec![head, session, &call.replace("1795000000000", "-1")], "line 3 is damaged: a time that cannot be"),
+        (vec![head, session, &call.replace(":7}", ":18446744073709551615}")], "line 3 is damaged: a number that cannot be"),
+        (vec![head, session, &call.replace("00000000000000ff", "ff")], "line 3 is damaged: a key has 16 hexadecimal digits"),
+        (vec![head, session, &call.replace("\"output\":7", "\"reported\":9223372036854775807")], "line 3 is damaged: a cost that cannot be"),
+        (vec![head, &"x".repeat(2 << 20)], "line 2 is damaged: it is too long"),
+    ] {
+        let found = why(&gzip(&lines));
+        assert!(found.ends_with(expected), "{expected}: {found}");
+    }
+    // A later release may add fields and records.
+    let newer = [head, &session.replace("\"uid\"", "\"remote\":\"x\",\"uid\""), r#"{"repeat":{"task":1}}"#, call, &end(1, 1)];
+    let contents = archive::check(&*gzip(&newer), &known).unwrap();
+    assert_eq!((contents.unknown, contents.counts.calls), (1, 1));
+}
+
+fn gzip(lines: &[&str]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    for line in lines {
+        gz.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+    gz.finish().unwrap()
 }
