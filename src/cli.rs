@@ -38,6 +38,7 @@ pub mod screen;
 pub mod session;
 pub mod sessions;
 pub mod signals;
+pub mod statusline;
 pub mod store;
 pub mod table;
 pub mod telling;
@@ -204,6 +205,9 @@ pub enum Command {
     /// Make agents ask before they spend, so that caps hold
     #[command(after_help = guard::EXAMPLES)]
     Guard(guard::GuardArgs),
+    /// Print one line of figures for Claude Code's status line, tmux or a prompt
+    #[command(after_help = statusline::EXAMPLES)]
+    Statusline(statusline::StatuslineArgs),
     /// Answer an agent's question; agents run this, people need not
     #[command(hide = true, after_help = hook::EXAMPLES)]
     Hook(hook::HookArgs),
@@ -231,7 +235,7 @@ pub enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     // An agent waits for this answer at each of its steps.
-    if let Some(code) = hook::quick() {
+    if let Some(code) = hook::quick().or_else(statusline::quick) {
         return code;
     }
     let cli = match Cli::try_parse() {
@@ -270,6 +274,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Watch(args)) => watch::run(&context()?, args),
         Some(Command::Alerts(args)) => alerts::run(&context()?, args),
         Some(Command::Guard(args)) => guard::run(&context()?, args),
+        Some(Command::Statusline(args)) => statusline::run(&cli.global, args),
         Some(Command::Hook(args)) => Ok(hook::run(args)),
         Some(Command::Doctor(args)) => doctor::run(&context()?, args),
         Some(Command::Store(args)) => store::run(&context()?, args),

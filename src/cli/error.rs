@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 
 use crate::config::ConfigError;
+use crate::guards::GuardError;
 use crate::export::json::{ErrorBody, ErrorJson};
 use crate::model::text::{clean, without_number};
 use crate::pricing::BookError;
@@ -107,6 +108,9 @@ pub enum CliError {
         /// What is wrong with it.
         source: ArchiveError,
     },
+    /// An agent's settings could not be changed.
+    #[error(transparent)]
+    Settings(#[from] GuardError),
     /// A program that was to be started failed.
     #[error("`{program}` {why}")]
     Program {
@@ -166,6 +170,7 @@ impl CliError {
             CliError::Network { .. } => "network",
             CliError::Busy | CliError::Held { .. } => "busy",
             CliError::Archive { .. } => "archive",
+            CliError::Settings(_) => "settings",
             CliError::Program { .. } => "program",
             CliError::Start { .. } => "start",
             CliError::Run(_) => "run",
@@ -206,6 +211,11 @@ impl CliError {
             CliError::Archive { source: ArchiveError::Newer { .. } | ArchiveError::Agent { .. }, .. } => {
                 "nothing has changed; update aifinops, then import it again".to_owned()
             }
+            CliError::Settings(GuardError::Taken { .. }) => {
+                "it stays as it is; take it out, then try again, or let it print `aifinops statusline` as well: both take the same standard input"
+                    .to_owned()
+            }
+            CliError::Settings(_) => "nothing was changed".to_owned(),
             CliError::Archive { .. } => "nothing has changed; write it again with `aifinops store export`".to_owned(),
             CliError::Busy | CliError::Held { .. } => "end it first, then try again".to_owned(),
             CliError::Screen(_) => "`aifinops top --once` prints the same figures without a screen".to_owned(),
