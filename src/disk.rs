@@ -49,8 +49,8 @@ pub fn target(file: &Path) -> PathBuf {
 #[derive(Debug)]
 pub struct Beside {
     out: File,
-    /// Where it lies; nothing for what cannot be replaced, a pipe or a device, which is written at once.
-    beside: Option<PathBuf>,
+    /// Where it lies until then; nothing for what cannot be replaced, a pipe or a device, which is written at once.
+    place: Option<PathBuf>,
     target: PathBuf,
     over: bool,
 }
@@ -67,7 +67,7 @@ impl Beside {
             Ok(old) if old.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
             Ok(old) if !old.is_file() => {
                 let out = OpenOptions::new().write(true).open(&target)?;
-                return Ok(Beside { out, beside: None, target, over });
+                return Ok(Beside { out, place: None, target, over });
             }
             Ok(_) if !over => return Err(io::ErrorKind::AlreadyExists.into()),
             // Replacing a file is writing it: one that is write-protected stays.
@@ -76,7 +76,7 @@ impl Beside {
         }
         let beside = beside(&target)?;
         let out = private_file().open(&beside)?;
-        Ok(Beside { out, beside: Some(beside), target, over })
+        Ok(Beside { out, place: Some(beside), target, over })
     }
 
     /// Gives it its name.
@@ -84,7 +84,7 @@ impl Beside {
     /// # Errors
     /// What the system says; `AlreadyExists` where a file has come up meanwhile that is not to be replaced.
     pub fn keep(mut self) -> io::Result<()> {
-        let Some(beside) = &self.beside else { return self.out.flush() };
+        let Some(beside) = &self.place else { return self.out.flush() };
         if let Some(old) = self.over.then(|| fs::metadata(&self.target).ok()).flatten() {
             self.out.set_permissions(old.permissions())?;
         }
@@ -101,7 +101,7 @@ impl Beside {
                 Err(_) => fs::rename(beside, &self.target)?,
             }
         }
-        self.beside = None;
+        self.place = None;
         Ok(())
     }
 }
@@ -118,7 +118,7 @@ impl io::Write for Beside {
 
 impl Drop for Beside {
     fn drop(&mut self) {
-        if let Some(beside) = &self.beside {
+        if let Some(beside) = &self.place {
             let _ = fs::remove_file(beside);
         }
     }
@@ -148,4 +148,32 @@ fn private_file() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_comes_up_while_another_is_written_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out.csv");
+        let mut late = Beside::create(&target, false).unwrap();
+        late.write_all(b"late").unwrap();
+        fs::write(&target, "first").unwrap();
+        assert_eq!(late.keep().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&target).unwrap(), "first");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_is_not_kept_is_gone_and_leaves_what_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("out.csv");
+        fs::write(&target, "old").unwrap();
+        let mut new = Beside::create(&target, true).unwrap();
+        new.write_all(b"half").unwrap();
+        drop(new);
+        assert_eq!((fs::read_to_string(&target).unwrap().as_str(), fs::read_dir(dir.path()).unwrap().count()), ("old", 1));
+    }
 }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anstyle::{AnsiColor, Style};
 
 use crate::config::ConfigError;
-use crate::guards::GuardError;
 use crate::export::json::{ErrorBody, ErrorJson};
+use crate::guards::GuardError;
 use crate::model::text::{clean, without_number};
 use crate::pricing::BookError;
 use crate::store::StoreError;
@@ -106,7 +106,7 @@ pub enum CliError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: ArchiveError,
+        source: Box<ArchiveError>,
     },
     /// An agent's settings could not be changed.
     #[error(transparent)]
@@ -208,7 +208,7 @@ impl CliError {
             CliError::Network { .. } => {
                 "nothing has changed; `aifinops prices update --file FILE` takes a list that you have downloaded yourself".to_owned()
             }
-            CliError::Archive { source: ArchiveError::Newer { .. } | ArchiveError::Agent { .. }, .. } => {
+            CliError::Archive { source, .. } if matches!(**source, ArchiveError::Newer { .. } | ArchiveError::Agent { .. }) => {
                 "nothing has changed; update aifinops, then import it again".to_owned()
             }
             CliError::Settings(GuardError::Taken { .. }) => {

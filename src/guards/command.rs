@@ -83,7 +83,14 @@ mod tests {
             assert!(is_our_status_line(&status_line(Path::new(path)), here), "{path}");
         }
         assert!(is_our_status_line("aifinops statusline --format '{session} {5h}'", here));
-        for theirs in ["other statusline", "aifinops statusline | tr a b", "x; aifinops statusline", "aifinops statusline; beep", "aifinops statuslines", "~/line.sh"] {
+        for theirs in [
+            "other statusline",
+            "aifinops statusline | tr a b",
+            "x; aifinops statusline",
+            "aifinops statusline; beep",
+            "aifinops statuslines",
+            "~/line.sh",
+        ] {
             assert!(!is_our_status_line(theirs, here), "{theirs}");
         }
     }

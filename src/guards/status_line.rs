@@ -126,10 +126,11 @@ fn read(site: &Site<'_>) -> Result<(PathBuf, Option<String>), GuardError> {
 /// The settings; `None` when there is no file, or nothing in it.
 fn document(path: &Path, text: Option<&str>) -> Result<Option<Document>, GuardError> {
     let parse = |text: &str| Document::parse(text, Dialect::Strict);
-    text.filter(|text| !text.trim().is_empty())
-        .map(parse)
-        .transpose()
-        .map_err(|Fault { line, why }| GuardError::Invalid { path: path.to_owned(), line, why })
+    text.filter(|text| !text.trim().is_empty()).map(parse).transpose().map_err(|Fault { line, why }| GuardError::Invalid {
+        path: path.to_owned(),
+        line,
+        why,
+    })
 }
 
 fn stuck(path: &Path) -> GuardError {

@@ -32,16 +32,7 @@ impl Store {
                         plan = excluded.plan WHERE excluded.at >= rate_limit.at",
                 )
                 .and_then(|mut q| {
-                    q.execute(params![
-                        agent,
-                        session,
-                        id,
-                        limit.window_minutes,
-                        limit.at,
-                        limit.used_permille,
-                        limit.resets_at,
-                        limit.plan
-                    ])
+                    q.execute(params![agent, session, id, limit.window_minutes, limit.at, limit.used_permille, limit.resets_at, limit.plan])
                 })
                 .map_err(&fail)?;
             has_changed |= written > 0;

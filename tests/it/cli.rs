@@ -12,6 +12,8 @@ mod doctor;
 mod errors;
 mod hour;
 mod settings;
+mod statusline;
+mod store;
 mod top;
 mod windows;
 

@@ -70,7 +70,9 @@ impl Given {
     /// Reads it. `None` for anything that is no object.
     #[must_use]
     pub fn read(stdin: &[u8], now: Millis) -> Option<Given> {
-        let fields: Fields<'_> = serde_json::from_slice(stdin).ok()?;
+        // A list would be taken for the fields in their order.
+        let object = stdin.trim_ascii_start().starts_with(b"{").then_some(stdin)?;
+        let fields: Fields<'_> = serde_json::from_slice(object).ok()?;
         let directory = || text(fields.cwd).or_else(|| text(member(fields.workspace, "current_dir")));
         Some(Given {
             session: text(fields.session_id),
@@ -152,7 +154,7 @@ mod tests {
         let given = Given::read(text.as_bytes(), 7).unwrap();
         assert_eq!(given, Given { cwd: Some(PathBuf::from("/w")), ..Given::default() });
         assert_eq!(Given::read(b"{}", 7), Some(Given::default()));
-        for bad in [&b""[..], b"[]", b"null", b"{\"session_id\":", b"\xff", b"no"] {
+        for bad in [&b""[..], b"[]", b"[1]", b"null", b"{\"session_id\":", b"\xff", b"no"] {
             assert_eq!(Given::read(bad, 7), None);
         }
         assert_eq!((permille("-1"), permille("NaN"), permille("1e400"), instant(-1.0), instant(f64::MAX)), (None, None, None, None, None));

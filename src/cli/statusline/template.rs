@@ -1,5 +1,7 @@
 //! The line's template: `today {today}[ · 5h {5h}]`.
 
+use std::fmt::Write as _;
+
 use anstyle::{AnsiColor, Style as Ansi};
 
 use super::parts::{NAMES, Parts, Tone};
@@ -43,10 +45,7 @@ impl Template {
             match c {
                 '{' if !is_twice => {
                     flush(&mut literal, pieces);
-                    let name: String = chars.by_ref().take_while(|c| *c != '}').collect();
-                    let known = NAMES.iter().find(|known| **known == name);
-                    let known = known.ok_or_else(|| format!("there is no {{{name}}}; there are {}", NAMES.map(|n| format!("{{{n}}}")).join(" ")))?;
-                    pieces.push(Piece::Name(known));
+                    pieces.push(Piece::Name(name(&mut chars)?));
                 }
                 '[' if !is_twice => {
                     flush(&mut literal, pieces);
@@ -89,7 +88,9 @@ impl Template {
         for piece in &self.0 {
             match piece {
                 Piece::Optional(pieces) if pieces.iter().all(|piece| is_known(piece, parts)) => {
-                    pieces.iter().for_each(|piece| put(piece, parts, style, &mut line));
+                    for piece in pieces {
+                        put(piece, parts, style, &mut line);
+                    }
                 }
                 Piece::Optional(_) => {}
                 piece => put(piece, parts, style, &mut line),
@@ -97,6 +98,20 @@ impl Template {
         }
         line
     }
+}
+
+/// The name up to the brace that closes it.
+fn name(chars: &mut impl Iterator<Item = char>) -> Result<&'static str, String> {
+    let mut name = String::new();
+    loop {
+        match chars.next() {
+            Some('}') => break,
+            Some(c) => name.push(c),
+            None => return Err("a brace is not closed; {{ is the sign itself".to_owned()),
+        }
+    }
+    let known = NAMES.iter().find(|known| **known == name).copied();
+    known.ok_or_else(|| format!("there is no {{{name}}}; there are {}", NAMES.map(|name| format!("{{{name}}}")).join(" ")))
 }
 
 fn flush(literal: &mut String, pieces: &mut Vec<Piece>) {
@@ -119,7 +134,8 @@ fn put(piece: &Piece, parts: &Parts, style: Style, line: &mut String) {
         Piece::Optional(_) => return,
     };
     if style == Style::Coloured && ansi != Ansi::new() {
-        line.push_str(&format!("{ansi}{text}{ansi:#}"));
+        // Writing into a string does not fail.
+        let _ = write!(line, "{ansi}{text}{ansi:#}");
     } else {
         line.push_str(text);
     }
@@ -153,11 +169,16 @@ mod tests {
 
     #[test]
     fn a_mistake_is_named() {
-        for (bad, why) in [("{nothing}", "there is no {nothing}"), ("{today", ""), ("[a", "not closed"), ("a]", "closed"), ("a}", "closed"), ("[a[b]]", "brackets")] {
-            match Template::parse(bad) {
-                Err(told) => assert!(told.contains(why), "{bad}: {told}"),
-                Ok(_) => assert_eq!(bad, "{today", "{bad} is understood"),
-            }
+        for (bad, why) in [
+            ("{nothing}", "there is no {nothing}; there are {session} {today} "),
+            ("{today", "a brace is not closed"),
+            ("[a", "a bracket is not closed"),
+            ("a]", "a bracket is closed that is not open"),
+            ("a}", "a brace is closed that is not open"),
+            ("[a[b]", "brackets stand in brackets"),
+        ] {
+            let told = Template::parse(bad).unwrap_err();
+            assert!(told.starts_with(why), "{bad}: {told}");
         }
     }
 

@@ -102,7 +102,7 @@ fn write(context: &Context, store: &Store, out: &mut impl Write, path: &Path) ->
         ArchiveError::Store(error) => CliError::Store(error),
         ArchiveError::Write(error) if path == Path::new(STDOUT) => CliError::Output(error),
         ArchiveError::Write(source) => CliError::File { doing: "write", path: path.to_path_buf(), source },
-        source => CliError::Archive { path: path.to_path_buf(), source },
+        source => CliError::Archive { path: path.to_path_buf(), source: Box::new(source) },
     })
 }
 

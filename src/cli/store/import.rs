@@ -15,7 +15,7 @@ use crate::model::text::clean;
 use crate::model::time::rfc3339;
 use crate::model::{AgentId, time};
 use crate::pricing::Pricer;
-use crate::sources;
+use crate::sources::{self, Source};
 use crate::store::archive::{self, ArchiveError, Contents, Counts, Imported};
 use crate::store::{Memory, Store};
 
@@ -74,7 +74,7 @@ struct Looked<'a> {
 }
 
 fn known(agent: &str) -> Option<AgentId> {
-    sources::by_agent(agent).map(|source| source.agent())
+    sources::by_agent(agent).map(Source::agent)
 }
 
 /// Brings them in.
@@ -127,7 +127,7 @@ fn bring(context: &Context, store: &Store, looked: Looked<'_>, prices: &mut Pric
 fn failed(path: &Path, error: ArchiveError) -> CliError {
     match error {
         ArchiveError::Store(error) => CliError::Store(error),
-        source => CliError::Archive { path: path.to_path_buf(), source },
+        source => CliError::Archive { path: path.to_path_buf(), source: Box::new(source) },
     }
 }
 

@@ -10,9 +10,9 @@ use crate::cli::error::CliError;
 use crate::cli::out::{Out, STRONG};
 use crate::cli::table::{Column, Table, bytes, count};
 use crate::export::json::{CostJson, cost};
+use crate::model::Zone;
 use crate::model::text::clean;
 use crate::model::time::{day_of, rfc3339};
-use crate::model::Zone;
 use crate::store::Store;
 use crate::store::info::{Held, Holdings};
 

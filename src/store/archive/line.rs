@@ -115,6 +115,7 @@ pub(super) struct Also {
 
 /// A model call.
 #[derive(Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a call, as the JSON has them")]
 pub(super) struct CallLine {
     pub(super) key: Hex,
     pub(super) session: u32,

@@ -8,10 +8,10 @@ use flate2::read::GzDecoder;
 
 use crate::model::{AgentId, FactKind, Millis};
 use crate::pricing::Pricer;
+use crate::store::Store;
 use crate::store::memory::{Claim, Memory};
 use crate::store::merge::FactRow;
 use crate::store::write::Writer;
-use crate::store::Store;
 
 use super::line::{Also, CallLine, FactLine, LimitLine, Line, SessionLine};
 use super::{ArchiveError, Contents, Counts, FORMAT, Head};
@@ -185,7 +185,11 @@ impl<'a, R: Read> Records<'a, R> {
 
     fn places(&self, session: u32, also: &[Also]) -> Result<(), ArchiveError> {
         let is_there = |place: u32| u64::from(place) < self.counts.sessions;
-        if is_there(session) && also.iter().all(|also| is_there(also.session)) { Ok(()) } else { Err(self.damaged("a session that is not there")) }
+        if is_there(session) && also.iter().all(|also| is_there(also.session)) {
+            Ok(())
+        } else {
+            Err(self.damaged("a session that is not there"))
+        }
     }
 
     fn times<const N: usize>(&self, times: [Option<Millis>; N]) -> Result<(), ArchiveError> {

@@ -207,7 +207,8 @@ impl Claims<'_> {
         let mut also = Vec::new();
         loop {
             if self.next.is_none() {
-                self.next = self.rows.next()?.map(|r| Ok::<_, rusqlite::Error>((r.get(0)?, r.get(1)?, Key::from_sql(r.get(2)?)))).transpose()?;
+                self.next =
+                    self.rows.next()?.map(|r| Ok::<_, rusqlite::Error>((r.get(0)?, r.get(1)?, Key::from_sql(r.get(2)?)))).transpose()?;
             }
             match self.next {
                 Some((claimed, session, task)) if claimed <= key.to_sql() => {

@@ -14,7 +14,7 @@ use super::{Log, is_sound, logs, plain, same, steps};
 use crate::home::{Home, scan};
 
 fn known(agent: &str) -> Option<AgentId> {
-    sources::by_agent(agent).map(|source| source.agent())
+    sources::by_agent(agent).map(sources::Source::agent)
 }
 
 fn export(store: &Store) -> Vec<u8> {
@@ -38,7 +38,8 @@ fn spread() -> impl Strategy<Value = Vec<u8>> {
 /// A machine with some of the logs. Where a log goes on from another one's history, the other one is there as well: what an
 /// agent does not have it cannot have copied.
 fn machine(logs: &[Log], spread: &[u8], bit: u8) -> Option<Home> {
-    let mut wanted: BTreeSet<usize> = (0..logs.len()).filter(|i| spread[i % spread.len()] == 0 || spread[i % spread.len()] & bit != 0).collect();
+    let mut wanted: BTreeSet<usize> =
+        (0..logs.len()).filter(|i| spread[i % spread.len()] == 0 || spread[i % spread.len()] & bit != 0).collect();
     for (i, log) in logs.iter().enumerate().rev() {
         if let Some((of, _)) = log.after.filter(|_| wanted.contains(&i)) {
             wanted.insert(of);
@@ -176,13 +177,19 @@ fn an_archive_that_is_not_whole_or_not_ours_changes_nothing_and_says_why() {
         (vec![head, session, call, &end(1, 1), call], "line 5 is damaged: there is something behind the end"),
         (vec![head, call], "line 2 is damaged: a session that is not there"),
         (vec![head, session, call, session], "line 4 is damaged: a session without an id, or behind what belongs to sessions"),
-        (vec![head, r#"{"session":{"agent":"nobody","uid":"s"}}"#], "it holds sessions of `nobody`, an agent that this aifinops does not know"),
+        (
+            vec![head, r#"{"session":{"agent":"nobody","uid":"s"}}"#],
+            "it holds sessions of `nobody`, an agent that this aifinops does not know",
+        ),
         (vec![head, "not json"], "line 2 is damaged: expected ident"),
         (vec![head, session, &call.replace("\"at\":1795000000000,", "")], "line 3 is damaged: missing field `at`"),
         (vec![head, session, &call.replace("1795000000000", "-1")], "line 3 is damaged: a time that cannot be"),
         (vec![head, session, &call.replace(":7}", ":18446744073709551615}")], "line 3 is damaged: a number that cannot be"),
         (vec![head, session, &call.replace("00000000000000ff", "ff")], "line 3 is damaged: a key has 16 hexadecimal digits"),
-        (vec![head, session, &call.replace("\"output\":7", "\"reported\":9223372036854775807")], "line 3 is damaged: a cost that cannot be"),
+        (
+            vec![head, session, &call.replace("\"output\":7", "\"reported\":9223372036854775807")],
+            "line 3 is damaged: a cost that cannot be",
+        ),
         (vec![head, &"x".repeat(2 << 20)], "line 2 is damaged: it is too long"),
     ] {
         let found = why(&gzip(&lines));
