@@ -96,7 +96,11 @@ pub fn glance(ingest: &mut Ingest, dir: &Path, rules: &Rules, wanted: &Wanted, n
         }
         Ok((found, focus.session))
     };
-    let (mut found, id) = ingest.ask(question.agent, &read, ask)?;
+    let (mut found, id) = match ingest.ask(question.agent, &read, ask) {
+        // Somebody writes for longer than we wait: what has been kept can be read all the same.
+        Err(error) if error.is_busy() => ingest.ask(question.agent, &BTreeSet::new(), ask)?,
+        asked => asked?,
+    };
     if let Some(id) = id {
         // Another one that writes keeps us waiting: the next glance tells it again.
         let _ = ingest.store.keep_limits(question.agent, id, &wanted.told);

@@ -1,41 +1,51 @@
-//! Limits of plans that an agent tells while it runs, and not in its log.
+//! Limits of plans: the newest word of each provider.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use crate::model::{AgentId, RateLimit};
 
+use super::read::LimitRow;
 use super::{Store, StoreError};
 
+/// Keeps what was told about a limit of a session, unless something newer is known. Gives whether it was written.
+pub(super) fn save(tx: &Connection, agent: AgentId, session: i64, limit: &RateLimit) -> rusqlite::Result<bool> {
+    let written = tx
+        .prepare_cached(
+            "INSERT INTO rate_limit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT DO UPDATE SET at = excluded.at, used_permille = excluded.used_permille, resets_at = excluded.resets_at,
+                plan = excluded.plan WHERE excluded.at >= rate_limit.at",
+        )?
+        .execute(params![
+            agent,
+            session,
+            limit.limit.as_deref().unwrap_or_default(),
+            limit.window_minutes,
+            limit.at,
+            limit.used_permille,
+            limit.resets_at,
+            limit.plan
+        ])?;
+    Ok(written > 0)
+}
+
 impl Store {
-    /// Keeps what an agent has told about a session's limits, unless the store has heard something newer. What is the same
-    /// as before is not written again: an agent tells it several times a second.
-    pub fn keep_limits(&self, agent: AgentId, session: i64, limits: &[RateLimit]) -> Result<bool, StoreError> {
-        let fail = self.fail("keeping rate limits");
+    /// Keeps what an agent has told about a session's limits while it ran: no log says it. What is the same as before is not
+    /// written again, since it is told several times a second. Gives whether anything was written.
+    pub fn keep_limits(&self, agent: AgentId, session: i64, told: &[RateLimit]) -> Result<bool, StoreError> {
+        if told.is_empty() {
+            return Ok(false);
+        }
         let known = self.limits(session)?;
-        let mut has_changed = false;
-        for limit in limits {
-            let id = limit.limit.as_deref().unwrap_or_default();
-            let is_same = |known: &&super::read::LimitRow| {
-                &*known.limit == id
-                    && known.window_minutes == limit.window_minutes
-                    && known.used_permille == limit.used_permille
-                    && known.resets_at == limit.resets_at
+        let is_known = |limit: &RateLimit| {
+            let is_same = |known: &LimitRow| {
+                (&*known.limit, known.window_minutes) == (limit.limit.as_deref().unwrap_or_default(), limit.window_minutes)
+                    && (known.used_permille, known.resets_at) == (limit.used_permille, limit.resets_at)
             };
-            if known.iter().any(|known| is_same(&known)) {
-                continue;
-            }
-            let written = self
-                .conn
-                .prepare_cached(
-                    "INSERT INTO rate_limit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                     ON CONFLICT DO UPDATE SET at = excluded.at, used_permille = excluded.used_permille, resets_at = excluded.resets_at,
-                        plan = excluded.plan WHERE excluded.at >= rate_limit.at",
-                )
-                .and_then(|mut q| {
-                    q.execute(params![agent, session, id, limit.window_minutes, limit.at, limit.used_permille, limit.resets_at, limit.plan])
-                })
-                .map_err(&fail)?;
-            has_changed |= written > 0;
+            known.iter().any(is_same)
+        };
+        let mut has_changed = false;
+        for limit in told.iter().filter(|limit| !is_known(limit)) {
+            has_changed |= save(&self.conn, agent, session, limit).map_err(self.fail("keeping rate limits"))?;
         }
         Ok(has_changed)
     }

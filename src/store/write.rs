@@ -16,7 +16,7 @@ use super::memory::{Claim, Memory, other_key};
 use super::merge::{CallRow, FactRow};
 use super::pack::Found;
 use super::rows::read_name;
-use super::{Store, StoreError, family, others};
+use super::{Store, StoreError, family, limits, others};
 
 /// What was read from one file, and how far.
 #[derive(Debug)]
@@ -248,25 +248,10 @@ impl Writer<'_> {
         Ok(id)
     }
 
-    pub(super) fn limits(&mut self, agent: AgentId, limits: &[RateLimit], sessions: &[i64]) -> rusqlite::Result<()> {
-        for limit in limits {
+    pub(super) fn limits(&mut self, agent: AgentId, told: &[RateLimit], sessions: &[i64]) -> rusqlite::Result<()> {
+        for limit in told {
             let Some(session) = usize::try_from(limit.session).ok().and_then(|i| sessions.get(i)) else { continue };
-            self.tx
-                .prepare_cached(
-                    "INSERT INTO rate_limit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                     ON CONFLICT DO UPDATE SET at = excluded.at, used_permille = excluded.used_permille, resets_at = excluded.resets_at,
-                        plan = excluded.plan WHERE excluded.at >= rate_limit.at",
-                )?
-                .execute(params![
-                    agent,
-                    session,
-                    limit.limit.as_deref().unwrap_or_default(),
-                    limit.window_minutes,
-                    limit.at,
-                    limit.used_permille,
-                    limit.resets_at,
-                    limit.plan
-                ])?;
+            limits::save(self.tx, agent, *session, limit)?;
         }
         Ok(())
     }

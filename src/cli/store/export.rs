@@ -1,6 +1,6 @@
 //! `store export`: the history as a file that another machine takes.
 
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -54,6 +54,9 @@ struct Answer {
 /// Writes it.
 pub fn run(context: &Context, args: &ExportArgs) -> Result<ExitCode, CliError> {
     if args.file == Path::new(STDOUT) {
+        if io::stdout().is_terminal() {
+            return Err(CliError::usage("an archive is nothing for a terminal", "give a file, or lead it into a program: `| ssh …`"));
+        }
         let fresh = context.open()?;
         let mut out = Out::bytes();
         write(context, &fresh.ingest.store, &mut out, &args.file)?;

@@ -26,7 +26,7 @@ const DEAREST: i64 = 100_000_000_000_000;
 const LAST: Millis = 253_402_300_799_999;
 /// Rows that are written before they are added to the sums.
 const ROWS_A_WRITE: u64 = 16_000;
-/// Rows that are written before they are kept, as in [`crate::engine`]'s scans.
+/// Rows that are written before they are kept: as many as a scan of logs takes.
 const ROWS_A_TRANSACTION: u64 = 250_000;
 
 /// Says which agents there are: the program's own string for a name.

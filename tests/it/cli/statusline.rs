@@ -184,6 +184,20 @@ fn while_another_process_writes_its_lines_count_and_are_left_to_it() {
 }
 
 #[test]
+fn while_another_process_holds_the_store_for_long_what_is_kept_is_told() {
+    let machine = Machine::new();
+    assert_eq!(machine.run(&["sessions", "--all"]).code, 0);
+    let log = machine.path(&format!("home/.claude/projects/-work-api/{FIRST}.jsonl"));
+    let step = answer(FIRST, "late", "2026-11-01T10:01:00.000Z", "/code/api", "house", r#"{"type":"text","text":"x"}"#);
+    fs::OpenOptions::new().append(true).open(&log).unwrap().write_all(format!("{step}\n").as_bytes()).unwrap();
+    let other = rusqlite::Connection::open(machine.path("data/aifinops.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(line(&machine, &handed(&machine)).starts_with("session $0.02 · today $0.00 · $0.00/h · loop 2 · "));
+    other.execute_batch("ROLLBACK").unwrap();
+    assert!(line(&machine, &handed(&machine)).starts_with("session $0.03 · today $0.00 · $0.00/h · loop 3 · "));
+}
+
+#[test]
 fn a_format_is_checked_and_scripts_get_json() {
     let machine = Machine::new();
     let run = machine.run(&["statusline", "--plain", "--format", "{todayy}"]);

@@ -37,7 +37,7 @@ fn reports_over_all_time_stay_when_agents_have_deleted_their_logs() {
 fn the_store_says_what_it_holds() {
     let machine = Machine::new();
     let info = machine.json(&["store", "info"]);
-    assert_eq!((&info["schema"], &info["writer"]), (&json!(4), &json!(true)));
+    assert!(info["schema"].as_u64().unwrap() >= 4 && info["size"].as_u64().unwrap() > 0 && info["writer"] == json!(true), "{info}");
     let codex = info["agents"].as_array().unwrap().iter().find(|a| a["agent"] == "codex").unwrap();
     let counts = ["sessions", "tasks", "calls", "facts", "logs", "logs_gone"].map(|key| codex[key].as_u64().unwrap());
     assert_eq!(counts, [1, 1, 1, 1, 1, 0]);
@@ -94,6 +94,8 @@ fn an_archive_is_not_overwritten_unasked_and_leaves_nothing_half_written() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "somebody's\n");
     assert_eq!(machine.run(&["store", "export", file.to_str().unwrap(), "--force"]).code, 0);
     assert!(fs::read(&file).unwrap().starts_with(&[0x1f, 0x8b]));
+    let piped = machine.command(&["store", "export", "-"]).output().unwrap();
+    assert!(piped.status.success() && piped.stdout.starts_with(&[0x1f, 0x8b]) && piped.stderr.is_empty());
     let names: Vec<_> = fs::read_dir(machine.path("")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     assert!(names.iter().all(|name| !name.contains(".tmp")), "{names:?}");
     assert_eq!(machine.run(&["store", "export", machine.path("no/such/dir.gz").to_str().unwrap()]).code, 1);
