@@ -43,6 +43,8 @@ pub mod screen;
 pub mod session;
 pub mod sessions;
 pub mod signals;
+pub mod statusline;
+pub mod store;
 pub mod table;
 pub mod tag;
 pub mod telling;
@@ -240,12 +242,18 @@ pub enum Command {
     /// Make agents ask before they spend, so that caps hold
     #[command(after_help = guard::EXAMPLES)]
     Guard(guard::GuardArgs),
+    /// Print one line of figures for Claude Code's status line, tmux or a prompt
+    #[command(after_help = statusline::EXAMPLES)]
+    Statusline(statusline::StatuslineArgs),
     /// Answer an agent's question; agents run this, people need not
     #[command(hide = true, after_help = hook::EXAMPLES)]
     Hook(hook::HookArgs),
     /// Look at everything that is read and stored, and say what is wrong
     #[command(after_help = doctor::EXAMPLES)]
     Doctor(doctor::DoctorArgs),
+    /// Show what is kept of the past, and move it between machines
+    #[command(after_help = store::EXAMPLES)]
+    Store(store::StoreArgs),
     /// Show and change settings
     #[command(after_help = config::EXAMPLES)]
     Config(config::ConfigArgs),
@@ -264,7 +272,7 @@ pub enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     // An agent waits for this answer at each of its steps.
-    if let Some(code) = hook::quick() {
+    if let Some(code) = hook::quick().or_else(statusline::quick) {
         return code;
     }
     let cli = match Cli::try_parse() {
@@ -309,8 +317,10 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Watch(args)) => watch::run(&context()?, args),
         Some(Command::Alerts(args)) => alerts::run(&context()?, args),
         Some(Command::Guard(args)) => guard::run(&context()?, args),
+        Some(Command::Statusline(args)) => statusline::run(&cli.global, args),
         Some(Command::Hook(args)) => Ok(hook::run(args)),
         Some(Command::Doctor(args)) => doctor::run(&context()?, args),
+        Some(Command::Store(args)) => store::run(&context()?, args),
         Some(Command::Config(args)) => config::run(&context()?, args),
         Some(Command::Completions(args)) => completions::run(args),
         Some(Command::Man(args)) => man::run(args),

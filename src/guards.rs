@@ -26,6 +26,7 @@ pub mod hooks;
 pub mod opencode;
 pub mod process;
 pub mod settings;
+pub mod status_line;
 
 pub use ask::{Ask, Moment};
 pub use file::Plan;
@@ -201,6 +202,16 @@ pub enum GuardError {
     Changed {
         /// The file.
         path: PathBuf,
+    },
+    /// Somebody else's is there already.
+    #[error("{}: line {line}: another status line is set: {said}", path.display())]
+    Taken {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What it runs.
+        said: String,
     },
     /// What the agent asked is not understood.
     #[error("the agent's question is no JSON object")]

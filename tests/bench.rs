@@ -235,6 +235,44 @@ fn hook(bencher: Bencher<'_, '_>, sessions: usize) {
         });
 }
 
+/// A status line from its start to its end: a line is new in the log, two caps are asked about, the limits change.
+#[divan::bench(args = [10, 2000], sample_count = 1000, sample_size = 1)]
+fn statusline(bencher: Bencher<'_, '_>, sessions: usize) {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    let home = home(sessions, 2);
+    let log = home.path().join(".claude/projects/-p/line.jsonl");
+    std::fs::create_dir_all(log.parent().unwrap()).unwrap();
+    std::fs::write(&log, claude("line", 5)).unwrap();
+    let config = home.path().join("config.toml");
+    std::fs::write(&config, "[caps.day]\nlimit = \"$1000000\"\n[caps.month]\nlimit = \"$1000000\"\n").unwrap();
+    let program = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aifinops"));
+        command.args(args).env("AIFINOPS_HOME", home.path()).env("AIFINOPS_CONFIG", &config).env("AIFINOPS_ALERTS", "ways=none");
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    assert!(program(&["report", "daily", "--all"]).status().unwrap().success());
+    let mut n = 0;
+    bencher
+        .with_inputs(|| {
+            n += 1;
+            let line = claude("line", 2).lines().nth(1).unwrap().replace("msg_", &format!("msg_{n}_"));
+            std::fs::OpenOptions::new().append(true).open(&log).unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
+            format!(
+                r#"{{"session_id":"line","transcript_path":"{}","cwd":"/p","context_window":{{"used_percentage":34}},"rate_limits":{{"five_hour":{{"used_percentage":{},"resets_at":4100000000}}}}}}"#,
+                log.display(),
+                n % 100
+            )
+        })
+        .bench_local_values(|handed| {
+            let mut child = program(&["statusline"]).spawn().unwrap();
+            child.stdin.take().unwrap().write_all(handed.as_bytes()).unwrap();
+            assert!(child.wait().unwrap().success());
+        });
+}
+
 /// All sessions of a history, as the screen asks for them.
 #[divan::bench]
 fn list_a_thousand_sessions(bencher: Bencher<'_, '_>) {

@@ -8,9 +8,11 @@ use anstyle::{AnsiColor, Style};
 
 use crate::config::ConfigError;
 use crate::export::json::{ErrorBody, ErrorJson};
+use crate::guards::GuardError;
 use crate::model::text::{clean, without_number};
 use crate::pricing::BookError;
 use crate::store::StoreError;
+use crate::store::archive::ArchiveError;
 
 /// Anything failed.
 pub const FAILURE: u8 = 1;
@@ -92,6 +94,23 @@ pub enum CliError {
     /// Another process holds the store.
     #[error("another aifinops is running and writes the store")]
     Busy,
+    /// Another process holds the store, and it is known which.
+    #[error("the store is being written by {by}")]
+    Held {
+        /// The process.
+        by: String,
+    },
+    /// A history could not be imported.
+    #[error("{}: {source}", path.display())]
+    Archive {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<ArchiveError>,
+    },
+    /// An agent's settings could not be changed.
+    #[error(transparent)]
+    Settings(#[from] GuardError),
     /// A program that was to be started failed.
     #[error("`{program}` {why}")]
     Program {
@@ -149,7 +168,9 @@ impl CliError {
             CliError::Config(_) => "config",
             CliError::File { .. } => "file",
             CliError::Network { .. } => "network",
-            CliError::Busy => "busy",
+            CliError::Busy | CliError::Held { .. } => "busy",
+            CliError::Archive { .. } => "archive",
+            CliError::Settings(_) => "settings",
             CliError::Program { .. } => "program",
             CliError::Start { .. } => "start",
             CliError::Run(_) => "run",
@@ -187,7 +208,16 @@ impl CliError {
             CliError::Network { .. } => {
                 "nothing has changed; `aifinops prices update --file FILE` takes a list that you have downloaded yourself".to_owned()
             }
-            CliError::Busy => "end it first, then try again".to_owned(),
+            CliError::Archive { source, .. } if matches!(**source, ArchiveError::Newer { .. } | ArchiveError::Agent { .. }) => {
+                "nothing has changed; update aifinops, then import it again".to_owned()
+            }
+            CliError::Settings(GuardError::Taken { .. }) => {
+                "it stays as it is; take it out, then try again, or let it print `aifinops statusline` as well: both take the same standard input"
+                    .to_owned()
+            }
+            CliError::Settings(_) => "nothing was changed".to_owned(),
+            CliError::Archive { .. } => "nothing has changed; write it again with `aifinops store export`".to_owned(),
+            CliError::Busy | CliError::Held { .. } => "end it first, then try again".to_owned(),
             CliError::Screen(_) => "`aifinops top --once` prints the same figures without a screen".to_owned(),
             CliError::Run(_) => "`aifinops run --no-proxy` starts it without the proxy".to_owned(),
             CliError::Program { .. } => "set VISUAL or EDITOR to your editor".to_owned(),

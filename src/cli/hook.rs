@@ -57,8 +57,7 @@ fn judge(guard: &'static dyn Guard, ask: Ask) -> Option<String> {
     let whole = ask.clone();
     let late = move |answer| {
         let code = say(guard, &whole, &answer);
-        // The other thread may be waiting for a disk or a lock for as long as it likes.
-        std::process::exit(i32::from(code));
+        end(code)
     };
     let Ask { session, transcript, cwd, tool_use, .. } = ask;
     let agent: AgentId = guard.agent();
@@ -66,6 +65,12 @@ fn judge(guard: &'static dyn Guard, ask: Ask) -> Option<String> {
         Answer::Go => None,
         Answer::Halt(text) => Some(text),
     }
+}
+
+/// Ends the process for the thread that watches the clock: the other one may be waiting for a disk or a lock for as long as
+/// it likes.
+pub fn end(code: u8) -> ! {
+    std::process::exit(i32::from(code))
 }
 
 /// Answers at once if the command line is `hook AGENT [EVENT]`; `None` for any other, which is read in the usual way.

@@ -162,6 +162,19 @@ pub fn count<N: Copy + Display + PartialEq + From<u8>>(n: N, one: &str, many: &s
     format!("{n} {word}")
 }
 
+/// Bytes the way people read them.
+#[must_use]
+pub fn bytes(n: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    UNITS.iter().find(|(size, _)| n >= *size).map_or_else(
+        || format!("{n} B"),
+        |(size, unit)| {
+            let tenths = u128::from(n) * 10 / u128::from(*size);
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
+        },
+    )
+}
+
 /// The terminal's width, or `COLUMNS` where that is set; `None` in a pipe.
 #[must_use]
 pub fn terminal_width() -> Option<usize> {

@@ -27,10 +27,10 @@ use crate::store::{Kin, Ledger, Store, StoreError};
 use crate::tail;
 
 /// More new bytes than this are not read while an agent waits: the sums as they are decide, and somebody else reads.
-const MOST_TAIL: u64 = 8 << 20;
+pub(super) const MOST_TAIL: u64 = 8 << 20;
 
 /// Whoever opens the store while nobody else has it open goes through its log first: 0.4 ms for so many bytes.
-const MOST_LOG: u64 = 256 << 10;
+pub(super) const MOST_LOG: u64 = 256 << 10;
 
 /// The rules in force: settings and policy together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -307,14 +307,14 @@ pub fn level_until(standing: &Standing, now: Millis) -> Millis {
 }
 
 /// The logs of the conversation; for an agent that keeps all of them in one database, that.
-fn logs(ingest: &Ingest, question: &Question) -> BTreeSet<PathBuf> {
+pub(super) fn logs(ingest: &Ingest, question: &Question) -> BTreeSet<PathBuf> {
     let Some(log) = &question.transcript else { return ingest.catalog.databases(question.agent).into_iter().collect() };
     let parts = sources::by_agent(question.agent).map(|source| source.parts(log)).unwrap_or_default();
     parts.into_iter().chain([log.clone()]).collect()
 }
 
 /// A session that no log shows yet.
-fn stranger(question: &Question) -> Focus {
+pub(super) fn stranger(question: &Question) -> Focus {
     Focus {
         session: None,
         agent: question.agent.to_owned(),

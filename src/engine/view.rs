@@ -354,6 +354,11 @@ impl View {
         self.draft.burn = Burn::of(&all, since + HOUR);
     }
 
+    /// Whether an agent has told its status line something new about the limits of the session that is shown: no log says it.
+    fn has_new_limits(&self, store: &Store) -> bool {
+        self.detail.as_ref().is_some_and(|detail| store.limits(detail.session.id).is_ok_and(|limits| limits != detail.limits))
+    }
+
     /// The clock alone changes states, the last hour and, at midnight, the window.
     pub(super) fn tick(&mut self, ingest: &mut Ingest) {
         let now = (self.clock)();
@@ -362,7 +367,7 @@ impl View {
         }
         self.living = living(ingest);
         self.caps.tick();
-        if self.hand.tick() {
+        if self.hand.tick() || self.has_new_limits(&ingest.store) {
             self.load_detail(&ingest.store, &mut ingest.prices);
         }
         if now - self.settled_at >= LOOK_BACK_REST || now < self.settled_at {

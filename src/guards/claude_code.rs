@@ -23,7 +23,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::hooks::Hooks;
-use super::settings::Dialect;
+use super::settings::{Dialect, Document};
 use super::{Ask, Guard, GuardError, Moment, Plan, Reply, Sample, Site, State, Status, Verdict, ask, command, file, process};
 use crate::model::AgentId;
 use crate::sources::claude_code::AGENT;
@@ -126,6 +126,16 @@ impl Guard for ClaudeCode {
     fn samples(&self, site: &Site<'_>) -> Vec<Sample> {
         ClaudeCode::installed(site).0.samples()
     }
+}
+
+/// Whether a settings file has hooks of ours.
+pub(super) fn has_hooks(site: &Site<'_>, document: &Document) -> bool {
+    !ClaudeCode::hooks(site, EVENTS).ours(document).is_empty()
+}
+
+/// Why neither a hook nor a status line of the user's settings runs; `None` when they do.
+pub(super) fn hooks_off(site: &Site<'_>) -> Option<String> {
+    switched_off(&ClaudeCode::hooks(site, EVENTS).file, &MANAGED.map(PathBuf::from))
 }
 
 /// Why no hook of a user's settings runs; `None` when they do. Settings of projects are not looked at: which project an

@@ -20,6 +20,20 @@ pub fn guarded(binary: &Path, agent: AgentId) -> String {
     format!("test -x {binary} || exit 0; exec {binary} hook {agent}")
 }
 
+/// `BINARY statusline`, as a shell reads it.
+#[must_use]
+pub fn status_line(binary: &Path) -> String {
+    format!("{} statusline", quoted(binary))
+}
+
+/// Whether a status line in somebody's settings is one of ours, with whatever flags he has given it.
+#[must_use]
+pub fn is_our_status_line(command: &str, binary: &Path) -> bool {
+    let Some((program, flags)) = command.trim().split_once(" statusline") else { return false };
+    let is_plain = flags.is_empty() || (flags.starts_with(" --") && !flags.contains(|c: char| "|&;<>$`\\\n".contains(c)));
+    is_plain && is_our_program(program, binary)
+}
+
 /// Whether a command in somebody's settings is one of ours: of any binary of ours, or of this one under another name.
 #[must_use]
 pub fn is_ours(command: &str, binary: &Path, agent: AgentId) -> bool {
@@ -28,6 +42,11 @@ pub fn is_ours(command: &str, binary: &Path, agent: AgentId) -> bool {
         Some((test, program)) if test.starts_with("test -x ") => program,
         _ => before,
     };
+    is_our_program(program, binary)
+}
+
+/// Whether the first word of a command is a binary of ours, or this one under another name.
+fn is_our_program(program: &str, binary: &Path) -> bool {
     if program == quoted(binary) {
         return true;
     }
@@ -56,6 +75,25 @@ fn unquoted(word: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn our_own_status_line_is_known_with_its_flags_and_no_other_is() {
+        let here = Path::new("/here/aifinops");
+        for path in ["/usr/bin/aifinops", "/a b/aifinops", "/it's/aifinops", "/here/aifinops"] {
+            assert!(is_our_status_line(&status_line(Path::new(path)), here), "{path}");
+        }
+        assert!(is_our_status_line("aifinops statusline --format '{session} {5h}'", here));
+        for theirs in [
+            "other statusline",
+            "aifinops statusline | tr a b",
+            "x; aifinops statusline",
+            "aifinops statusline; beep",
+            "aifinops statuslines",
+            "~/line.sh",
+        ] {
+            assert!(!is_our_status_line(theirs, here), "{theirs}");
+        }
+    }
 
     #[test]
     fn our_own_command_is_known_under_any_path() {

@@ -9,7 +9,7 @@ use crate::model::AgentId;
 
 use super::file::{self, Edit};
 use super::settings::{Dialect, Document, Fault, Json, Node};
-use super::{GuardError, Sample, State, command};
+use super::{GuardError, Sample, State, command, status_line};
 
 /// What one agent wants in its settings.
 pub(super) struct Hooks<'a> {
@@ -129,7 +129,9 @@ impl Hooks<'_> {
             document = self.without_ours(document)?;
         }
         let after = self.with_ours(&document)?.text().to_owned();
-        Ok(Edit { path: self.file.clone(), before, after: Some(after), backup: ours.is_empty() })
+        // The copy that is kept is of before us.
+        let backup = ours.is_empty() && !status_line::is_in(&document, self.binary);
+        Ok(Edit { path: self.file.clone(), before, after: Some(after), backup })
     }
 
     fn with_ours(&self, document: &Document) -> Result<Document, GuardError> {

@@ -16,7 +16,7 @@ use super::memory::{Claim, Memory, other_key};
 use super::merge::{CallRow, FactRow};
 use super::pack::Found;
 use super::rows::read_name;
-use super::{Store, StoreError, family};
+use super::{Store, StoreError, family, limits, others};
 
 /// What was read from one file, and how far.
 #[derive(Debug)]
@@ -89,10 +89,11 @@ impl Store {
     }
 }
 
-struct Writer<'a> {
-    tx: &'a Connection,
-    memory: &'a mut Memory,
-    prices: &'a mut Pricer,
+/// Writes into a transaction that has begun.
+pub(super) struct Writer<'a> {
+    pub(super) tx: &'a Connection,
+    pub(super) memory: &'a mut Memory,
+    pub(super) prices: &'a mut Pricer,
 }
 
 impl Writer<'_> {
@@ -113,6 +114,11 @@ impl Writer<'_> {
             }
             self.memory.pending.touched.extend(&sessions);
         }
+        self.flush()
+    }
+
+    /// Adds what was met to the sums.
+    pub(super) fn flush(&mut self) -> rusqlite::Result<()> {
         self.save_claims()?;
         std::mem::take(&mut self.memory.pending.deltas).flush(self.tx)
     }
@@ -180,7 +186,8 @@ impl Writer<'_> {
         batch.sessions.iter().map(|update| self.session(agent, update)).collect()
     }
 
-    fn session(&mut self, agent: AgentId, update: &SessionUpdate) -> rusqlite::Result<i64> {
+    /// The store's id of a session; its row is brought up to date.
+    pub(super) fn session(&mut self, agent: AgentId, update: &SessionUpdate) -> rusqlite::Result<i64> {
         let model = update.model.as_ref().map(|m| self.name(m)).transpose()?;
         let (first, last) = update.seen.unzip();
         let (cwd_at, cwd) = update.cwd.as_ref().map(|(at, cwd)| (*at, cwd.as_ref())).unzip();
@@ -234,7 +241,7 @@ impl Writer<'_> {
         Ok(id)
     }
 
-    fn name(&mut self, text: &Arc<str>) -> rusqlite::Result<i64> {
+    pub(super) fn name(&mut self, text: &Arc<str>) -> rusqlite::Result<i64> {
         if let Some(id) = self.memory.names.get(text) {
             return Ok(id);
         }
@@ -244,48 +251,34 @@ impl Writer<'_> {
         Ok(id)
     }
 
-    fn limits(&mut self, agent: AgentId, limits: &[RateLimit], sessions: &[i64]) -> rusqlite::Result<()> {
-        for limit in limits {
+    pub(super) fn limits(&mut self, agent: AgentId, told: &[RateLimit], sessions: &[i64]) -> rusqlite::Result<()> {
+        for limit in told {
             let Some(session) = usize::try_from(limit.session).ok().and_then(|i| sessions.get(i)) else { continue };
-            self.tx
-                .prepare_cached(
-                    "INSERT INTO rate_limit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                     ON CONFLICT DO UPDATE SET at = excluded.at, used_permille = excluded.used_permille, resets_at = excluded.resets_at,
-                        plan = excluded.plan WHERE excluded.at >= rate_limit.at",
-                )?
-                .execute(params![
-                    agent,
-                    session,
-                    limit.limit.as_deref().unwrap_or_default(),
-                    limit.window_minutes,
-                    limit.at,
-                    limit.used_permille,
-                    limit.resets_at,
-                    limit.plan
-                ])?;
+            limits::save(self.tx, agent, *session, limit)?;
         }
         Ok(())
     }
 
-    /// Meets a call: a new row, or one more sighting of one.
-    fn meet_call(&mut self, key: Key, row: CallRow) -> rusqlite::Result<()> {
+    /// Meets a call: a new row, or one more sighting of one. Gives the key that it has here, and whether it is new.
+    pub(super) fn meet_call(&mut self, key: Key, row: CallRow) -> rusqlite::Result<(Key, bool)> {
         let old = match self.memory.calls.find(self.tx, key)? {
-            Found::Nothing => return self.add_call(key, row),
+            Found::Nothing => return self.add_call(key, row).map(|()| (key, true)),
             Found::Row(old) => old.clone(),
-            Found::Foreign => return Ok(()),
+            Found::Foreign => return Ok((key, false)),
         };
         if !old.is_other_call(&row) {
             self.memory.pending.dispute(key, (old.session, old.task, old.sidechain), (row.session, row.task, row.sidechain));
-            return self.merge_call(key, &old, &row);
+            return self.merge_call(key, &old, &row).map(|()| (key, false));
         }
-        let key = other_key(key, row.session);
-        match self.memory.calls.find(self.tx, key)? {
+        let other = other_key(key, row.session);
+        others::remember(self.tx, other, key)?;
+        match self.memory.calls.find(self.tx, other)? {
             Found::Row(old) => {
                 let old = old.clone();
-                self.merge_call(key, &old, &row)
+                self.merge_call(other, &old, &row).map(|()| (other, false))
             }
-            Found::Nothing => self.add_call(key, row),
-            Found::Foreign => Ok(()),
+            Found::Nothing => self.add_call(other, row).map(|()| (other, true)),
+            Found::Foreign => Ok((other, false)),
         }
     }
 
@@ -307,13 +300,14 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Meets a fact: a new row, or one more sighting of one.
-    fn meet_fact(&mut self, key: Key, row: FactRow) -> rusqlite::Result<()> {
+    /// Meets a fact: a new row, or one more sighting of one. Gives whether it is new.
+    pub(super) fn meet_fact(&mut self, key: Key, row: FactRow) -> rusqlite::Result<bool> {
         let Memory { pending, facts, .. } = &mut *self.memory;
         match facts.find(self.tx, key)? {
             Found::Nothing => {
                 pending.deltas.fact(&row, 1);
                 facts.add(key, row);
+                return Ok(true);
             }
             Found::Row(old) => {
                 pending.dispute(key, (old.session, old.task, old.sidechain), (row.session, row.task, row.sidechain));
@@ -325,7 +319,7 @@ impl Writer<'_> {
             }
             Found::Foreign => {}
         }
-        Ok(())
+        Ok(false)
     }
 
     /// What a call costs.

@@ -88,6 +88,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("walkdir", &["tail/catalog.rs"]),
     ("wildmatch", &["model/cap.rs"]),
     ("ruzstd", &["tail/pool.rs", "engine/proxy"]),
+    ("flate2", &["store/archive"]),
     ("memchr", &["sources", "tail", "pricing/line.rs"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli/completions.rs"]),

@@ -14,6 +14,8 @@ mod errors;
 mod export;
 mod hour;
 mod settings;
+mod statusline;
+mod store;
 mod top;
 mod windows;
 

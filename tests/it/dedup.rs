@@ -3,6 +3,7 @@
 mod claude;
 mod codex;
 mod dump;
+mod history;
 
 use std::path::PathBuf;
 

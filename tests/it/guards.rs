@@ -10,6 +10,7 @@ use tempfile::TempDir;
 mod answers;
 mod commands;
 mod round_trips;
+mod status_line;
 
 /// Where our program would be; a name that a shell has to be told about.
 const BINARY: &str = "/opt/it's here/aifinops";

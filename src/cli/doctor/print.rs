@@ -3,22 +3,10 @@
 use std::io;
 
 use crate::cli::out::{Out, STRONG};
-use crate::cli::table::{Column, Table, count};
+use crate::cli::table::{Column, Table, bytes, count};
 
 use super::findings::{Findings, LogFile, Row};
 use super::holds;
-
-/// Bytes the way people read them.
-fn bytes(n: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    UNITS.iter().find(|(size, _)| n >= *size).map_or_else(
-        || format!("{n} B"),
-        |(size, unit)| {
-            let tenths = u128::from(n) * 10 / u128::from(*size);
-            format!("{}.{} {unit}", tenths / 10, tenths % 10)
-        },
-    )
-}
 
 /// Prints everything.
 pub fn print(found: &Findings, all_files: bool, out: &mut Out) -> io::Result<()> {

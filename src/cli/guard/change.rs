@@ -39,12 +39,17 @@ struct Row {
     error: Option<String>,
 }
 
+/// The change of one file.
 #[derive(Serialize)]
-struct FileRow {
-    path: String,
-    action: &'static str,
-    removed: Vec<String>,
-    added: Vec<String>,
+pub struct FileRow {
+    /// The file.
+    pub path: String,
+    /// `create`, `change` or `remove`.
+    pub action: &'static str,
+    /// Lines that go.
+    pub removed: Vec<String>,
+    /// Lines that come.
+    pub added: Vec<String>,
 }
 
 /// Changes the settings of each agent. One that fails keeps the others from nothing.
@@ -85,7 +90,9 @@ fn told(error: &GuardError) -> String {
     clean(&format!("{error}{left_alone}"))
 }
 
-fn file_row(edit: &Edit) -> FileRow {
+/// A change as it is told.
+#[must_use]
+pub fn file_row(edit: &Edit) -> FileRow {
     let (removed, added) = lines(edit.before.as_deref().unwrap_or_default(), edit.after.as_deref().unwrap_or_default());
     let action = match (&edit.before, &edit.after) {
         (None, _) => "create",
