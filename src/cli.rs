@@ -42,6 +42,7 @@ pub mod table;
 pub mod telling;
 pub mod top;
 pub mod verdict;
+pub mod waste;
 pub mod watch;
 pub mod when;
 pub mod words;
@@ -56,6 +57,7 @@ EXAMPLES:
   aifinops sessions --range 7d              what ran in the last seven days
   aifinops report daily --since monday      spend by day, this week
   aifinops report models --all --json       everything by model, for a script
+  aifinops waste --range 30d                where the money went, and what was avoidable
   aifinops session 3f2a91c0                 one session: tasks, tools, limits
   aifinops guard install --all              agents ask before they spend
   aifinops doctor                           what was read, and what was not";
@@ -132,6 +134,12 @@ pub struct GlobalArgs {
     /// What calls without a known price count for against a cap, such as input:15,output:75
     #[arg(long, global = true, value_name = "RATES", hide_short_help = true)]
     pub assumed_price: Option<String>,
+    /// The share of tokens that a class of models is to have, such as workhorse=70-80
+    #[arg(long, global = true, value_name = "CLASS=FROM-TO", hide_short_help = true)]
+    pub tier_target: Option<String>,
+    /// Models of another class than their price says, such as gpt-5=flagship
+    #[arg(long, global = true, value_name = "MODEL=CLASS", hide_short_help = true)]
+    pub tier_models: Option<String>,
     /// A cap for this run, such as day=limit:20; may be given more than once
     #[arg(long = "cap", global = true, value_name = "NAME=CAP", hide_short_help = true)]
     pub caps: Vec<String>,
@@ -165,6 +173,8 @@ impl GlobalArgs {
         flags.on_failure.clone_from(&self.on_failure);
         flags.assumed_price.clone_from(&self.assumed_price);
         flags.caps.clone_from(&self.caps);
+        flags.tier_target.clone_from(&self.tier_target);
+        flags.tier_models.clone_from(&self.tier_models);
         flags
     }
 }
@@ -184,6 +194,9 @@ pub enum Command {
     /// Sum up by day, week, month, model, project or agent
     #[command(after_help = report::EXAMPLES)]
     Report(report::ReportArgs),
+    /// Show where the money goes, and what other models would have cost
+    #[command(after_help = waste::EXAMPLES)]
+    Waste(waste::WasteArgs),
     /// Set, show, raise and clear caps on what may be spent
     #[command(after_help = cap::EXAMPLES)]
     Cap(cap::CapArgs),
@@ -258,6 +271,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Sessions(args)) => sessions::run(&context()?, args),
         Some(Command::Session(args)) => session::run(&context()?, args),
         Some(Command::Report(args)) => report::run(&context()?, args),
+        Some(Command::Waste(args)) => waste::run(&context()?, args),
         Some(Command::Cap(args)) => cap::run(&context()?, args),
         Some(Command::CatchUp(args)) => catch_up::run(&context()?, args),
         #[cfg(unix)]

@@ -1,3 +1,4 @@
 //! What numbers mean: how long loops run, where money goes, what the month will cost. Pure: numbers in, numbers out.
 
 pub mod spread;
+pub mod waste;

@@ -17,6 +17,7 @@ pub mod caps;
 pub mod detail;
 pub mod filter;
 pub mod report;
+pub mod waste;
 
 pub use detail::{SessionDetail, TaskView};
 pub use filter::Filter;

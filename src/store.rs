@@ -25,6 +25,7 @@ pub mod rows;
 pub mod scan;
 mod shelf;
 pub mod spend;
+pub mod strain;
 pub mod sums;
 mod trail;
 pub mod write;

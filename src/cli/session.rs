@@ -9,7 +9,7 @@ use crate::export::json;
 use crate::model::time::{HOUR, span};
 use crate::model::tokens::compact;
 use crate::model::{Basis, Cost, Tokens, Window};
-use crate::query::{self, Asking, SessionDetail, SessionView};
+use crate::query::{self, Asking, Filter, SessionDetail, SessionView};
 use crate::store::Store;
 
 use super::context::Context;
@@ -17,6 +17,7 @@ use super::error::CliError;
 use super::listing;
 use super::out::{FAINT, Out, STRONG};
 use super::table::{Column, Table, count};
+use super::waste;
 use super::when::clock;
 
 /// Shown under `--help`.
@@ -41,14 +42,22 @@ pub fn run(context: &Context, args: &SessionArgs) -> Result<ExitCode, CliError> 
     let asking = Asking { window: Window::ALL, now: context.now, zone: context.zone(), living: &living, hour: None };
     let detail = query::detail::session(&fresh.ingest.store, &mut fresh.ingest.prices, &asking, id)?;
     let detail = detail.ok_or_else(|| CliError::NoSession(args.id.clone()))?;
+    let filter = Filter::default();
+    let found = waste::ask(context, &mut fresh, &waste::Question { window: Window::ALL, filter: &filter, only: Some(id), swaps: &[] })?;
+    let whole = found.total.cost + found.subagents;
     if context.json {
-        Out::json(&json::detail(&detail))?;
+        let waste = json::waste::waste(&found.total, &found.counts, &found.subagents, &whole);
+        Out::json(&json::detail(&detail, waste))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut out = Out::text();
     head(context, &detail.session, fresh.ingest.prices.book().date(), &mut out)?;
     tasks(context, &detail, &mut out)?;
     tools(&detail, &mut out)?;
+    if found.total.steps > 0 {
+        out.line("")?;
+        waste::print::categories(context, &found.total, &found.counts, (&found.subagents, &whole), &mut out)?;
+    }
     limits(context, &detail, &mut out)?;
     if !detail.children.is_empty() {
         out.line("")?;
@@ -62,7 +71,7 @@ pub fn run(context: &Context, args: &SessionArgs) -> Result<ExitCode, CliError> 
 }
 
 /// The one session that is meant; a session's own id wins over those of its subagents, which begin with it.
-fn find(store: &Store, wanted: &str) -> Result<i64, CliError> {
+pub(super) fn find(store: &Store, wanted: &str) -> Result<i64, CliError> {
     let wanted = wanted.trim().trim_end_matches('…');
     if wanted.is_empty() {
         return Err(CliError::NoSession(String::new()));

@@ -17,6 +17,7 @@ use crate::store::Sums;
 use crate::store::read::{LimitRow, ToolRow};
 
 mod parts;
+pub mod waste;
 
 pub use parts::{CostJson, MoneyJson, RateJson, TokensJson, Usd, WindowJson, cost, money, rate, tokens, window};
 
@@ -186,11 +187,12 @@ pub struct DetailJson {
     pub tools: Vec<ToolJson>,
     pub limits: Vec<LimitJson>,
     pub subagents: Vec<SessionJson>,
+    pub waste: waste::WasteJson,
 }
 
 /// Everything about one session.
 #[must_use]
-pub fn detail(detail: &SessionDetail) -> DetailJson {
+pub fn detail(detail: &SessionDetail, waste: waste::WasteJson) -> DetailJson {
     let tool = |t: &ToolRow| ToolJson { name: clean(&t.name), calls: t.calls, failures: t.failures };
     let limit = |l: &LimitRow| LimitJson {
         limit: clean(&l.limit),
@@ -205,6 +207,7 @@ pub fn detail(detail: &SessionDetail) -> DetailJson {
         tools: detail.tools.iter().map(tool).collect(),
         limits: detail.limits.iter().map(limit).collect(),
         subagents: detail.children.iter().map(session).collect(),
+        waste,
     }
 }
 

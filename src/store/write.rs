@@ -358,7 +358,6 @@ fn settle(tx: &Connection, memory: &mut Memory) -> rusqlite::Result<BTreeSet<i64
 
 /// The money of a call: what its agent reports, else what the book says.
 pub(super) fn price(prices: &mut Pricer, model: Option<&str>, row: &CallRow) -> Option<Money> {
-    // Tokens that several requests used together are no long prompt: what the last one left in the context tells.
-    let prompt = if row.context > 0 { row.tokens.prompt().min(row.context) } else { row.tokens.prompt() };
+    let prompt = row.tokens.longest_prompt(row.context);
     row.reported.or_else(|| prices.cost_at(prompt, model?, &row.tokens, row.searches, row.tier, row.speed))
 }

@@ -34,9 +34,14 @@ fn read(stage: &mut Stage, id: i64) {
 #[test]
 fn tab_goes_round_the_sections_and_each_is_there_on_a_narrow_screen() {
     let mut stage = busy();
-    for (section, words) in
-        [(Section::Tasks, "BEGAN"), (Section::Tools, "tool-01"), (Section::Subagents, "dear"), (Section::Tasks, "BEGAN")]
-    {
+    let round = [
+        (Section::Tasks, "BEGAN"),
+        (Section::Tools, "tool-01"),
+        (Section::Subagents, "dear"),
+        (Section::Waste, "sent again"),
+        (Section::Tasks, "BEGAN"),
+    ];
+    for (section, words) in round {
         assert_eq!(stage.app.full.section, section);
         for (width, height) in [(60, 18), (80, 24), (120, 30)] {
             let screen = text(&stage.draw(width, height));
