@@ -54,14 +54,14 @@ pub fn run(context: &Context, args: &SessionArgs) -> Result<ExitCode, CliError> 
     head(context, &detail.session, fresh.ingest.prices.book().date(), &mut out)?;
     tasks(context, &detail, &mut out)?;
     tools(&detail, &mut out)?;
-    if found.total.steps > 0 {
-        out.line("")?;
-        waste::print::categories(context, &found.total, &found.counts, (&found.subagents, &whole), &mut out)?;
-    }
     limits(context, &detail, &mut out)?;
     if !detail.children.is_empty() {
         out.line("")?;
         listing::write_below(context, &detail.children, 1, &mut out)?;
+    }
+    if found.total.steps > 0 {
+        out.line("")?;
+        waste::print::categories(context, &found.total, &found.counts, (&found.subagents, &whole), &mut out)?;
     }
     for file in &detail.files {
         out.styled(FAINT, &format!("read from {}", crate::model::text::clean(&file.display().to_string())))?;

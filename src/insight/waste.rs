@@ -176,6 +176,12 @@ impl AddAssign for Part {
 /// The first step of each group of places in a task; a group reaches up to the next.
 pub const PLACES: [u64; 6] = [1, 6, 11, 21, 41, 81];
 
+/// The groups of places as they are called: the first step and the last, `None` where there is no last.
+pub fn places() -> impl Iterator<Item = (u64, Option<u64>)> {
+    let ends = PLACES.iter().skip(1).map(|next| Some(next - 1)).chain([None]);
+    PLACES.into_iter().zip(ends)
+}
+
 /// What steps pay for the context they send again, by their place in their task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Place {
@@ -213,7 +219,8 @@ pub struct Waste {
     pub tokens: Tokens,
     /// Their cost.
     pub cost: Cost,
-    parts: [Part; Category::ALL.len()],
+    /// What the categories stand for, in the order of [`Category::ALL`].
+    pub parts: [Part; Category::ALL.len()],
     /// The context sent again by the step's place in its task, in the groups of [`PLACES`].
     pub places: [Place; PLACES.len()],
 }

@@ -13,6 +13,7 @@ mod errors;
 mod hour;
 mod settings;
 mod top;
+mod waste;
 mod windows;
 
 /// A home with handwritten logs, and a price list of one model so that every figure can be computed by hand:

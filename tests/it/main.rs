@@ -37,4 +37,5 @@ mod tailer;
 mod theme;
 mod time;
 mod update;
+mod waste;
 mod wires;

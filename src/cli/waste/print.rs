@@ -6,7 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::out::{FAINT, Out};
 use crate::cli::table::{Column, Table, count};
 use crate::export::json::waste::NO_PROMISE;
-use crate::insight::waste::{Category, PLACES, Waste};
+use crate::insight::waste::{self as insight, Category, Waste};
 use crate::model::text::clean;
 use crate::model::tokens::compact;
 use crate::model::{Cost, Money};
@@ -102,8 +102,7 @@ fn places(context: &Context, waste: &Waste, out: &mut Out) -> io::Result<()> {
         Column::number("TOKENS A STEP"),
         Column::number("COST A STEP"),
     ]);
-    let ends = PLACES.iter().skip(1).map(|next| Some(next - 1)).chain([None]);
-    for ((from, to), place) in PLACES.iter().zip(ends).zip(&waste.places) {
+    for ((from, to), place) in insight::places().zip(&waste.places) {
         if place.steps > 0 {
             table.row(vec![
                 to.map_or_else(|| format!("step {from} and later"), |to| format!("steps {from} to {to}")),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::insight::waste::{Category, PLACES, Place, Waste};
+use crate::insight::waste::{self as insight, Category, Place, Waste};
 use crate::model::Cost;
 use crate::model::text::clean;
 use crate::query::waste::{Class, Counts, Found, Mix, ModelUse, SessionWaste, Share, Swap, SwapModel};
@@ -109,16 +109,15 @@ fn category(waste: &Waste, category: Category) -> CategoryJson {
 }
 
 fn places(waste: &Waste) -> Vec<PlaceJson> {
-    let ends = PLACES.iter().skip(1).map(|next| Some(next - 1)).chain([None]);
-    let place = |((from_step, to_step), place): ((&u64, Option<u64>), &Place)| PlaceJson {
-        from_step: *from_step,
+    let place = |((from_step, to_step), place): ((u64, Option<u64>), &Place)| PlaceJson {
+        from_step,
         to_step,
         steps: place.steps,
         tokens: place.tokens,
         cost: cost(&place.cost),
         cost_per_step: place.per_step().map(money),
     };
-    PLACES.iter().zip(ends).zip(&waste.places).map(place).collect()
+    insight::places().zip(&waste.places).map(place).collect()
 }
 
 /// One session's, with what names it.

@@ -126,12 +126,12 @@ pub(super) struct Models<'a> {
     prices: &'a mut Pricer,
     asked: &'a Asked<'a>,
     numbers: IdMap<u64, u32>,
-    models: Vec<Model>,
+    list: Vec<Model>,
 }
 
 impl<'a> Models<'a> {
     pub(super) fn new(names: Names, prices: &'a mut Pricer, asked: &'a Asked<'a>) -> Models<'a> {
-        Models { names, prices, asked, numbers: IdMap::default(), models: Vec::new() }
+        Models { names, prices, asked, numbers: IdMap::default(), list: Vec::new() }
     }
 
     /// The number of a model of the store.
@@ -146,14 +146,14 @@ impl<'a> Models<'a> {
         let swaps = vec![Swap::default(); self.asked.swaps.len()];
         let passes = self.asked.filter.meets_model(name.as_deref().unwrap_or_default());
         let used = ModelUse { name, class, steps: 0, tokens: Tokens::default(), cost: Cost::default(), swaps };
-        let number = u32::try_from(self.models.len()).unwrap_or(u32::MAX);
-        self.models.push(Model { rates, passes, used });
+        let number = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
+        self.list.push(Model { rates, passes, used });
         self.numbers.insert(id.cast_unsigned(), number);
         number
     }
 
     fn get(&self, number: u32) -> Option<&Model> {
-        self.models.get(number as usize)
+        self.list.get(number as usize)
     }
 
     /// A model's rates.
@@ -168,7 +168,7 @@ impl<'a> Models<'a> {
 
     /// Counts a step, if it passes.
     pub(super) fn count(&mut self, step: &Step, billing: Billing) {
-        let Some(model) = self.models.get_mut(step.model as usize).filter(|model| model.passes) else { return };
+        let Some(model) = self.list.get_mut(step.model as usize).filter(|model| model.passes) else { return };
         model.used.steps += 1;
         model.used.tokens += step.tokens;
         model.used.cost += step.cost();
@@ -186,10 +186,12 @@ impl<'a> Models<'a> {
 
     /// The models that were asked, the dearest first; those asked about; and the classes.
     pub(super) fn finish(self) -> (Vec<ModelUse>, Vec<SwapModel>, Mix) {
-        let mut used: Vec<ModelUse> = self.models.into_iter().map(|model| model.used).filter(|used| used.steps > 0).collect();
+        let mut used: Vec<ModelUse> = self.list.into_iter().map(|model| model.used).filter(|used| used.steps > 0).collect();
         used.sort_by(|a, b| b.cost.known.cmp(&a.cost.known).then_with(|| b.steps.cmp(&a.steps)).then_with(|| a.name.cmp(&b.name)));
         let mut mix = Mix { targets: self.asked.targets.to_vec(), ..Mix::default() };
-        used.iter().for_each(|model| mix.add(model));
+        for model in &used {
+            mix.add(model);
+        }
         let swap = |(i, (name, rates)): (usize, &(String, Rates))| {
             let mut total = Swap::default();
             used.iter().filter_map(|model| model.swaps.get(i)).for_each(|swap| total.add(swap));

@@ -1,7 +1,7 @@
 //! The session in full: its sections, what is selected in each, and the way back from a subagent.
 
 use crate::engine::Snapshot;
-use crate::insight::waste::Category;
+use crate::insight::waste::{self, Category};
 use crate::query::{SessionDetail, SessionView};
 
 use super::{Action, App, Effect, View};
@@ -42,7 +42,7 @@ impl Section {
             Section::Tasks => detail.tasks.len(),
             Section::Tools => detail.tools.len(),
             Section::Subagents => detail.limits.len() + detail.children.len(),
-            Section::Waste => Category::ALL.len() + usize::from(!detail.children.is_empty()),
+            Section::Waste => Category::ALL.len() + usize::from(!detail.children.is_empty()) + places(detail).count(),
         }
     }
 }
@@ -107,6 +107,11 @@ impl Full {
         let is_last = section == Section::Tasks && at + 1 >= lines;
         self.set(section, |place| place.at = if is_last { usize::MAX } else { at.min(lines.saturating_sub(1)) });
     }
+}
+
+/// The groups of places in a task that have any steps, by their first and last step.
+pub fn places(detail: &SessionDetail) -> impl Iterator<Item = ((u64, Option<u64>), &waste::Place)> {
+    waste::places().zip(&detail.waste.places).filter(|(_, place)| place.steps > 0)
 }
 
 /// A session's subagents and forks, the dearest first.

@@ -9,7 +9,7 @@ use aifinops::config::{Currency, Group};
 use aifinops::engine::caps::Caps;
 use aifinops::engine::snapshot::{BUCKETS, Burn};
 use aifinops::engine::{Snapshot, Span};
-use aifinops::insight::waste::{Category, Part, Waste};
+use aifinops::insight::waste::{Category, Part, Place, Waste};
 use aifinops::model::time::{HOUR, MINUTE};
 use aifinops::model::{Cap, Cost, Key, Millis, Money, SessionKind, SessionState, Tokens, Turn, Window, Zone, cap};
 use aifinops::query::caps::{Days, Decision, Kind};
@@ -218,6 +218,9 @@ fn waste() -> Waste {
         estimated,
     };
     let mut waste = Waste { steps: 180, cost: priced(891), ..Waste::default() };
+    let place = |steps, tokens, amount| Place { steps, tokens, cost: Cost { priced_calls: steps, ..priced(amount) } };
+    waste.places =
+        [place(70, 3_100_000, 93), place(60, 4_000_000, 120), place(50, 6_200_000, 189), place(0, 0, 0), place(0, 0, 0), place(0, 0, 0)];
     waste.add(Category::Resent, part(171, 13_300_000, 402, 0));
     waste.add(Category::Missed, part(3, 310_000, 117, 0));
     waste.add(Category::Unread, part(2, 48_000, 6, 2));

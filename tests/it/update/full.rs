@@ -180,7 +180,7 @@ fn charts_say_how_many_steps_share_a_bar_and_mark_what_has_no_price() {
     let many: Vec<StepRow> = steps.iter().cycle().take(892).cloned().collect();
     with_steps(&mut stage, many);
     let screen = text(&stage.draw(120, 30));
-    assert!(screen.contains("892 steps, 16 a bar") && screen.contains("most 169k"), "{screen}");
+    assert!(screen.contains("892 steps, 23 a bar") && screen.contains("most 169k"), "{screen}");
     with_steps(&mut stage, steps[..20].to_vec());
     assert!(!text(&stage.draw(120, 30)).contains("a bar"));
     let none: Vec<StepRow> = steps[..20].iter().map(unpriced).collect();
