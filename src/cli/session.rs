@@ -43,7 +43,8 @@ pub fn run(context: &Context, args: &SessionArgs) -> Result<ExitCode, CliError> 
     let detail = query::detail::session(&fresh.ingest.store, &mut fresh.ingest.prices, &asking, id)?;
     let detail = detail.ok_or_else(|| CliError::NoSession(args.id.clone()))?;
     let filter = Filter::default();
-    let found = waste::ask(context, &mut fresh, &waste::Question { window: Window::ALL, filter: &filter, only: Some(id), swaps: &[] })?;
+    let found =
+        waste::ask(context, &mut fresh, &waste::Question { window: Window::ALL, filter: &filter, only: Some(id), swaps: &[], limit: 1 })?;
     let whole = found.total.cost + found.subagents;
     if context.json {
         let waste = json::waste::waste(&found.total, &found.counts, &found.subagents, &whole);

@@ -79,9 +79,9 @@ pub fn run(context: &Context, args: &WasteArgs) -> Result<ExitCode, CliError> {
     let swaps = swaps(fresh.ingest.prices.book(), &args.what_if)?;
     let only = args.session.as_deref().map(|id| session::find(&fresh.ingest.store, id)).transpose()?;
     let filter = args.filter.filter();
-    let found = ask(context, &mut fresh, &Question { window, filter: &filter, only, swaps: &swaps })?;
+    let found = ask(context, &mut fresh, &Question { window, filter: &filter, only, swaps: &swaps, limit: args.limit })?;
     if context.json {
-        Out::json(&json::found(&found, args.limit, only.is_some()))?;
+        Out::json(&json::found(&found, only.is_some()))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut out = Out::text();
@@ -91,12 +91,12 @@ pub fn run(context: &Context, args: &WasteArgs) -> Result<ExitCode, CliError> {
     } else {
         let of = match (only, found.sessions.first()) {
             (Some(_), Some(one)) => one.view.uid.to_string(),
-            _ => count(found.sessions.len() as u64, "session", "sessions"),
+            _ => count(found.all_sessions as u64, "session", "sessions"),
         };
         let steps = count(found.total.steps, "step", "steps");
         let head = format!("{} · {of} · {steps} · {}", when::describe(found.window, zone), context.cost(&found.total.cost));
         out.styled(STRONG, &crate::model::text::clean(&head))?;
-        print::all(context, &found, args.limit, only.is_some(), &mut out)?;
+        print::all(context, &found, only.is_some(), &mut out)?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
@@ -108,6 +108,7 @@ pub(super) struct Question<'a> {
     pub filter: &'a Filter,
     pub only: Option<i64>,
     pub swaps: &'a [(String, Rates)],
+    pub limit: usize,
 }
 
 /// Asks it.
@@ -121,6 +122,7 @@ pub(super) fn ask(context: &Context, fresh: &mut Fresh, question: &Question<'_>)
         swaps: question.swaps,
         classes: &context.settings.tier_models,
         targets: &context.settings.tier_target,
+        limit: question.limit,
     };
     Ok(waste::find(&fresh.ingest.store, &mut fresh.ingest.prices, &asked, views)?)
 }

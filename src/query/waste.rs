@@ -1,8 +1,9 @@
 //! Where the money went: over a window, session by session, model by model.
 //!
-//! One pass over all calls; what is kept of each is some hundred bytes. Calls outside the window are looked at too: what
+//! One pass over all calls; what is kept of each is eighty bytes, and of each session a sum. Calls outside the window are looked at too: what
 //! a step sends again, and whether its cache is read, the steps before and after it tell.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ pub use crate::insight::waste::{Category, PLACES, Part, Place};
 pub use crate::pricing::{Class, Target};
 pub use models::{Mix, ModelUse, Share, Swap, SwapModel};
 
-use gather::{Calls, Row};
+use gather::Calls;
 use models::Models;
 
 /// A question about waste.
@@ -42,6 +43,8 @@ pub struct Asked<'a> {
     pub classes: &'a [(String, Class)],
     /// The shares that classes are to have.
     pub targets: &'a [Target],
+    /// How many sessions are wanted at most.
+    pub limit: usize,
 }
 
 /// What facts say that has no price: counted, and nothing else.
@@ -98,8 +101,10 @@ pub struct Found {
     pub counts: Counts,
     /// What the subagents among them cost: part of the total. Of a single session: what its own cost, which is not.
     pub subagents: Cost,
-    /// The sessions, those first where most could have been saved.
+    /// The sessions, those first where most could have been saved; no more than were wanted.
     pub sessions: Vec<SessionWaste>,
+    /// How many there are.
+    pub all_sessions: usize,
     /// The models, the dearest first, with what others would have cost.
     pub models: Vec<ModelUse>,
     /// The models at whose prices.
@@ -108,17 +113,20 @@ pub struct Found {
     pub mix: Mix,
 }
 
-/// A window in whole quarters of an hour, as figures are kept.
+/// A window in whole quarters of an hour, as figures are kept. What is open stays so.
 #[must_use]
 pub const fn in_quarters(window: Window) -> Window {
-    let up = (SLOT - window.to.rem_euclid(SLOT)) % SLOT;
-    Window { from: window.from - window.from.rem_euclid(SLOT), to: window.to.saturating_add(up) }
+    let Window { from, to } = window;
+    Window {
+        from: if from == Window::ALL.from { from } else { from - from.rem_euclid(SLOT) },
+        to: if to == Window::ALL.to { to } else { to + (SLOT - to.rem_euclid(SLOT)) % SLOT },
+    }
 }
 
 /// Looks where the money of these sessions went. `views` are the sessions with activity in the window; of a single session
 /// it and its subagents.
 pub fn find(store: &Store, prices: &mut Pricer, asked: &Asked<'_>, views: Vec<SessionView>) -> Result<Found, StoreError> {
-    let window = if asked.window == Window::ALL { Window::ALL } else { in_quarters(asked.window) };
+    let window = in_quarters(asked.window);
     let mut models = Models::new(store.names()?, prices, asked);
     let calls = Calls::gather(store, asked.only.is_some(), &views, &mut models)?;
     let strains = strains(store.strains(asked.only)?);
@@ -126,7 +134,7 @@ pub fn find(store: &Store, prices: &mut Pricer, asked: &Asked<'_>, views: Vec<Se
     let mut steps: Vec<Step> = Vec::new();
     for rows in calls.by_session() {
         steps.clear();
-        steps.extend(rows.iter().map(Row::step));
+        steps.extend(rows.iter().map(|row| row.step(&calls)));
         let of = |i: usize| bill(models.rates(steps.get(i)?.model)?, steps.get(i)?, rows.get(i)?.billing());
         let waste = waste::of_session(&Session {
             steps: &steps,
@@ -143,6 +151,7 @@ pub fn find(store: &Store, prices: &mut Pricer, asked: &Asked<'_>, views: Vec<Se
             *sum = waste;
         }
     }
+    drop(calls);
     Ok(answer(window, asked, views, &wastes, models))
 }
 
@@ -192,39 +201,51 @@ fn bill(rates: &Rates, step: &Step, billing: Billing) -> Option<Bill> {
     rates.bill(step.tokens.longest_prompt(step.context), searches, billing.tier, billing.speed)
 }
 
-fn answer(window: Window, asked: &Asked<'_>, views: Vec<SessionView>, wastes: &[Waste], models: Models<'_>) -> Found {
-    let subagents = below(&views, wastes);
-    let mut found = Found {
-        window,
-        total: Waste::default(),
-        counts: Counts::default(),
-        subagents: Cost::default(),
-        sessions: Vec::with_capacity(views.len()),
-        models: Vec::new(),
-        swaps: Vec::new(),
-        mix: Mix::default(),
-    };
-    let mut sums = Sums::default();
-    for ((view, waste), below) in views.into_iter().zip(wastes).zip(subagents) {
+fn answer(window: Window, asked: &Asked<'_>, mut views: Vec<SessionView>, wastes: &[Waste], models: Models<'_>) -> Found {
+    let below = below(&views, wastes);
+    let (mut total, mut subagents, mut sums) = (Waste::default(), Cost::default(), Sums::default());
+    let mut ranked = Vec::new();
+    for (i, ((view, waste), below)) in views.iter().zip(wastes).zip(&below).enumerate() {
         if asked.only.is_some_and(|id| id != view.id) {
             continue;
         }
-        found.total += *waste;
+        total += *waste;
         sums.add(&view.sums, 1);
         if asked.only.is_some() {
-            found.subagents += below;
+            subagents += *below;
         } else if view.kind == SessionKind::Subagent {
-            found.subagents += waste.cost;
+            subagents += waste.cost;
         }
         if waste.steps > 0 {
-            found.sessions.push(SessionWaste { counts: Counts::of(&view.sums), waste: *waste, subagents: below, view });
+            let dearness = (waste.avoidable().known, waste.claimed().known, waste.cost.known);
+            ranked.push((Reverse(dearness), view.uid.clone(), i));
         }
     }
-    found.counts = Counts::of(&sums);
-    let dearness = |session: &SessionWaste| (session.waste.avoidable().known, session.waste.claimed().known, session.waste.cost.known);
-    found.sessions.sort_by(|a, b| dearness(b).cmp(&dearness(a)).then_with(|| a.view.uid.cmp(&b.view.uid)));
-    (found.models, found.swaps, found.mix) = models.finish();
-    found
+    ranked.sort_unstable();
+    let all_sessions = ranked.len();
+    ranked.truncate(asked.limit);
+    let mut wanted: Vec<(usize, usize)> = ranked.iter().enumerate().map(|(rank, (.., i))| (*i, rank)).collect();
+    // From the back, so that what is taken out moves nothing that is still to be taken.
+    wanted.sort_unstable_by_key(|(i, _)| Reverse(*i));
+    let mut sessions = Vec::with_capacity(wanted.len());
+    for (i, rank) in wanted {
+        let (Some(waste), Some(below)) = (wastes.get(i), below.get(i)) else { continue };
+        let view = views.swap_remove(i);
+        sessions.push((rank, SessionWaste { counts: Counts::of(&view.sums), waste: *waste, subagents: *below, view }));
+    }
+    sessions.sort_unstable_by_key(|(rank, _)| *rank);
+    let (models, swaps, mix) = models.finish();
+    Found {
+        window,
+        total,
+        counts: Counts::of(&sums),
+        subagents,
+        sessions: sessions.into_iter().map(|(_, session)| session).collect(),
+        all_sessions,
+        models,
+        swaps,
+        mix,
+    }
 }
 
 /// How many sessions may stand above a subagent: more are a circle.

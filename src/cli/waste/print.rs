@@ -16,7 +16,7 @@ use crate::query::waste::{Class, Counts, Found, Mix, ModelUse, SessionWaste, Swa
 const NONE: &str = "·";
 
 /// The whole answer.
-pub(super) fn all(context: &Context, found: &Found, limit: usize, single: bool, out: &mut Out) -> io::Result<()> {
+pub(super) fn all(context: &Context, found: &Found, single: bool, out: &mut Out) -> io::Result<()> {
     out.line("")?;
     let whole = if single { found.total.cost + found.subagents } else { found.total.cost };
     categories(context, &found.total, &found.counts, (&found.subagents, &whole), out)?;
@@ -26,7 +26,7 @@ pub(super) fn all(context: &Context, found: &Found, limit: usize, single: bool, 
     mix(context, &found.mix, out)?;
     what_if(context, found, out)?;
     if !single {
-        sessions(context, &found.sessions, limit, out)?;
+        sessions(context, found, out)?;
     }
     Ok(())
 }
@@ -200,8 +200,8 @@ fn difference(context: &Context, difference: Option<Money>) -> String {
 }
 
 /// The sessions in which most could have been saved.
-fn sessions(context: &Context, sessions: &[SessionWaste], limit: usize, out: &mut Out) -> io::Result<()> {
-    if limit == 0 {
+fn sessions(context: &Context, found: &Found, out: &mut Out) -> io::Result<()> {
+    if found.sessions.is_empty() {
         return Ok(());
     }
     let mut table = Table::new(vec![
@@ -218,8 +218,7 @@ fn sessions(context: &Context, sessions: &[SessionWaste], limit: usize, out: &mu
         Column::number("FAILED").expendable(3),
         Column::number("SUBAGENTS").expendable(6),
     ]);
-    for session in sessions.iter().take(limit) {
-        let (view, waste) = (&session.view, &session.waste);
+    for SessionWaste { view, waste, subagents, .. } in &found.sessions {
         let mut cells = vec![
             view.uid.to_string(),
             view.agent.to_string(),
@@ -229,12 +228,12 @@ fn sessions(context: &Context, sessions: &[SessionWaste], limit: usize, out: &mu
             context.cost(&waste.avoidable()),
         ];
         cells.extend(Category::ALL.into_iter().map(|category| context.cost(&waste.part(category).cost)));
-        cells.push(if session.subagents == Cost::default() { NONE.to_owned() } else { context.cost(&session.subagents) });
+        cells.push(if *subagents == Cost::default() { NONE.to_owned() } else { context.cost(subagents) });
         table.row(cells);
     }
     out.line("")?;
     table.write(out)?;
-    let rest = sessions.len().saturating_sub(limit);
+    let rest = found.all_sessions - found.sessions.len();
     if rest > 0 {
         out.styled(FAINT, &format!("{}; --limit shows more", count(rest as u64, "more session", "more sessions")))?;
     }

@@ -194,17 +194,17 @@ pub struct FoundJson {
 /// What a comparison of prices is not.
 pub const NO_PROMISE: &str = "a comparison of prices, not a promise of quality: another model would have written other tokens";
 
-/// The whole answer, with as many sessions as are wanted. `single` says that it is about one session, whose subagents'
+/// The whole answer. `single` says that it is about one session, whose subagents'
 /// cost comes on top of its own.
 #[must_use]
-pub fn found(found: &Found, limit: usize, single: bool) -> FoundJson {
+pub fn found(found: &Found, single: bool) -> FoundJson {
     let whole = if single { found.total.cost + found.subagents } else { found.total.cost };
     FoundJson {
         total: waste(&found.total, &found.counts, &found.subagents, &whole),
         tiers: tiers(&found.mix),
         models: found.models.iter().map(|used| model(used, &found.swaps)).collect(),
         what_if: found.swaps.iter().map(what_if).collect(),
-        sessions: found.sessions.iter().take(limit).map(session).collect(),
+        sessions: found.sessions.iter().map(session).collect(),
         window: window(found.window),
     }
 }

@@ -1,4 +1,4 @@
-//! All calls of some sessions in the order of time, each in about a hundred bytes.
+//! All calls of some sessions in the order of time, each in eighty bytes.
 
 use crate::insight::waste::Step;
 use crate::model::{IdMap, Key, Millis, Money, Speed, Tier, Tokens, Window};
@@ -12,6 +12,8 @@ use super::{Order, SessionView};
 const PRICED: u8 = 1;
 const REPORTED: u8 = 2;
 const LOWER: u8 = 4;
+/// Its counters are too large for a row, and stand elsewhere.
+const WIDE: u8 = 8;
 
 /// A call: what is needed of it, and no more. There may be a million.
 #[derive(Debug, Clone, Copy)]
@@ -23,8 +25,9 @@ pub(super) struct Row {
     at: Millis,
     key: Key,
     task: Key,
-    tokens: Tokens,
-    context: u64,
+    /// Input, read, written for five minutes, for an hour, output, reasoning; and the context left. Of counters that no
+    /// real call has, the first is the place in [`Calls::wide`].
+    counts: [u32; 7],
     nanos: i64,
     searches: u32,
     tier: Tier,
@@ -33,7 +36,13 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn of(session: u32, model: u32, key: Key, call: &CallRow) -> Row {
+    fn of(session: u32, model: u32, key: Key, call: &CallRow, wide: &mut Vec<(Tokens, u64)>) -> Row {
+        let t = &call.tokens;
+        let all = [t.input, t.cache_read, t.cache_write_5m, t.cache_write_1h, t.output, t.reasoning, call.context];
+        let counts = all.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        let is_wide = counts.contains(&u32::MAX);
+        let place = u32::try_from(wide.len()).unwrap_or(u32::MAX);
+        wide.extend(is_wide.then_some((call.tokens, call.context)));
         let bit = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
         Row {
             session,
@@ -41,13 +50,15 @@ impl Row {
             at: call.at,
             key,
             task: call.task,
-            tokens: call.tokens,
-            context: call.context,
+            counts: if is_wide { [place, 0, 0, 0, 0, 0, 0] } else { counts },
             nanos: call.money.map_or(0, Money::nanos),
             searches: call.searches,
             tier: call.tier,
             speed: call.speed,
-            bits: bit(call.money.is_some(), PRICED) | bit(call.reported.is_some(), REPORTED) | bit(call.lower_bound, LOWER),
+            bits: bit(call.money.is_some(), PRICED)
+                | bit(call.reported.is_some(), REPORTED)
+                | bit(call.lower_bound, LOWER)
+                | bit(is_wide, WIDE),
         }
     }
 
@@ -59,14 +70,25 @@ impl Row {
         (self.session, self.at, self.key)
     }
 
+    /// Its tokens, and the context it left.
+    #[expect(clippy::similar_names, reason = "the two lifetimes of cache writes")]
+    fn tokens(&self, wide: &[(Tokens, u64)]) -> (Tokens, u64) {
+        let [input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, context] = self.counts.map(u64::from);
+        if self.is(WIDE) {
+            return self.counts.first().and_then(|place| wide.get(*place as usize)).copied().unwrap_or_default();
+        }
+        (Tokens { input, cache_read, cache_write_5m, cache_write_1h, output, reasoning }, context)
+    }
+
     /// The call as a step.
-    pub(super) fn step(&self) -> Step {
+    pub(super) fn step(&self, calls: &Calls) -> Step {
+        let (tokens, context) = self.tokens(&calls.wide);
         Step {
             at: self.at,
             task: self.task,
             model: self.model,
-            tokens: self.tokens,
-            context: self.context,
+            tokens,
+            context,
             money: self.is(PRICED).then_some(Money::from_nanos(self.nanos)),
             reported: self.is(REPORTED),
             lower_bound: self.is(LOWER),
@@ -81,7 +103,10 @@ impl Row {
 
 /// The calls, by session and time.
 #[derive(Debug)]
-pub(super) struct Calls(Vec<Row>);
+pub(super) struct Calls {
+    rows: Vec<Row>,
+    wide: Vec<(Tokens, u64)>,
+}
 
 impl Calls {
     /// Reads them: of few sessions each one's, else all there are, once.
@@ -89,10 +114,11 @@ impl Calls {
         // Said beforehand: a list of a million that grows holds itself twice.
         let all = views.iter().map(|view| view.lifetime.priced_calls + view.lifetime.reported_calls + view.lifetime.unpriced_calls);
         let mut rows = Vec::with_capacity(usize::try_from(all.sum::<u64>()).unwrap_or(0));
+        let mut wide = Vec::new();
         let places: IdMap<u64, u32> = views.iter().map(|view| view.id.cast_unsigned()).zip(0..).collect();
         let mut look = |key: Key, call: &CallRow| {
             if let Some(place) = places.get(&call.session.cast_unsigned()) {
-                rows.push(Row::of(*place, models.number(call.model), key, call));
+                rows.push(Row::of(*place, models.number(call.model), key, call, &mut wide));
             }
         };
         if few {
@@ -103,12 +129,12 @@ impl Calls {
             store.each_call(Window::ALL, look)?;
         }
         rows.sort_unstable_by_key(Row::order);
-        Ok(Calls(rows))
+        Ok(Calls { rows, wide })
     }
 
     /// Session by session.
     pub(super) fn by_session(&self) -> impl Iterator<Item = &[Row]> {
-        self.0.chunk_by(|a, b| a.session == b.session)
+        self.rows.chunk_by(|a, b| a.session == b.session)
     }
 }
 
@@ -117,7 +143,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_million_calls_are_a_hundred_megabytes() {
-        assert!(size_of::<Row>() <= 104, "{} bytes", size_of::<Row>());
+    fn a_million_calls_are_eighty_megabytes() {
+        assert!(size_of::<Row>() <= 80, "{} bytes", size_of::<Row>());
+    }
+
+    #[test]
+    fn counters_of_every_size_come_back() {
+        let call = |input, context| CallRow {
+            session: 1,
+            task: Key(2),
+            at: 3,
+            model: 0,
+            tokens: Tokens { input, cache_read: 5, cache_write_5m: 6, cache_write_1h: 7, output: 8, reasoning: 9 },
+            searches: 0,
+            tier: Tier::Standard,
+            speed: Speed::default(),
+            context,
+            sidechain: false,
+            lower_bound: false,
+            gap: false,
+            reported: None,
+            money: None,
+        };
+        let mut calls = Calls { rows: Vec::new(), wide: Vec::new() };
+        for (input, context) in [(4, 10), (u64::MAX, 11), (4, u64::from(u32::MAX)), (u64::from(u32::MAX) - 1, 12)] {
+            let call = call(input, context);
+            let step = Row::of(0, 0, Key(1), &call, &mut calls.wide).step(&calls);
+            assert_eq!((step.tokens, step.context), (call.tokens, context));
+        }
+        assert_eq!(calls.wide.len(), 2);
     }
 }

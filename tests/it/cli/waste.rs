@@ -170,7 +170,8 @@ fn a_window_counts_its_own_steps_and_knows_those_before_and_after() {
     let answer = machine.json(&["waste", "--since", "2026-11-01T10:45", "--until", "2026-11-01T11:00"]);
     assert_eq!(answer["steps"], 2);
     assert_eq!(figures(&answer, "context_sent_again"), (13_400 * 300 + 60 * 3750 + 4_000 * 300, 2, [0, 17_400, 60, 0]));
-    let before = machine.json(&["waste", "--until", "2026-11-01T10:15"]);
+    let before = machine.json(&["waste", "--until", "2026-11-01T10:10"]);
+    assert_eq!(before["window"], json!({"from": null, "to": "2026-11-01T10:15:00.000Z"}), "whole quarters");
     assert_eq!(before["steps"], 5, "four of the session, one of its subagent");
     assert_eq!(figures(&before, "cache_writes_never_read").0, 2_000 * 750, "the third step's writes are read after the window");
 }
