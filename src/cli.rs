@@ -51,6 +51,7 @@ pub mod telling;
 pub mod top;
 pub mod trends;
 pub mod verdict;
+pub mod waste;
 pub mod watch;
 pub mod when;
 pub mod words;
@@ -65,6 +66,7 @@ EXAMPLES:
   aifinops sessions --range 7d              what ran in the last seven days
   aifinops report daily --since monday      spend by day, this week
   aifinops report models --all --json       everything by model, for a script
+  aifinops waste --range 30d                where the money went, and what was avoidable
   aifinops session 3f2a91c0                 one session: tasks, tools, limits
   aifinops guard install --all              agents ask before they spend
   aifinops doctor                           what was read, and what was not";
@@ -144,6 +146,12 @@ pub struct GlobalArgs {
     /// What calls without a known price count for against a cap, such as input:15,output:75
     #[arg(long, global = true, value_name = "RATES", hide_short_help = true)]
     pub assumed_price: Option<String>,
+    /// The share of tokens that a class of models is to have, such as workhorse=70-80
+    #[arg(long, global = true, value_name = "CLASS=FROM-TO", hide_short_help = true)]
+    pub tier_target: Option<String>,
+    /// Models of another class than their price says, such as gpt-5=flagship
+    #[arg(long, global = true, value_name = "MODEL=CLASS", hide_short_help = true)]
+    pub tier_models: Option<String>,
     /// A cap for this run, such as day=limit:20; may be given more than once
     #[arg(long = "cap", global = true, value_name = "NAME=CAP", hide_short_help = true)]
     pub caps: Vec<String>,
@@ -186,6 +194,8 @@ impl GlobalArgs {
         flags.caps.clone_from(&self.caps);
         flags.attribution.clone_from(&self.attribution);
         flags.experiments.clone_from(&self.experiments);
+        flags.tier_target.clone_from(&self.tier_target);
+        flags.tier_models.clone_from(&self.tier_models);
         flags
     }
 }
@@ -223,6 +233,9 @@ pub enum Command {
     /// Foretell where today, this week and this month end, and when caps are reached
     #[command(after_help = forecast::EXAMPLES)]
     Forecast(forecast::ForecastArgs),
+    /// Show where the money goes, and what other models would have cost
+    #[command(after_help = waste::EXAMPLES)]
+    Waste(waste::WasteArgs),
     /// Set, show, raise and clear caps on what may be spent
     #[command(after_help = cap::EXAMPLES)]
     Cap(cap::CapArgs),
@@ -309,6 +322,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Experiments(args)) => experiments::run(&context()?, args),
         Some(Command::Trends(args)) => trends::run(&context()?, args),
         Some(Command::Forecast(args)) => forecast::run(&context()?, args),
+        Some(Command::Waste(args)) => waste::run(&context()?, args),
         Some(Command::Cap(args)) => cap::run(&context()?, args),
         Some(Command::CatchUp(args)) => catch_up::run(&context()?, args),
         #[cfg(unix)]

@@ -28,6 +28,7 @@ mod read;
 mod registry;
 mod salvage;
 mod template;
+mod tiers;
 mod value;
 mod write;
 
@@ -41,6 +42,7 @@ pub use choice::{COLUMNS, Group, NotAllowed, Range, THEMES, WAYS, WeekStart};
 pub use currency::Currency;
 pub use edit::{ConfigError, key, set, set_in, set_table, unset, unset_in, unset_path};
 pub use layer::load;
+pub use read::nearest;
 pub use registry::{Flags, Settings};
 pub use template::{default_text, describe};
 

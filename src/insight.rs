@@ -4,3 +4,4 @@ pub mod forecast;
 pub mod loops;
 pub mod spread;
 pub mod unusual;
+pub mod waste;

@@ -10,6 +10,7 @@
 //!
 //! Everything above this floor speaks in these types only.
 
+pub mod bill;
 pub mod call;
 pub mod cap;
 pub mod cost;
@@ -26,6 +27,7 @@ pub mod tokens;
 pub mod webhook;
 pub mod zone;
 
+pub use bill::{Bill, Effective, Meter};
 pub use call::{Batch, Call, Fact, FactKind, RateLimit, Speed, Tier};
 pub use cap::{Amount, Cap};
 pub use cost::{Basis, Cost};

@@ -5,6 +5,7 @@
 //! the one rounding of a call ([`rate`]). A model that is not listed has no price: never a guess, never zero.
 
 pub mod book;
+pub mod class;
 mod line;
 pub mod litellm;
 pub mod lookup;
@@ -12,5 +13,6 @@ pub mod pricer;
 pub mod rate;
 
 pub use book::{Book, BookError, Override};
+pub use class::{Class, Target};
 pub use pricer::Pricer;
 pub use rate::{Card, Effective, Rates, Variant};

@@ -25,6 +25,7 @@ pub mod loops;
 pub mod overview;
 pub mod report;
 pub mod trends;
+pub mod waste;
 
 pub use detail::{SessionDetail, TaskView};
 pub use filter::Filter;

@@ -10,21 +10,21 @@
 
 use std::path::PathBuf;
 
+pub mod archive;
 pub mod chronicle;
+mod compact;
 pub mod deltas;
 pub mod family;
 pub mod files;
-pub mod kin;
-pub mod archive;
-mod compact;
 pub mod info;
+pub mod kin;
 pub mod ledger;
 pub mod limits;
 pub mod memory;
 pub mod merge;
 pub mod open;
-pub mod pace;
 mod others;
+pub mod pace;
 mod pack;
 pub mod pending;
 pub mod read;
@@ -33,6 +33,7 @@ pub mod rows;
 pub mod scan;
 mod shelf;
 pub mod spend;
+pub mod strain;
 pub mod sums;
 pub mod tags;
 mod trail;

@@ -64,6 +64,14 @@ pub enum CliError {
     /// No price list knows this model.
     #[error("the price of `{0}` is unknown")]
     UnknownModel(String),
+    /// No price list knows this model, which was asked about.
+    #[error("no model is called `{model}` in the price list")]
+    NoModel {
+        /// What was asked for.
+        model: String,
+        /// Names that look like it.
+        near: Vec<String>,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -162,7 +170,7 @@ impl CliError {
             CliError::Ambiguous { .. } => "ambiguous",
             CliError::NoCap { .. } => "no_cap",
             CliError::Managed { .. } => "managed",
-            CliError::UnknownModel(_) => "unknown_model",
+            CliError::UnknownModel(_) | CliError::NoModel { .. } => "unknown_model",
             CliError::Store(_) => "store",
             CliError::Book(_) => "prices",
             CliError::Config(_) => "config",
@@ -196,6 +204,8 @@ impl CliError {
                     "set it with `aifinops prices set {model} --input USD --output USD` (per million tokens), or try `aifinops prices update`"
                 )
             }
+            CliError::NoModel { near, .. } if !near.is_empty() => format!("there are: {}", near.join(", ")),
+            CliError::NoModel { .. } => "`aifinops prices show` lists the models in your logs; `aifinops prices set` adds one".to_owned(),
             CliError::Store(error) if error.is_passing() => {
                 "check the space and the rights of the data directory, then try again".to_owned()
             }
@@ -234,7 +244,7 @@ impl CliError {
     pub const fn exit(&self) -> u8 {
         match self {
             CliError::Usage { .. } | CliError::Ambiguous { .. } => USAGE,
-            CliError::NoSession(_) | CliError::NoCap { .. } | CliError::UnknownModel(_) => NOT_FOUND,
+            CliError::NoSession(_) | CliError::NoCap { .. } | CliError::UnknownModel(_) | CliError::NoModel { .. } => NOT_FOUND,
             CliError::Start { code, .. } => *code,
             _ => FAILURE,
         }

@@ -9,7 +9,7 @@ use crate::export::json;
 use crate::model::time::{HOUR, span};
 use crate::model::tokens::compact;
 use crate::model::{Basis, Cost, Tokens, Window};
-use crate::query::{self, Asking, SessionDetail, SessionView};
+use crate::query::{self, Asking, Filter, SessionDetail, SessionView};
 use crate::store::Store;
 
 use super::context::Context;
@@ -17,6 +17,7 @@ use super::error::CliError;
 use super::listing;
 use super::out::{FAINT, Out, STRONG};
 use super::table::{Column, Table, count};
+use super::waste;
 use super::when::clock;
 
 /// Shown under `--help`.
@@ -42,8 +43,13 @@ pub fn run(context: &Context, args: &SessionArgs) -> Result<ExitCode, CliError> 
     let detail = query::detail::session(&fresh.ingest.store, &mut fresh.ingest.prices, &asking, id)?;
     let mut detail = detail.ok_or_else(|| CliError::NoSession(args.id.clone()))?;
     fresh.labeler.fill(&fresh.ingest.store, std::iter::once(&mut detail.session).chain(&mut detail.children))?;
+    let filter = Filter::default();
+    let found =
+        waste::ask(context, &mut fresh, &waste::Question { window: Window::ALL, filter: &filter, only: Some(id), swaps: &[], limit: 1 })?;
+    let whole = found.total.cost + found.subagents;
     if context.json {
-        Out::json(&json::detail(&detail))?;
+        let waste = json::waste::waste(&found.total, &found.counts, &found.subagents, &whole);
+        Out::json(&json::detail(&detail, waste))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut out = Out::text();
@@ -54,6 +60,10 @@ pub fn run(context: &Context, args: &SessionArgs) -> Result<ExitCode, CliError> 
     if !detail.children.is_empty() {
         out.line("")?;
         listing::write_below(context, &detail.children, 1, &mut out)?;
+    }
+    if found.total.steps > 0 {
+        out.line("")?;
+        waste::print::categories(context, &found.total, &found.counts, (&found.subagents, &whole), &mut out)?;
     }
     for file in &detail.files {
         out.styled(FAINT, &format!("read from {}", crate::model::text::clean(&file.display().to_string())))?;

@@ -192,7 +192,8 @@ pub(super) fn did_you_mean(near: Option<&str>) -> String {
 }
 
 /// The word that a slip of the hand would turn into the given one.
-pub(super) fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.chars().take(64).flat_map(char::to_lowercase).collect();
     let most = word.len().div_ceil(3).min(3);
     words.map(|other| (distance(&word, other), other)).filter(|(far, _)| *far <= most).min_by_key(|(far, _)| *far).map(|(_, other)| other)

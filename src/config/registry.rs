@@ -12,12 +12,12 @@ use super::lookout::{self, Lookout};
 use super::node::{Node, dotted};
 use super::read::{self, Faults};
 use super::value::Value;
-use super::{Origin, Setting, attribution, caps, experiments, map};
+use super::{Origin, Setting, attribution, caps, experiments, map, tiers};
 use crate::attribution::{Experiment, Rule};
 use crate::budgets::Assumed;
 use crate::model::cap::OnFailure;
 use crate::model::{Cap, Zone};
-use crate::pricing::Override;
+use crate::pricing::{Class, Override, Target};
 use crate::sources::ALL;
 
 /// The keys of a model's price table that are prices.
@@ -225,6 +225,14 @@ registry! {
     /// On one line: `[{ project = "web-*", set = { team = "web" } }]`.
     attribution: Vec<Rule> = "", Rules, "AIFINOPS_ATTRIBUTION", "--attribution" Option<String>, file: true,
     attribution::rules, attribution::allowed;
+    /// What share of all tokens each class of models is to have, in per cent; `aifinops waste` compares. The class of a
+    /// model follows from its price. Empty is no target.
+    tier_target: Vec<Target> = "workhorse=70-80", List, "AIFINOPS_TIER_TARGET", "--tier-target" Option<String>, file: true,
+    tiers::targets, || "flagship, workhorse or small = two per cents, such as workhorse=70-80".to_owned();
+
+    /// Models that are of another class than their price says, such as `["gpt-5=flagship"]`.
+    tier_models: Vec<(String, Class)> = "", List, "AIFINOPS_TIER_MODELS", "--tier-models" Option<String>, file: true,
+    tiers::given, || "model = flagship, workhorse or small, such as gpt-5=flagship".to_owned();
 
     /// The currency that amounts are shown in, at a fixed rate of your own; the store keeps dollars.
     /// On one line: `EUR:0.92` or `EUR:0.92:€`.

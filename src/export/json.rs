@@ -20,6 +20,7 @@ mod labels;
 pub mod loops;
 mod parts;
 pub mod sheet;
+pub mod waste;
 
 pub use labels::{LabelsJson, UnattributedJson, labels, said, unattributed};
 pub use parts::{CostJson, MoneyJson, RateJson, TokensJson, Usd, WindowJson, cost, money, rate, tokens, window};
@@ -194,11 +195,12 @@ pub struct DetailJson {
     pub tools: Vec<ToolJson>,
     pub limits: Vec<LimitJson>,
     pub subagents: Vec<SessionJson>,
+    pub waste: waste::WasteJson,
 }
 
 /// Everything about one session.
 #[must_use]
-pub fn detail(detail: &SessionDetail) -> DetailJson {
+pub fn detail(detail: &SessionDetail, waste: waste::WasteJson) -> DetailJson {
     let tool = |t: &ToolRow| ToolJson { name: clean(&t.name), calls: t.calls, failures: t.failures };
     let limit = |l: &LimitRow| LimitJson {
         limit: clean(&l.limit),
@@ -213,6 +215,7 @@ pub fn detail(detail: &SessionDetail) -> DetailJson {
         tools: detail.tools.iter().map(tool).collect(),
         limits: detail.limits.iter().map(limit).collect(),
         subagents: detail.children.iter().map(session).collect(),
+        waste,
     }
 }
 

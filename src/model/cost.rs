@@ -87,6 +87,13 @@ impl Cost {
         self.lower_bound_calls > 0 || self.unpriced_calls > 0
     }
 
+    /// The share of this in a whole, in per mille; `None` where either is unknown or there is no whole.
+    #[must_use]
+    pub fn permille_of(&self, whole: &Cost) -> Option<u32> {
+        let (part, whole) = (i128::from(self.money()?.nanos()), i128::from(whole.money()?.nanos()));
+        u32::try_from((part * 1000 + whole / 2).checked_div(whole)?).ok()
+    }
+
     /// For people: `$1.20`, `≥ $1.20` for a lower bound, `?` when unknown.
     #[must_use]
     pub fn display(&self) -> String {

@@ -28,6 +28,14 @@ impl Tokens {
         self.input.saturating_add(self.cache_read).saturating_add(self.cache_write_5m).saturating_add(self.cache_write_1h)
     }
 
+    /// The longest prompt in a call that left so much in the context (0 where nobody knows): tokens that several requests
+    /// used together are no long prompt, what the last one left tells.
+    #[must_use]
+    pub const fn longest_prompt(&self, context: u64) -> u64 {
+        let prompt = self.prompt();
+        if context > 0 && context < prompt { context } else { prompt }
+    }
+
     /// Prompt and output together.
     #[must_use]
     pub const fn total(&self) -> u64 {

@@ -10,8 +10,8 @@
 //! * An hour's cache write of Anthropic's models costs twice the input (Anthropic's documentation of prompt
 //!   caching); elsewhere it costs what the five-minute write does.
 
-use crate::model::money::TOKENS_PER_RATE;
-use crate::model::{Money, Rate, Speed, Tier, Tokens};
+pub use crate::model::Effective;
+use crate::model::{Bill, Money, Rate, Speed, Tier, Tokens};
 
 /// No list price comes near a dollar per token: a number above it is a mistake, and is refused rather than billed.
 pub const MAX_RATE: Rate = Rate::from_nanos_per_million(1_000_000_000_000_000);
@@ -40,21 +40,6 @@ pub struct Variant {
     pub tier: Tier,
     /// The rates.
     pub card: Card,
-}
-
-/// The rates that one particular call is billed at, all gaps filled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Effective {
-    /// Prompt tokens outside any cache.
-    pub input: Rate,
-    /// Tokens the model wrote, reasoning included.
-    pub output: Rate,
-    /// Prompt tokens served from the cache.
-    pub cache_read: Rate,
-    /// Prompt tokens written to the five-minute cache.
-    pub cache_write_5m: Rate,
-    /// Prompt tokens written to the one-hour cache.
-    pub cache_write_1h: Rate,
 }
 
 /// Everything the price list says about one model.
@@ -146,45 +131,26 @@ impl Rates {
     /// As [`Rates::cost`], of tokens that several requests used, the largest of which had a prompt of `prompt` tokens.
     #[must_use]
     pub fn cost_at(&self, prompt: u64, tokens: &Tokens, searches: u32, tier: Tier, speed: Speed) -> Option<Money> {
-        let fees = match searches {
-            0 => 0,
-            n => i128::from(self.search_fee?.nanos()).saturating_mul(i128::from(n)),
-        };
-        let (mut factor, mut divisor) = (1_i128, TOKENS_PER_RATE);
+        Some(self.bill(prompt, searches, tier, speed)?.cost(tokens))
+    }
+
+    /// How a call is billed whose largest prompt had so many tokens; `None` where the list cannot tell.
+    #[must_use]
+    pub fn bill(&self, prompt: u64, searches: u32, tier: Tier, speed: Speed) -> Option<Bill> {
+        let mut bill = Bill::new(self.effective(prompt, tier));
+        if searches > 0 {
+            bill = bill.with_fees(self.search_fee?, searches);
+        }
         if speed.fast {
-            factor *= i128::from(self.fast_permille?);
-            divisor *= 1000;
+            bill = bill.times(self.fast_permille?);
         }
         if speed.us_only
             && let Some(permille) = self.us_permille
         {
-            factor *= i128::from(permille);
-            divisor *= 1000;
+            bill = bill.times(permille);
         }
-        let rates = self.effective(prompt, tier);
-        let scaled = [
-            (rates.input, tokens.input),
-            (rates.output, tokens.output),
-            (rates.cache_read, tokens.cache_read),
-            (rates.cache_write_5m, tokens.cache_write_5m),
-            (rates.cache_write_1h, tokens.cache_write_1h),
-        ]
-        .into_iter()
-        .fold(0_i128, |sum, (rate, count)| sum.saturating_add(scaled(rate, count)));
-        let nanos = rounded(scaled.saturating_mul(factor), divisor).saturating_add(fees);
-        Some(Money::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX)))
+        Some(bill)
     }
-}
-
-/// As [`Rate::scaled`], but even the counters of a broken log cannot overflow it.
-fn scaled(rate: Rate, tokens: u64) -> i128 {
-    i128::from(rate.nanos_per_million()).saturating_mul(i128::from(tokens))
-}
-
-/// A quotient of non-negative numbers, rounded half up: the one rounding of a call.
-const fn rounded(value: i128, divisor: i128) -> i128 {
-    let (whole, rest) = (value / divisor, value % divisor);
-    if rest >= divisor - rest { whole + 1 } else { whole }
 }
 
 /// Twice a rate.

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use crate::insight::waste::Waste;
 use crate::model::time::MINUTE;
 use crate::model::{Key, Millis, Window};
 use crate::pricing::Pricer;
 use crate::store::read::{LimitRow, StepRow, ToolRow};
 use crate::store::{Store, StoreError, Sums};
 
-use super::{Asking, SessionView, sessions_by_id};
+use super::{Asking, SessionView, sessions_by_id, waste};
 
 /// A task as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct SessionDetail {
     pub steps: Vec<StepRow>,
     /// Its tools, most used first.
     pub tools: Vec<ToolRow>,
+    /// Where the money of these steps went.
+    pub waste: Waste,
     /// What its provider said about limits.
     pub limits: Vec<LimitRow>,
     /// The logs it was read from.
@@ -70,10 +73,12 @@ pub fn session_after(
         .into_iter()
         .map(|t| TaskView { key: t.key, started_at: t.started_at, ended_at: t.ended_at, sums: t.sums })
         .collect();
+    let steps = steps(store, id, before)?;
     Ok(Some(SessionDetail {
         children,
         tasks,
-        steps: steps(store, id, before)?,
+        waste: waste::of_steps(store, prices, asking.now, id, &steps)?,
+        steps,
         tools: store.tools(id)?,
         limits: store.limits(id)?,
         files: store.files_of(id)?,

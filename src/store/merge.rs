@@ -120,11 +120,10 @@ impl CallRow {
         if self.session == other.session && (other.at, other.task) < (self.at, self.task) { other } else { self }
     }
 
-    /// The tokens of the prompt that decide which rates hold. Those that several requests used together are no long prompt:
-    /// what the last one left in the context tells.
+    /// The tokens of the prompt that decide which rates hold.
     #[must_use]
     pub fn billed_prompt(&self) -> u64 {
-        if self.context > 0 { self.tokens.prompt().min(self.context) } else { self.tokens.prompt() }
+        self.tokens.longest_prompt(self.context)
     }
 
     /// Its cost.

@@ -10,6 +10,7 @@ use crate::model::{Cost, Key, Millis, Money, SessionKind, Tokens, Turn, Window};
 
 use super::merge::CallRow;
 use super::pack::{self, Found};
+use super::strain::Billing;
 use super::sums::{self, Sums};
 use super::{Store, StoreError, trail};
 
@@ -93,6 +94,8 @@ pub struct StepRow {
     pub money: Option<Money>,
     /// Whether the true output is higher.
     pub lower_bound: bool,
+    /// What else its price depends on.
+    pub billing: Billing,
 }
 
 /// How often a tool was called in a session.
@@ -394,6 +397,7 @@ impl Store {
             let Found::Row(call) = pack::find::<CallRow>(&self.conn, key).map_err(&fail)? else { continue };
             if trail::is_of(&call, id, at) {
                 rows.push(StepRow {
+                    billing: Billing::from(&call),
                     task: call.task,
                     at: call.at,
                     model: names.get(&call.model).cloned(),

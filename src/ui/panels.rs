@@ -39,6 +39,7 @@ pub mod trend_calendar;
 pub mod trend_hours;
 pub mod trend_spend;
 pub mod trend_units;
+pub mod waste;
 
 /// A frame with a title on the left and one on the right; gives the room inside.
 pub(super) fn frame(left: &str, right: &str, role: Role, theme: &Theme, area: Rect, buf: &mut Buffer) -> Rect {
@@ -84,10 +85,12 @@ fn section(app: &App, detail: &SessionDetail, section: Section, alone: bool, are
             (limits, 0) => count_of(limits, "limit"),
             (limits, n) => format!("{}, {}", count_of(limits, "limit"), count_of(n, "subagent")),
         },
+        Section::Waste => "where the money went".to_owned(),
     };
     let title = name(section);
     let key = app.keys.first(Action::Section);
-    let others = format!("{key}: {} · {}", name(section.next()), name(section.next().next()));
+    let others = std::iter::successors(Some(section.next()), |other| Some(other.next())).take_while(|other| *other != section);
+    let others = format!("{key}: {}", others.map(name).collect::<Vec<_>>().join(" · "));
     let fits = text::columns(&title) + text::columns(&others) + 10 <= usize::from(area.width);
     let right = match (alone, fits) {
         (true, true) => others,

@@ -14,9 +14,9 @@
 //!
 //! ```text
 //! ┌ api-server · claude-code ──────────────────┐  5 lines
-//! ├ $ per step ─────────┐┌ context ────────────┤  from 16 lines on, and a quarter of many
+//! ├ $ per step ──┐┌ context ─────┐┌ money ──────┤  from 16 lines on, and a quarter of many; money where it is wide
 //! ├ tasks ──────────────────────┐┌ tools ──────┤  what is left; where it is narrow,
-//! │                             │├ subagents ──┤  one of the three in the place of all
+//! │                             │├ subagents ──┤  one of the four in the place of all
 //! └─────────────────────────────┘└─────────────┘
 //! ```
 //!
@@ -57,7 +57,7 @@ use super::app::trends::Panel;
 use super::app::{App, Dialog, Hits, Section, View};
 use super::panels::{cap_days, cap_dialog, cap_notes, caps, charts, decisions, empty, frame, header, help, preview};
 use super::panels::{loop_groups, loop_list, loops, session, sessions, status, stop_dialog, subagents, tabs, tasks, tools};
-use super::panels::{trend_calendar, trend_hours, trend_spend, trend_units};
+use super::panels::{trend_calendar, trend_hours, trend_spend, trend_units, waste};
 use super::theme::Role;
 
 /// The smallest screen that anything can be said on.
@@ -240,17 +240,27 @@ fn full(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut Buffe
     };
     let [head, graphs, rest] = Layout::vertical([Constraint::Length(5), Constraint::Length(height), Constraint::Fill(1)]).areas(area);
     session::draw(app, detail, now, head, buf);
+    let is_wide = area.width >= BESIDE && rest.height >= 8;
+    let money = if is_wide && height >= 7 { SIDE } else { 0 };
+    let [graphs, money] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(money)]).areas(graphs);
     if height > 0 {
         charts::draw(app, detail, graphs, buf);
     }
-    if area.width >= BESIDE && rest.height >= 8 {
+    if money.width > 0 {
+        hits.parts.push(waste::draw(app, detail, false, money, buf));
+    }
+    if is_wide {
         let [list, side] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(SIDE)]).areas(rest);
         // Each of the two takes what it needs, the focused one more where both need much.
         let lines = |section: Section| u16::try_from(section.lines(detail)).unwrap_or(u16::MAX).saturating_add(2).max(3);
         let half = if app.full.section == Section::Subagents { side.height - side.height / 3 } else { side.height / 2 };
         let low = lines(Section::Subagents).min(half.max(side.height.saturating_sub(lines(Section::Tools))));
         let [upper, lower] = Layout::vertical([Constraint::Fill(1), Constraint::Length(low)]).areas(side);
-        hits.parts.push(tasks::draw(app, detail, false, list, buf));
+        // Without room of its own it takes that of the tasks.
+        hits.parts.push(match app.full.section {
+            Section::Waste if money.width == 0 => waste::draw(app, detail, false, list, buf),
+            _ => tasks::draw(app, detail, false, list, buf),
+        });
         hits.parts.push(tools::draw(app, detail, false, upper, buf));
         hits.parts.push(subagents::draw(app, detail, now, false, lower, buf));
     } else {
@@ -258,6 +268,7 @@ fn full(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut Buffe
             Section::Tasks => tasks::draw(app, detail, true, rest, buf),
             Section::Tools => tools::draw(app, detail, true, rest, buf),
             Section::Subagents => subagents::draw(app, detail, now, true, rest, buf),
+            Section::Waste => waste::draw(app, detail, true, rest, buf),
         });
     }
     if let Some(part) = hits.parts.iter().find(|part| part.section == app.full.section) {

@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wires", &["model"]),
     ("budgets", &["model"]),
     ("attribution", &["model"]),
-    ("insight", &[]),
+    ("insight", &["model"]),
     ("store", &["model", "pricing"]),
     ("alerts", &["model"]),
     ("config", &["attribution", "budgets", "disk", "model", "pricing", "sources"]),
@@ -59,7 +59,7 @@ const ONLY: &[(&str, &str, &[&str])] = &[
     // A setting says what calls without a price count for.
     ("config", "budgets", &["Assumed"]),
     // What settings may say about prices, and which agents there are.
-    ("config", "pricing", &["Book", "BookError", "Override"]),
+    ("config", "pricing", &["Book", "BookError", "Class", "Override", "Target"]),
     ("config", "sources", &["ALL", "by_agent"]),
     // What lives; and how large Claude's context is, which no log says.
     ("query", "sources", &["Liveness", "claude_code"]),

@@ -17,6 +17,7 @@ mod settings;
 mod statusline;
 mod store;
 mod top;
+mod waste;
 mod windows;
 
 /// A home with handwritten logs, and a price list of one model so that every figure can be computed by hand:

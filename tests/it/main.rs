@@ -41,4 +41,5 @@ mod theme;
 mod time;
 mod trends;
 mod update;
+mod waste;
 mod wires;

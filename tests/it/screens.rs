@@ -121,6 +121,15 @@ fn one_session_in_full() {
 }
 
 #[test]
+fn where_a_sessions_money_went() {
+    let mut stage = Stage::workday();
+    stage.press_all(&["enter", "tab", "tab", "tab"]);
+    shows("session_money", &mut stage, &[SMALL, USUAL, WIDE]);
+    let low = text(&stage.draw(120, 20));
+    assert!(low.contains("context sent again") && low.contains("~0.06"), "where there is no room beside the charts\n{low}");
+}
+
+#[test]
 fn the_help() {
     let mut stage = Stage::workday();
     stage.press("?");

@@ -71,6 +71,8 @@ pub(super) struct SessionLine {
     #[serde(default, skip_serializing_if = "is_usual")]
     pub(super) branch: Option<String>,
     #[serde(default, skip_serializing_if = "is_usual")]
+    pub(super) remote: Option<String>,
+    #[serde(default, skip_serializing_if = "is_usual")]
     pub(super) version: Option<String>,
     #[serde(default, skip_serializing_if = "is_usual")]
     pub(super) role: Option<String>,
@@ -96,6 +98,7 @@ impl SessionLine {
             seen: self.first.zip(self.last),
             cwd: self.cwd_at.zip(text(&self.cwd)),
             branch: text(&self.branch),
+            remote: text(&self.remote),
             version: text(&self.version),
             model: text(&self.model),
             role: text(&self.role),
@@ -230,6 +233,9 @@ pub(super) struct FactLine {
     pub(super) unseen: bool,
     #[serde(default, skip_serializing_if = "is_usual")]
     pub(super) failed: bool,
+    /// The hash of its name and arguments, where the task made the same call before.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub(super) same: Option<u32>,
     #[serde(default, skip_serializing_if = "is_usual")]
     pub(super) side: bool,
     #[serde(default, skip_serializing_if = "is_usual")]
@@ -248,6 +254,7 @@ impl FactLine {
             name: name.map(str::to_owned),
             unseen: !row.seen,
             failed: row.failed,
+            same: row.same,
             side: row.sidechain,
             also,
         }

@@ -274,7 +274,7 @@ impl Bringing<'_> {
                 let Some((session, _)) = self.session(line.session) else { return Ok(()) };
                 let name = self.name(line.name.as_deref(), writer)?;
                 let (task, at, seen) = (line.task.0, line.at, !line.unseen);
-                let row = FactRow { session, task, at, kind, name, seen, failed: line.failed, sidechain: line.side };
+                let row = FactRow { session, task, at, kind, name, seen, failed: line.failed, same: line.same, sidechain: line.side };
                 self.new.facts += u64::from(writer.meet_fact(line.key.0, row)?);
                 self.claim(&line.also, line.key.0, writer);
             }

@@ -49,7 +49,7 @@ impl Store {
     /// Writes all sessions; gives the place of each among them.
     fn sessions_to<W: Write>(&self, lines: &mut Lines<'_, W>) -> Result<IdMap<i64, u32>, ArchiveError> {
         let sql = "SELECT s.id, s.agent, s.uid, s.parent_uid, s.kind, s.forked, s.started_at, s.last_at, s.cwd, s.cwd_at, s.branch,
-                   s.version, s.role, n.text, s.context, s.window, s.turn FROM session s LEFT JOIN name n ON n.id = s.model ORDER BY s.id";
+                   s.version, s.role, n.text, s.context, s.window, s.turn, s.remote FROM session s LEFT JOIN name n ON n.id = s.model ORDER BY s.id";
         let rows = self.rows("exporting sessions", sql, [], |r| {
             let count = |i: usize| r.get::<_, Option<i64>>(i).map(|n| n.map(i64::cast_unsigned));
             let line = SessionLine {
@@ -69,6 +69,7 @@ impl Store {
                 context: count(14)?,
                 window: count(15)?,
                 turn: r.get(16)?,
+                remote: r.get(17)?,
             };
             Ok((r.get::<_, i64>(0)?, line))
         })?;

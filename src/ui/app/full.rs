@@ -1,6 +1,7 @@
 //! The session in full: its sections, what is selected in each, and the way back from a subagent.
 
 use crate::engine::Snapshot;
+use crate::insight::waste::{self, Category};
 use crate::query::{SessionDetail, SessionView};
 
 use super::{Action, App, Effect, View};
@@ -15,11 +16,13 @@ pub enum Section {
     Tools,
     /// What its plan has left, and its subagents and forks.
     Subagents,
+    /// Where its money went.
+    Waste,
 }
 
 impl Section {
     /// All of them, in the order of the key that goes round.
-    pub const ALL: [Section; 3] = [Section::Tasks, Section::Tools, Section::Subagents];
+    pub const ALL: [Section; 4] = [Section::Tasks, Section::Tools, Section::Subagents, Section::Waste];
 
     /// The one after this.
     #[must_use]
@@ -27,7 +30,8 @@ impl Section {
         match self {
             Section::Tasks => Section::Tools,
             Section::Tools => Section::Subagents,
-            Section::Subagents => Section::Tasks,
+            Section::Subagents => Section::Waste,
+            Section::Waste => Section::Tasks,
         }
     }
 
@@ -38,6 +42,7 @@ impl Section {
             Section::Tasks => detail.tasks.len(),
             Section::Tools => detail.tools.len(),
             Section::Subagents => detail.limits.len() + detail.children.len(),
+            Section::Waste => Category::ALL.len() + usize::from(!detail.children.is_empty()) + places(detail).count(),
         }
     }
 }
@@ -55,14 +60,14 @@ struct Place {
 pub struct Full {
     /// The section that keys move through.
     pub section: Section,
-    places: [Place; 3],
+    places: [Place; Section::ALL.len()],
 }
 
 impl Default for Full {
     /// The newest task is selected.
     fn default() -> Full {
         let last = Place { at: usize::MAX, first: usize::MAX };
-        Full { section: Section::Tasks, places: [last, Place::default(), Place::default()] }
+        Full { section: Section::Tasks, places: [last, Place::default(), Place::default(), Place::default()] }
     }
 }
 
@@ -102,6 +107,11 @@ impl Full {
         let is_last = section == Section::Tasks && at + 1 >= lines;
         self.set(section, |place| place.at = if is_last { usize::MAX } else { at.min(lines.saturating_sub(1)) });
     }
+}
+
+/// The groups of places in a task that have any steps, by their first and last step.
+pub fn places(detail: &SessionDetail) -> impl Iterator<Item = ((u64, Option<u64>), &waste::Place)> {
+    waste::places().zip(&detail.waste.places).filter(|(_, place)| place.steps > 0)
 }
 
 /// A session's subagents and forks, the dearest first.

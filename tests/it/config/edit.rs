@@ -108,6 +108,8 @@ fn every_key_can_be_set_and_is_in_force_then() {
     week_start = sunday (config file)
     on_failure = closed (config file)
     attribution = [{ project = "web", branch = "(a+)", set = { team = "x", feature = "$1" } }] (config file)
+    tier_target = workhorse=70-80 (default)
+    tier_models =  (default)
     currency = GBP:0.8:GBP  (config file)
     assumed_price = input:1,output:2 (config file)
     caps.day = limit:$20,per:day (config file)

@@ -9,6 +9,7 @@ use aifinops::config::{Currency, Group};
 use aifinops::engine::caps::Caps;
 use aifinops::engine::snapshot::{BUCKETS, Burn};
 use aifinops::engine::{Snapshot, Span};
+use aifinops::insight::waste::{Category, Part, Place, Waste};
 use aifinops::model::time::{HOUR, MINUTE};
 use aifinops::model::{Cap, Cost, Key, Labels, Millis, Money, SessionKind, SessionState, Tokens, Turn, Window, Zone, cap};
 use aifinops::query::caps::{Days, Decision, Kind};
@@ -16,6 +17,7 @@ use aifinops::query::forecast::Midnight;
 use aifinops::query::{SessionDetail, SessionView, TaskView};
 use aifinops::store::Sums;
 use aifinops::store::read::{LimitRow, StepRow, ToolRow};
+use aifinops::store::strain::Billing;
 use aifinops::tail::RootReport;
 use aifinops::ui::app::{App, Options, default_columns};
 use aifinops::ui::columns::Column;
@@ -187,6 +189,7 @@ pub(crate) fn detail(session: &SessionView, children: Vec<SessionView>) -> Sessi
         context: 20_000 + i * 1_000,
         money: (!i.is_multiple_of(17)).then(|| Money::from_nanos(i64::try_from(i % 11 * 9_000_000).unwrap())),
         lower_bound: false,
+        billing: Billing::default(),
     };
     let tool = |name: &str, calls, failures| ToolRow { name: Arc::from(name), calls, failures };
     let limit = |window_minutes, used_permille| LimitRow {
@@ -198,6 +201,7 @@ pub(crate) fn detail(session: &SessionView, children: Vec<SessionView>) -> Sessi
         resets_at: Some(NOW + 95 * MINUTE),
     };
     SessionDetail {
+        waste: waste(),
         session: session.clone(),
         children,
         tasks: (1..=14).map(task).collect(),
@@ -206,6 +210,25 @@ pub(crate) fn detail(session: &SessionView, children: Vec<SessionView>) -> Sessi
         limits: vec![limit(300, 420), limit(10_080, 915)],
         files: vec![PathBuf::from("/home/someone/.claude/projects/-work-api/log.jsonl")],
     }
+}
+
+/// Where the money of 180 steps went: some of it counted, some estimated, one category with nothing in it.
+fn waste() -> Waste {
+    let part = |steps, tokens, amount, estimated| Part {
+        steps,
+        tokens: Tokens { cache_read: tokens, ..Tokens::default() },
+        cost: priced(amount),
+        estimated,
+    };
+    let mut waste = Waste { steps: 180, cost: priced(891), ..Waste::default() };
+    let place = |steps, tokens, amount| Place { steps, tokens, cost: Cost { priced_calls: steps, ..priced(amount) } };
+    waste.places =
+        [place(70, 3_100_000, 93), place(60, 4_000_000, 120), place(50, 6_200_000, 189), place(0, 0, 0), place(0, 0, 0), place(0, 0, 0)];
+    waste.add(Category::Resent, part(171, 13_300_000, 402, 0));
+    waste.add(Category::Missed, part(3, 310_000, 117, 0));
+    waste.add(Category::Unread, part(2, 48_000, 6, 2));
+    waste.add(Category::Failed, part(19, 21_000, 11, 19));
+    waste
 }
 
 /// A picture of these sessions.

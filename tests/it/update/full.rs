@@ -34,9 +34,14 @@ fn read(stage: &mut Stage, id: i64) {
 #[test]
 fn tab_goes_round_the_sections_and_each_is_there_on_a_narrow_screen() {
     let mut stage = busy();
-    for (section, words) in
-        [(Section::Tasks, "BEGAN"), (Section::Tools, "tool-01"), (Section::Subagents, "dear"), (Section::Tasks, "BEGAN")]
-    {
+    let round = [
+        (Section::Tasks, "BEGAN"),
+        (Section::Tools, "tool-01"),
+        (Section::Subagents, "dear"),
+        (Section::Waste, "sent again"),
+        (Section::Tasks, "BEGAN"),
+    ];
+    for (section, words) in round {
         assert_eq!(stage.app.full.section, section);
         for (width, height) in [(60, 18), (80, 24), (120, 30)] {
             let screen = text(&stage.draw(width, height));
@@ -175,7 +180,7 @@ fn charts_say_how_many_steps_share_a_bar_and_mark_what_has_no_price() {
     let many: Vec<StepRow> = steps.iter().cycle().take(892).cloned().collect();
     with_steps(&mut stage, many);
     let screen = text(&stage.draw(120, 30));
-    assert!(screen.contains("892 steps, 16 a bar") && screen.contains("most 169k"), "{screen}");
+    assert!(screen.contains("892 steps, 23 a bar") && screen.contains("most 169k"), "{screen}");
     with_steps(&mut stage, steps[..20].to_vec());
     assert!(!text(&stage.draw(120, 30)).contains("a bar"));
     let none: Vec<StepRow> = steps[..20].iter().map(unpriced).collect();
