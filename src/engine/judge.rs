@@ -118,9 +118,9 @@ pub fn judge(
     let is_long = ingest.unread(question.agent, &paths)? > MOST_TAIL;
     let read = if is_long { BTreeSet::new() } else { paths };
     // Without experiments nobody asks what the session is for.
-    let labeler =
-        if rules.attribution.experiments.is_empty() { None } else { Some(Labeler::open(rules.attribution.clone(), dir, PATIENCE)?) };
-    let scene = Scene { rules, labeler: labeler.as_ref(), question, now };
+    let mut ledger = if rules.attribution.experiments.is_empty() { None } else { Some(journal::ledger(dir, PATIENCE, now)?) };
+    let labeler = ledger.as_ref().map(|ledger| Labeler::new(rules.attribution.clone(), Some(ledger))).transpose()?;
+    let scene = Scene { rules, labels: labeler.as_ref().zip(ledger.as_ref()), question, now };
     let (mut standings, is_near) = look(ingest, &scene, &read)?;
     if is_near && !standings.iter().any(Standing::halts) && !is_logged(question) {
         waiting();
@@ -132,8 +132,11 @@ pub fn judge(
         standings.retain(|s| s.cap.span != Span::Task);
     }
     // What a proxy has let through may be in no log yet, or never.
-    let mut ledger = if pending::is_announced(dir) { Some(journal::ledger(dir, PATIENCE, now)?) } else { None };
-    if let Some(ledger) = &ledger {
+    let is_announced = pending::is_announced(dir);
+    if is_announced && ledger.is_none() {
+        ledger = Some(journal::ledger(dir, PATIENCE, now)?);
+    }
+    if let Some(ledger) = ledger.as_ref().filter(|_| is_announced) {
         let others: Vec<Pending> = ledger.pending()?.into_iter().filter(|call| !is_own(call, question)).collect();
         for standing in &mut standings {
             standing.spend.add(&proxied::waiting(standing, &others, None));
@@ -161,14 +164,14 @@ fn is_own(call: &Pending, question: &Question) -> bool {
 /// What is asked, and by which rules.
 struct Scene<'a> {
     rules: &'a Rules,
-    labeler: Option<&'a Labeler>,
+    labels: Option<(&'a Labeler, &'a Ledger)>,
     question: &'a Question,
     now: Millis,
 }
 
 /// Reads what is new and says how the caps of the session stand; and whether one more call may use one of them up.
 fn look(ingest: &mut Ingest, scene: &Scene<'_>, logs: &BTreeSet<PathBuf>) -> Result<(Vec<Standing>, bool), StoreError> {
-    let Scene { rules, labeler, question, now } = *scene;
+    let Scene { rules, labels, question, now } = *scene;
     ingest.ask(question.agent, logs, |store| {
         let asking = Asking { caps: &rules.caps, raises: &[], assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
         let found = match (&question.session, &question.transcript) {
@@ -178,9 +181,9 @@ fn look(ingest: &mut Ingest, scene: &Scene<'_>, logs: &BTreeSet<PathBuf>) -> Res
         };
         let focus = found.map_or_else(|| stranger(question), Focus::from);
         let mut standings = caps::standings(store, &asking, Some(&focus))?;
-        if let Some(labeler) = labeler {
+        if let Some((labeler, ledger)) = labels {
             let kin = kin(store, question, &focus)?;
-            standings.extend(experiments::of(store, &rules.about(labeler, now), &kin)?);
+            standings.extend(experiments::of(store, &rules.about(labeler, now), ledger, &kin)?);
         }
         let is_near = question.tool_use.is_some() && is_near(store, &standings, focus.session)?;
         Ok((standings, is_near))

@@ -127,7 +127,7 @@ fn scope_key(cap: &Cap, assumed: Assumed) -> String {
     format!("{} | {} | {} | {} | {}", part(&scope.agent), part(&scope.project), part(&scope.model), rates.0, rates.1)
 }
 
-fn to_closed(spend: &Spend) -> Closed {
+pub(super) fn to_closed(spend: &Spend) -> Closed {
     let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     [
         spend.known.nanos(),
@@ -139,7 +139,7 @@ fn to_closed(spend: &Spend) -> Closed {
     ]
 }
 
-fn from_closed([known, assumed, unpriced, lower, tokens, steps]: Closed) -> Spend {
+pub(super) fn from_closed([known, assumed, unpriced, lower, tokens, steps]: Closed) -> Spend {
     let count = |n: i64| u64::try_from(n).unwrap_or(0);
     Spend {
         known: Money::from_nanos(known),

@@ -1,12 +1,18 @@
 //! How experiments stand: what their sessions have cost, against their budgets and their last days.
 
+use std::collections::HashSet;
+
 use crate::attribution::Experiment;
 use crate::budgets::{Assumed, Spend, Standing};
-use crate::model::{Dimension, Millis, Window, Zone};
-use crate::store::{Kin, Store, StoreError};
+use crate::model::time::{SLOT, SLOTS_A_DAY};
+use crate::model::{Dimension, Key, Labels, Millis, Window, Zone};
+use crate::store::{Kin, Ledger, Store, StoreError};
 
-use super::caps::spend_of_sums;
+use super::caps::{from_closed, spend_of_sums, to_closed};
 use super::labels::Labeler;
+
+/// A day of UTC in milliseconds.
+const DAY: Millis = SLOTS_A_DAY * SLOT;
 
 /// What a question about experiments needs to know.
 #[derive(Debug, Clone, Copy)]
@@ -36,34 +42,64 @@ pub struct ExperimentView {
 
 /// All experiments, in the order of the settings.
 pub fn all(store: &Store, asking: &Asking<'_>) -> Result<Vec<ExperimentView>, StoreError> {
-    let experiments: Vec<&Experiment> = asking.labeler.attribution().experiments.iter().collect();
-    if experiments.is_empty() { Ok(Vec::new()) } else { views(store, asking, &experiments) }
-}
-
-fn views(store: &Store, asking: &Asking<'_>, experiments: &[&Experiment]) -> Result<Vec<ExperimentView>, StoreError> {
+    let experiments = &asking.labeler.attribution().experiments;
+    if experiments.is_empty() {
+        return Ok(Vec::new());
+    }
     let labels = asking.labeler.all(store)?;
-    let view = |experiment: &&Experiment| {
-        let is_of =
-            |(_, labels): &(&i64, &crate::model::Labels)| labels.get(Dimension::Experiment).is_some_and(|name| **name == *experiment.name);
+    let view = |experiment: &Experiment| {
+        let is_of = |(_, labels): &(&i64, &Labels)| labels.get(Dimension::Experiment).is_some_and(|name| **name == *experiment.name);
         let members: Vec<i64> = labels.iter().filter(is_of).map(|(id, _)| *id).collect();
-        let mut spend = Spend::default();
-        for sums in store.sums_of(&members)? {
-            spend.add(&spend_of_sums(&sums, asking.assumed));
-        }
         let has_ended = experiment.has_ended(asking.now, asking.zone);
-        let standing = standing(experiment, spend, has_ended);
-        Ok(ExperimentView { standing, experiment: (*experiment).clone(), sessions: members.len(), has_ended })
+        let standing = standing(experiment, add_up(store, asking, &members)?, has_ended);
+        Ok(ExperimentView { standing, experiment: experiment.clone(), sessions: members.len(), has_ended })
     };
     experiments.iter().map(view).collect()
 }
 
 /// How the experiment stands that a session belongs to, if it belongs to one. Of all other sessions nothing is asked before
 /// that is known.
-pub fn of(store: &Store, asking: &Asking<'_>, kin: &Kin) -> Result<Option<Standing>, StoreError> {
+pub fn of(store: &Store, asking: &Asking<'_>, ledger: &Ledger, kin: &Kin) -> Result<Option<Standing>, StoreError> {
     let labels = asking.labeler.of(store, kin)?;
     let Some(experiment) = asking.labeler.attribution().experiment(&labels) else { return Ok(None) };
     // A session that no log shows yet has spent nothing, and is stopped with the others.
-    Ok(views(store, asking, &[experiment])?.pop().map(|view| view.standing))
+    let spend = quickly(store, asking, ledger, experiment)?;
+    Ok(Some(standing(experiment, spend, experiment.has_ended(asking.now, asking.zone))))
+}
+
+/// What an experiment has cost, for who has no time to look at all sessions: those without a line since yesterday are added
+/// up once, and anew when anything has changed that the sum depends on.
+fn quickly(store: &Store, asking: &Asking<'_>, ledger: &Ledger, experiment: &Experiment) -> Result<Spend, StoreError> {
+    // A session goes over from the quiet ones to the others with a line of its own: their number tells.
+    let yesterday = asking.now.div_euclid(DAY) - 1;
+    let (quiet, changes) = store.past(yesterday)?;
+    let rates = [asking.assumed.input, asking.assumed.output].map(|rate| rate.nanos_per_million().cast_signed());
+    let parts = [asking.labeler.state(), yesterday, quiet, changes].into_iter().chain(rates);
+    let state = Key::of(&[&parts.flat_map(i64::to_le_bytes).collect::<Vec<u8>>()]).0.cast_signed();
+    let is_of = |labels: &Labels| labels.get(Dimension::Experiment).is_some_and(|name| **name == *experiment.name);
+    let recent = asking.labeler.each(store, store.kin_since(yesterday * DAY)?)?;
+    let mut total = if let Some(numbers) = ledger.trial(&experiment.name, state)? {
+        from_closed(numbers)
+    } else {
+        let is_recent: HashSet<i64> = recent.iter().map(|(kin, _)| kin.id).collect();
+        let all = asking.labeler.all(store)?;
+        let old: Vec<i64> = all.iter().filter(|(id, labels)| is_of(labels) && !is_recent.contains(id)).map(|(id, _)| *id).collect();
+        let spend = add_up(store, asking, &old)?;
+        ledger.keep_trial(&experiment.name, state, to_closed(&spend))?;
+        spend
+    };
+    let members: Vec<i64> = recent.iter().filter(|(_, labels)| is_of(labels)).map(|(kin, _)| kin.id).collect();
+    total.add(&add_up(store, asking, &members)?);
+    Ok(total)
+}
+
+/// What some sessions have spent over all their life.
+fn add_up(store: &Store, asking: &Asking<'_>, sessions: &[i64]) -> Result<Spend, StoreError> {
+    let mut spend = Spend::default();
+    for sums in store.sums_of(sessions)? {
+        spend.add(&spend_of_sums(&sums, asking.assumed));
+    }
+    Ok(spend)
 }
 
 fn standing(experiment: &Experiment, spend: Spend, has_ended: bool) -> Standing {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::attribution::{Attribution, Facts, settle};
-use crate::model::{Labels, SessionKind};
+use crate::model::{Key, Labels, SessionKind};
 use crate::store::ledger::FILE;
 use crate::store::{Kin, Ledger, Store, StoreError};
 
@@ -29,6 +29,8 @@ pub struct Labeler {
     attribution: Arc<Attribution>,
     tags: BySession<Labels>,
     variables: BySession<Variables>,
+    /// A number that is another one where rules, tags or variables are others.
+    state: i64,
 }
 
 /// Where the value of a dimension comes from.
@@ -86,16 +88,22 @@ impl Reasons {
 impl Labeler {
     /// By these rules and what the ledger holds. Without a ledger nobody has been tagged.
     pub fn new(attribution: Arc<Attribution>, ledger: Option<&Ledger>) -> Result<Labeler, StoreError> {
+        // The text of the rules stands for them: it is compared with what the same program has made.
+        let mut state = Key::of(&[format!("{:?}", attribution.rules).as_bytes()]).0;
+        let mut mix = |parts: [&str; 4]| state = state.wrapping_add(Key::of(&parts.map(str::as_bytes)).0);
         let mut labeler = Labeler { attribution, ..Labeler::default() };
         let Some(ledger) = ledger else { return Ok(labeler) };
         for tag in ledger.tags()? {
+            mix([&tag.agent, &tag.session, tag.dimension.word(), &tag.value]);
             labeler.tags.entry(tag.agent).or_default().entry(tag.session).or_default().set(tag.dimension, Some(tag.value));
         }
         if !labeler.attribution.variables().is_empty() {
             for seen in ledger.variables()? {
+                mix([&seen.agent, &seen.session, &seen.name, &seen.value]);
                 labeler.variables.entry(seen.agent).or_default().entry(seen.session).or_default().insert(seen.name, seen.value);
             }
         }
+        labeler.state = state.cast_signed();
         Ok(labeler)
     }
 
@@ -109,6 +117,12 @@ impl Labeler {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.attribution.rules.is_empty() && self.tags.is_empty()
+    }
+
+    /// A number that is another one where rules, tags or variables are others.
+    #[must_use]
+    pub const fn state(&self) -> i64 {
+        self.state
     }
 
     /// The rules and experiments.
@@ -175,6 +189,16 @@ impl Labeler {
             }
         }
         Ok(out)
+    }
+
+    /// The labels of some sessions, each with its session.
+    pub fn each(&self, store: &Store, all: Vec<Kin>) -> Result<Vec<(Kin, Labels)>, StoreError> {
+        let mut family = Family::default();
+        let label = |kin: Kin| {
+            let labels = family.labels(self, &kin, &|agent, uid| store.kin(agent, uid))?;
+            Ok((kin, labels))
+        };
+        all.into_iter().map(label).collect()
     }
 
     /// Gives sessions their labels.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::read::text;
 use super::sums::{self, Sums};
 use super::{Store, StoreError};
-use crate::model::SessionKind;
+use crate::model::time::{SLOT, SLOTS_A_DAY};
+use crate::model::{Millis, SessionKind};
 
 /// A session and what decides what it was for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,18 @@ impl Store {
     /// A session by the store's id.
     pub fn kin_of(&self, id: i64) -> Result<Option<Kin>, StoreError> {
         Ok(self.rows("looking up a session", &format!("{KIN} WHERE id = ?1"), [id], kin)?.pop())
+    }
+
+    /// The sessions with a line since an instant.
+    pub fn kin_since(&self, since: Millis) -> Result<Vec<Kin>, StoreError> {
+        self.rows("listing sessions", &format!("{KIN} WHERE last_at >= ?1"), [since], kin)
+    }
+
+    /// How many sessions have had no line since an instant, and how often the sums of the UTC days before it have changed.
+    pub fn past(&self, day: i64) -> Result<(i64, i64), StoreError> {
+        let sql = "SELECT count(*) FROM session WHERE last_at < ?1";
+        let quiet = self.rows("counting sessions", sql, [day * SLOT * SLOTS_A_DAY], |r| r.get(0))?.pop().unwrap_or(0);
+        Ok((quiet, self.changes_of_days((i64::MIN, day))?))
     }
 
     /// What some sessions have spent over all their life, model by model; what has calls without a price apart.

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
 use super::read::text;
+use super::spend::Closed;
 use super::{Ledger, StoreError};
 use crate::model::{Dimension, Millis};
 
@@ -124,5 +125,20 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// What an experiment's sessions of earlier days have cost, if it was added up in this state.
+    pub fn trial(&self, name: &str, state: i64) -> Result<Option<Closed>, StoreError> {
+        let sql = "SELECT known, assumed, unpriced, lower, tokens, steps FROM trial WHERE name = ?1 AND state = ?2";
+        let read = |r: &rusqlite::Row<'_>| Ok([r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?]);
+        self.conn.query_row(sql, params![name, state], read).optional().map_err(self.fail("looking up an experiment"))
+    }
+
+    /// Remembers what [`Ledger::trial`] gives.
+    pub fn keep_trial(&self, name: &str, state: i64, numbers: Closed) -> Result<(), StoreError> {
+        let [known, assumed, unpriced, lower, tokens, steps] = numbers;
+        let sql = "INSERT OR REPLACE INTO trial VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        let kept = self.conn.execute(sql, params![name, state, known, assumed, unpriced, lower, tokens, steps]);
+        kept.map(|_| ()).map_err(self.fail("remembering an experiment"))
     }
 }

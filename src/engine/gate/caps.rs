@@ -229,7 +229,7 @@ impl State {
             let labeler = Labeler::new(rules.attribution.clone(), Some(&self.ledger))?;
             let known = focus.session.map_or(Ok(None), |id| store.kin_of(id))?;
             let kin = known.unwrap_or_else(|| stranger_kin(&focus.agent, None, focus.cwd.as_deref()));
-            standings.extend(experiments::of(store, &rules.about(&labeler, now), &kin)?);
+            standings.extend(experiments::of(store, &rules.about(&labeler, now), &self.ledger, &kin)?);
         }
         Ok(standings)
     }

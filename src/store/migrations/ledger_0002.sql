@@ -18,3 +18,15 @@ CREATE TABLE variable (
     at      INTEGER NOT NULL,
     PRIMARY KEY (agent, session, name)
 ) STRICT, WITHOUT ROWID;
+
+-- What an experiment's sessions of earlier days have cost together, while `state` (all that it depends on) is the same.
+CREATE TABLE trial (
+    name     TEXT PRIMARY KEY,
+    state    INTEGER NOT NULL,
+    known    INTEGER NOT NULL,
+    assumed  INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    lower    INTEGER NOT NULL,
+    tokens   INTEGER NOT NULL,
+    steps    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

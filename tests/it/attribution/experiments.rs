@@ -147,3 +147,38 @@ fn a_cap_cannot_be_raised_over_an_experiment() {
     assert_ne!(fs::read(machine.path("config.toml")).unwrap(), before);
     assert_eq!(first(&machine)["budget"]["usd"], 50);
 }
+
+/// What the hook says that has been spent, of a budget of a cent.
+fn hook_says(machine: &Machine) -> String {
+    let answer = machine.ask("claude-code", MAIN, "/code/shop", &[]);
+    answer.split("aifinops: ").nth(1).and_then(|rest| rest.split(" of $0.01 spent").next()).unwrap_or_else(|| panic!("{answer}")).to_owned()
+}
+
+#[test]
+fn a_hook_remembers_earlier_days_and_still_sees_every_change() {
+    let machine = Machine::new(&config("budget = 0.01\naction = \"block\""));
+    let old = |id: &str, call: &str| {
+        let line = super::call(id, call, 0, "shop", "main");
+        let at = line.find("\"timestamp\":\"").unwrap() + 13;
+        format!("{}{}{}", &line[..at], (Utc::now() - Duration::days(9)).format("%Y-%m-%dT%H:%M:%S%.3fZ"), &line[at + 24..])
+    };
+    let path = |id: &str| format!("home/.claude/projects/-code-shop/{id}.jsonl");
+    let (quiet, late) = ("dddd0000-0000-4000-8000-000000000001", "dddd0000-0000-4000-8000-000000000002");
+    machine.write(&path(quiet), &[old(quiet, "o1")]);
+    machine.ok(&["sessions"]);
+    let whole = |machine: &Machine| format!("${}.00", first(machine)["spent"]["usd"]);
+    for _ in 0..2 {
+        assert_eq!((hook_says(&machine), whole(&machine)), ("$4.00".to_owned(), "$4.00".to_owned()));
+    }
+    // Another log of earlier days comes to light.
+    machine.write(&path(late), &[old(late, "o2")]);
+    machine.ok(&["sessions"]);
+    assert_eq!((hook_says(&machine), whole(&machine)), ("$5.00".to_owned(), "$5.00".to_owned()));
+    // A session of earlier days goes on.
+    machine.write(&path(quiet), &[old(quiet, "o1"), super::call(quiet, "n1", 5, "shop", "main")]);
+    machine.ok(&["sessions"]);
+    assert_eq!((hook_says(&machine), whole(&machine)), ("$6.00".to_owned(), "$6.00".to_owned()));
+    // A tag takes one of them out.
+    machine.ok(&["tag", late, "experiment=none"]);
+    assert_eq!((hook_says(&machine), whole(&machine)), ("$5.00".to_owned(), "$5.00".to_owned()));
+}
