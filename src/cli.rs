@@ -128,7 +128,7 @@ pub struct GlobalArgs {
     /// How to be told, such as ways=desktop,webhook or quiet=22:00-07:00; may be given more than once
     #[arg(long = "alert", global = true, value_name = "NAME=VALUE")]
     pub alerts: Vec<String>,
-    /// From when on something unusual is told, such as same_call=8 or burn=off; may be given more than once
+    /// From when on something unusual is told, such as `same_call=8` or `burn=off`; may be given more than once
     #[arg(long, global = true, value_name = "NAME=VALUE", hide_short_help = true)]
     pub lookout: Vec<String>,
     /// A key of the screen, such as quit=ctrl-q; may be given more than once

@@ -106,7 +106,7 @@ pub fn run(context: &Context, args: &LoopsArgs) -> Result<ExitCode, CliError> {
             all: json::loops::group(&loops::group(&tasks)),
             by: groups(&tasks, by, zone).iter().map(json::loops::group).collect(),
             histogram: histogram(&steps(&tasks)).iter().map(json::loops::bar).collect(),
-            longest: top(&tasks, args.top, |task| task.steps()).into_iter().map(json::loops::task).collect(),
+            longest: top(&tasks, args.top, Loop::steps).into_iter().map(json::loops::task).collect(),
             dearest: top(&tasks, args.top, |task| task.cost().known.nanos()).into_iter().map(json::loops::task).collect(),
             running: running.iter().map(|task| json::loops::placed(task, &baselines.place(task))).collect(),
             window: json::window(window),
@@ -184,7 +184,7 @@ impl Page<'_> {
             out.line("")?;
             by_table(context, &groups, by).write(out)?;
         }
-        for (title, of) in [("longest", (|task: &Loop| task.steps()) as fn(&Loop) -> i64), ("dearest", |task| task.cost().known.nanos())] {
+        for (title, of) in [("longest", Loop::steps as fn(&Loop) -> i64), ("dearest", |task| task.cost().known.nanos())] {
             let found = top(tasks, args.top, of);
             if !found.is_empty() {
                 out.line("")?;
@@ -282,8 +282,8 @@ fn by_table(context: &Context, groups: &[Group], by: By) -> Table {
         let money = |of: fn(Points) -> i64| group.nanos.map_or_else(|| "?".to_owned(), |p| context.money(Money::from_nanos(of(p))));
         cells.extend([money(|p| p.p50), money(|p| p.p95), money(|p| p.p99)]);
         cells.extend([span(group.millis.p50), span(group.millis.p95)]);
-        let (calls, failed) = group.tool_calls;
-        cells.push(if calls == 0 { "·".to_owned() } else { format!("{}%", failed * 100 / calls) });
+        let (made, failed) = group.tool_calls;
+        cells.push(if made == 0 { "·".to_owned() } else { format!("{}%", failed * 100 / made) });
         cells.push(context.cost(&group.cost));
         table.row(cells);
     }

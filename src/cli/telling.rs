@@ -94,8 +94,11 @@ fn sight(context: &Context, store: &Store, orders: &Orders) -> Result<Sight, Cli
     Ok(lookout::look(&view))
 }
 
-/// What there is to tell now, told before or not; and what the ledger holds back of it, with the time until which it does.
-pub fn present(context: &Context, store: &Store) -> Result<(Vec<alerts::Alert>, Vec<(String, Millis)>), CliError> {
+/// A key that is held back, and until when.
+pub type Held = (String, Millis);
+
+/// What there is to tell now, told before or not; and what the ledger holds back.
+pub fn present(context: &Context, store: &Store) -> Result<(Vec<alerts::Alert>, Vec<Held>), CliError> {
     let orders = orders(&context.settings);
     let ledger = journal::ledger(&context.settings.data_dir, PATIENCE, context.now)?;
     let guards = guards(context)();

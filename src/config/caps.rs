@@ -71,10 +71,11 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
 /// Whether what is counted is known in the cap's span.
 fn fits(cap: &Cap) -> Result<(), &'static str> {
     match (cap.limit.unit, cap.span) {
-        (Unit::Repeats, Span::Task) | (Unit::Retries, Span::Task | Span::Session) => Ok(()),
-        (Unit::Repeats, _) => Err("repeats are counted per task: set `per = \"task\"`"),
-        (Unit::Retries, _) => Err("retries are counted per task or session: set `per = \"task\"` or `per = \"session\"`"),
-        (Unit::Money | Unit::Tokens | Unit::Steps, _) => Ok(()),
+        (Unit::Repeats, span) if span != Span::Task => Err("repeats are counted per task: set `per = \"task\"`"),
+        (Unit::Retries, span) if span.is_calendar() => {
+            Err("retries are counted per task or session: set `per = \"task\"` or `per = \"session\"`")
+        }
+        _ => Ok(()),
     }
 }
 

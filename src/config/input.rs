@@ -58,11 +58,10 @@ impl Shape {
             | (Shape::Card, "input" | "output" | "cache_read" | "cache_write_5m" | "cache_write_1h")
             | (Shape::Cap, "limit" | "per" | "agent" | "project" | "model" | "action")
             | (Shape::Experiment, "owner" | "budget" | "ends" | "action")
+            | (Shape::Lookout, "loop_steps" | "loop_p99" | "same_call" | "retries" | "burn" | "prompt_growth" | "task_cost" | "flagship")
             | (Shape::Assumed, "input" | "output") => Shape::Text,
-            (Shape::Lookout, "mute") => Shape::List,
-            (Shape::Lookout, _) => Shape::Text,
             (Shape::Card, "context_window") => Shape::Bare,
-            (Shape::Cap, "notify") | (Shape::Keys, _) | (Shape::Alerts, "ways") => Shape::List,
+            (Shape::Cap, "notify") | (Shape::Keys, _) | (Shape::Alerts, "ways") | (Shape::Lookout, "mute") => Shape::List,
             (Shape::Caps, _) => Shape::Cap,
             (Shape::Experiments, _) => Shape::Experiment,
             (Shape::Roots, _) => Shape::Paths,

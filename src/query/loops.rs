@@ -3,6 +3,7 @@
 //! A task is what follows a prompt of a person; its steps are the model calls of the conversation itself. Subagents' steps
 //! are not part of its length, for they run beside it; what they cost is part of its cost, for it started them.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -94,7 +95,7 @@ pub fn loops(store: &Store, window: Window, living: &Living, now: Millis) -> Res
             sides.extend(root_of(head, &heads, &ids).map(|root| (root, row)));
         } else if window.contains(row.started_at) {
             let model = models.of(store, &row)?;
-            tasks.push(task(row, head, model, &repeats));
+            tasks.push(task(&row, head, model, repeats.get(&row.key).cloned()));
         }
     }
     add_subagents(&mut tasks, &sides);
@@ -102,7 +103,7 @@ pub fn loops(store: &Store, window: Window, living: &Living, now: Millis) -> Res
     Ok(tasks)
 }
 
-fn task(row: TaskRow, head: &SessionRow, model: Option<Arc<str>>, repeats: &crate::model::KeyMap<Repeat>) -> Loop {
+fn task(row: &TaskRow, head: &SessionRow, model: Option<Arc<str>>, repeat: Option<Repeat>) -> Loop {
     Loop {
         key: row.key,
         session: row.session,
@@ -116,7 +117,7 @@ fn task(row: TaskRow, head: &SessionRow, model: Option<Arc<str>>, repeats: &crat
         ended_at: row.ended_at,
         sums: row.sums,
         subagents: Cost::default(),
-        repeat: repeats.get(&row.key).cloned(),
+        repeat,
         is_running: false,
     }
 }
@@ -192,10 +193,11 @@ impl Models {
         if models.all(|model| Some(model) == first) {
             return Ok(first.and_then(|model| self.names.get(&model).cloned()));
         }
-        if !self.exact.contains_key(&row.session) {
-            self.exact.insert(row.session, by_steps(store, row.session)?);
-        }
-        Ok(self.exact.get(&row.session).and_then(|tasks| tasks.get(&row.key)).cloned().flatten())
+        let tasks = match self.exact.entry(row.session) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(by_steps(store, row.session)?),
+        };
+        Ok(tasks.get(&row.key).cloned().flatten())
     }
 }
 
@@ -285,8 +287,8 @@ pub fn running(store: &Store, living: &Living, now: Millis) -> Result<Vec<Loop>,
             sums.add(&row.sums, -1);
             sums.cost()
         });
-        let found = task(row, head, head.model.clone(), &crate::model::KeyMap::default());
-        tasks.push(Loop { repeat, subagents, is_running: true, ..found });
+        let found = task(&row, head, head.model.clone(), repeat);
+        tasks.push(Loop { subagents, is_running: true, ..found });
     }
     tasks.sort_by_key(|task| (task.started_at, task.key));
     Ok(tasks)

@@ -385,16 +385,18 @@ impl App {
                 }
                 None => Vec::new(),
             },
-            Action::OpenLog => {
-                if let Some(path) = self.detail(snapshot).and_then(|d| d.files.first()) {
-                    return vec![Effect::OpenLog(path.clone())];
-                }
-                self.message = Some(Message::failed("this session's log is not known"));
-                Vec::new()
-            }
+            Action::OpenLog => self.open_log(snapshot),
             Action::Redraw => vec![Effect::Redraw],
             Action::Suspend => vec![Effect::Suspend],
         }
+    }
+
+    fn open_log(&mut self, snapshot: &Snapshot) -> Vec<Effect> {
+        if let Some(path) = self.detail(snapshot).and_then(|d| d.files.first()) {
+            return vec![Effect::OpenLog(path.clone())];
+        }
+        self.message = Some(Message::failed("this session's log is not known"));
+        Vec::new()
     }
 
     fn show(&mut self, view: View) -> Vec<Effect> {
@@ -402,12 +404,9 @@ impl App {
         self.trail.clear();
         let mut effects = self.settle();
         // What only one view shows is looked up only while somebody looks.
-        let looked_up: [(View, fn(bool) -> Command); 2] = [(View::Loops, Command::Loops), (View::Trends, Command::Trends)];
-        for (of, command) in looked_up {
-            if (before == of) != (view == of) {
-                effects.push(Effect::Send(command(view == of)));
-            }
-        }
+        let changes = |of: View| ((before == of) != (view == of)).then_some(view == of);
+        effects.extend(changes(View::Loops).map(|looks| Effect::Send(Command::Loops(looks))));
+        effects.extend(changes(View::Trends).map(|looks| Effect::Send(Command::Trends(looks))));
         effects
     }
 

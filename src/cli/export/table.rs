@@ -206,7 +206,9 @@ impl Asked {
     fn days(&self, fresh: &Fresh) -> Result<Vec<Row>, CliError> {
         let mut by = Dimensions { period: Some(Period::Day), agent: true, project: true, model: true, ..Dimensions::default() };
         if !fresh.labeler.is_idle() {
-            Dimension::ALL.into_iter().for_each(|dimension| by.labels.add(dimension));
+            for dimension in Dimension::ALL {
+                by.labels.add(dimension);
+            }
         }
         let places: HashMap<i64, Place> = self.views.iter().map(|v| (v.id, (v.agent.clone(), v.project.clone()))).collect();
         let labels: HashMap<i64, &Labels> = self.views.iter().map(|view| (view.id, &view.labels)).collect();

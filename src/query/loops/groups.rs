@@ -62,10 +62,13 @@ pub struct Group {
     pub unpriced: usize,
 }
 
+/// What a group is told apart by: its day, agent, model and project.
+type Names = (Option<NaiveDate>, Option<String>, Option<String>, Option<String>);
+
 /// The groups, those by time from the oldest, others from the one with the most tasks.
 #[must_use]
 pub fn groups(tasks: &[&Loop], by: By, zone: Zone) -> Vec<Group> {
-    let mut found: BTreeMap<(Option<NaiveDate>, Option<String>, Option<String>, Option<String>), Vec<&Loop>> = BTreeMap::new();
+    let mut found: BTreeMap<Names, Vec<&Loop>> = BTreeMap::new();
     for task in tasks {
         let text = |wanted: bool, text: &str| wanted.then(|| text.to_owned());
         let key = (
