@@ -249,7 +249,7 @@ pub enum Command {
     /// Tell and hold caps without a screen
     #[command(after_help = watch::EXAMPLES)]
     Watch(watch::WatchArgs),
-    /// Try how you are told of caps, loops and costly sessions
+    /// List what there is to tell, snooze it, and try how you are told
     #[command(after_help = alerts::EXAMPLES)]
     Alerts(alerts::AlertsArgs),
     /// Make agents ask before they spend, so that caps hold
