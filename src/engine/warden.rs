@@ -23,7 +23,7 @@ use crate::budgets::Standing;
 use crate::model::cap::Action;
 use crate::model::{Lookout, Millis, Money};
 use crate::query::baseline::{self, Baseline};
-use crate::query::{Living, loops};
+use crate::query::loops;
 use crate::store::{Ledger, Store, StoreError};
 use crate::tail::Catalog;
 
@@ -33,6 +33,8 @@ const PACE: Duration = Duration::from_secs(2);
 const NAP: Duration = Duration::from_secs(30);
 /// How often agents' settings are looked at: guards may be switched off.
 const GUARDS: Duration = Duration::from_mins(1);
+/// How often it is looked whether something is unusual: a loop of a hundred steps is as long ten seconds later.
+const SIGHT: Duration = Duration::from_secs(10);
 /// How often it is looked up what is usual.
 const BASELINE: Duration = Duration::from_mins(10);
 /// How long a lock of another process is waited for.
@@ -125,6 +127,7 @@ struct Worker {
     guards: Vec<BrokenGuard>,
     guards_at: Option<Instant>,
     baseline: Option<(Instant, Baseline)>,
+    sight: Option<(Instant, Sight)>,
     known: HashSet<String>,
     /// The words of what was there to tell when that was last told.
     shown: Vec<(String, String)>,
@@ -142,6 +145,7 @@ impl Worker {
             guards: Vec::new(),
             guards_at: None,
             baseline: None,
+            sight: None,
             known: HashSet::new(),
             shown: Vec::new(),
             enforcer: Enforcer::default(),
@@ -204,13 +208,13 @@ impl Worker {
         }
         let orders = (self.setup.orders)();
         let now = (self.setup.clock)();
-        let living = living_of(&self.setup.catalog);
-        let sight = self.sight(&store, &orders, &living, now)?;
+        let sight = self.sight(&store, &orders, now)?;
         let watch = Watch { rules: &orders.rules, session_over: orders.session_over, guards: &self.guards, sight: &sight, now };
         let round = watchman::round(&store, &ledger, &watch)?;
         let stops = |standing: &Standing| standing.halts() && standing.cap.action == Action::Stop;
         if self.setup.real && round.standings.iter().any(stops) {
             let snapshot = self.setup.snapshots.borrow_and_update().clone();
+            let living = living_of(&self.setup.catalog);
             let scene = Scene { standings: &round.standings, sessions: &snapshot.sessions, living: &living, now, who: &self.setup.who };
             self.enforcer.enforce(&scene, &store, &ledger, &self.news)?;
         }
@@ -219,8 +223,12 @@ impl Worker {
         Ok(round)
     }
 
-    /// What is unusual now. What is usual is looked up now and then only.
-    fn sight(&mut self, store: &Store, orders: &Orders, living: &Living, now: Millis) -> Result<Sight, StoreError> {
+    /// What is unusual now, or was a moment ago. What is usual is looked up now and then only.
+    fn sight(&mut self, store: &Store, orders: &Orders, now: Millis) -> Result<Sight, StoreError> {
+        if let Some((_, sight)) = self.sight.as_ref().filter(|(at, _)| at.elapsed() < SIGHT) {
+            return Ok(sight.clone());
+        }
+        let living = &living_of(&self.setup.catalog);
         if self.baseline.as_ref().is_none_or(|(at, _)| at.elapsed() >= BASELINE) {
             self.baseline = Some((Instant::now(), baseline::baseline(store, living, now, orders.rules.zone)?));
         }
@@ -232,7 +240,9 @@ impl Worker {
             running: &loops::running(store, living, now)?,
             now,
         };
-        Ok(lookout::look(&view))
+        let sight = lookout::look(&view);
+        self.sight = Some((Instant::now(), sight.clone()));
+        Ok(sight)
     }
 
     fn tell(&mut self, round: Round) {

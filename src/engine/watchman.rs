@@ -149,7 +149,14 @@ fn costly(store: &Store, watch: &Watch<'_>) -> Result<Vec<Alert>, StoreError> {
             at: watch.now,
             until: watch.now + MONTH,
             title: format!("A session has cost {spent}"),
-            body: format!("{} in {}, over {over}", who.agent, project_of(who.cwd.as_deref())),
+            body: format!(
+                "{} in {}, over {over} (`alerts.session_over`). `aifinops session {}` shows where it went; `aifinops cap set {} --per \
+                 session` bounds every session.",
+                who.agent,
+                project_of(who.cwd.as_deref()),
+                who.uid.chars().take(8).collect::<String>(),
+                over.exact()
+            ),
             urgency: Urgency::Normal,
         });
     }
