@@ -19,7 +19,7 @@ const DECISIONS: usize = 100;
 /// How long the ledger waits for another process that writes.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// After a look there is none for so many times as long as it took.
-const REST: u32 = 60;
+const REST: u32 = 150;
 /// Sessions and tasks that were over a moment ago count for their caps no more: looked at this often without news.
 const NARROW: Millis = MINUTE;
 /// The version of a ledger that nobody has begun.
