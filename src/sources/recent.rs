@@ -1,5 +1,6 @@
 //! The last tool calls of a task, so that one that comes again is known: the sign of a loop going in circles.
 
+use rapidhash::v3::rapidhash_v3;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Key;
@@ -10,7 +11,8 @@ const REMEMBERED: usize = 16;
 /// The hash of a tool call's name and arguments: all that is ever kept of them.
 #[must_use]
 pub fn same(name: &[u8], arguments: &[u8]) -> u32 {
-    let [a, b, c, d, ..] = Key::of(&[b"same", name, arguments]).0.to_le_bytes();
+    // Arguments may be whole files: their own hash is made for long texts.
+    let [a, b, c, d, ..] = Key::of(&[b"same", name, &rapidhash_v3(arguments).to_le_bytes()]).0.to_le_bytes();
     u32::from_le_bytes([a, b, c, d])
 }
 

@@ -90,6 +90,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("ruzstd", &["tail/pool.rs", "engine/proxy"]),
     ("flate2", &["store/archive"]),
     ("memchr", &["sources", "tail", "pricing/line.rs"]),
+    ("rapidhash", &["sources/recent.rs"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli/completions.rs"]),
     ("clap_mangen", &["cli/man.rs"]),
