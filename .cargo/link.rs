@@ -6,6 +6,8 @@
 //! code lies at an address nobody can guess. It is written in Rust without `unsafe`, its libraries, stack and heap are still
 //! placed at random, and the pages are never writable and executable at once.
 
+#![expect(clippy::print_stdout, reason = "a build script speaks to cargo by its standard output")]
+
 fn main() {
     println!("cargo::rerun-if-changed=.cargo/link.rs");
     let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|found| found == value);
