@@ -60,9 +60,10 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// Those that can be switched off for a while, in the order of the manual.
-    pub const TOLD: [AlertKind; 13] = [
+    pub const TOLD: [AlertKind; 14] = [
         AlertKind::CapLevel,
         AlertKind::CapHit,
+        AlertKind::Experiment,
         AlertKind::SessionOver,
         AlertKind::LoopStopped,
         AlertKind::GuardBroken,

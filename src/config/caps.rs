@@ -71,9 +71,9 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
 /// Whether what is counted is known in the cap's span.
 fn fits(cap: &Cap) -> Result<(), &'static str> {
     match (cap.limit.unit, cap.span) {
-        (Unit::Repeats, span) if span != Span::Task => Err("repeats are counted per task: set `per = \"task\"`"),
+        (Unit::Repeats, span) if span != Span::Task => Err("repeats are counted per task: `--per task`, in the file `per = \"task\"`"),
         (Unit::Retries, span) if span.is_calendar() => {
-            Err("retries are counted per task or session: set `per = \"task\"` or `per = \"session\"`")
+            Err("retries are counted per task or session: `--per task`, in the file `per = \"task\"`")
         }
         _ => Ok(()),
     }

@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use aifinops::budgets::{Assumed, spent_text};
 use aifinops::engine::ingest::Ingest;
+use aifinops::model::cap::{Amount, Cap, Span};
 use aifinops::model::{Millis, Window};
+use aifinops::query::caps::{Asking, Focus, standings};
 use aifinops::query::loops::{By, Loop, groups, loops};
 use aifinops::store::Store;
 
@@ -121,4 +124,32 @@ fn codex_loops_are_told_too() {
     let tasks = all(&home);
     assert_eq!((tasks.len(), tasks[0].steps(), tasks[0].sums.tools), (1, 2, 2));
     assert_eq!(tasks[0].repeat.as_ref().map(|r| (&*r.tool, r.times)), Some(("shell", 2)));
+}
+
+#[test]
+fn a_cap_in_repeats_is_reached_by_a_loop_that_goes_in_circles() {
+    let home = Home::new();
+    let session = uuid(1, 1);
+    task(&home, &session, 0, 4);
+    let standing = |limit: &str| {
+        let ingest = read(&home);
+        let cap = Cap::new("circle", Amount::parse(limit).unwrap(), Span::Task);
+        let asking = Asking {
+            caps: &[cap],
+            raises: &[],
+            assumed: Assumed::default(),
+            week_start: chrono::Weekday::Mon,
+            now: at(10),
+            zone: aifinops::model::Zone::UTC,
+        };
+        let focus = Focus::from(ingest.store.session_of("claude-code", &session).unwrap().unwrap());
+        standings(&ingest.store, &asking, Some(&focus)).unwrap().pop().unwrap()
+    };
+    let reached = standing("4 repeats");
+    assert!(reached.halts());
+    assert_eq!(spent_text(&reached), "the same tool call made 4 times of 4");
+    assert!(!standing("5 repeats").halts());
+    // Another task begins anew.
+    task(&home, &session, 100, 2);
+    assert_eq!(standing("4 repeats").spent().count, 2);
 }
