@@ -157,7 +157,7 @@ impl View {
     pub(super) fn reload(&mut self, store: &Store, prices: &mut Pricer) {
         self.window = self.span.window((self.clock)(), self.zone);
         self.caps.touch();
-        self.outlook.reload();
+        self.outlook.touch();
         self.look_back(store);
         let rows = query::sessions(store, prices, &self.asking());
         if let Some(rows) = self.unless_failed(rows) {
