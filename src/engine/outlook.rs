@@ -6,8 +6,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::model::time::{HOUR, SLOT, day_of};
-use crate::model::{Cost, Millis, Zone};
+use crate::insight::forecast::MOST_DAYS;
+use crate::model::time::{HOUR, SLOT, SLOTS_A_DAY};
+use crate::model::{Cost, Millis, Window, Zone};
 use crate::pricing::Pricer;
 use crate::query::forecast::{self, History, Midnight};
 use crate::query::trends::{self, Trends};
@@ -18,13 +19,16 @@ const REST: u32 = 60;
 /// Trends that somebody looks at are not put together more often than this.
 const PACE: Duration = Duration::from_secs(5);
 
+/// A day of UTC in milliseconds.
+const DAY: Millis = SLOTS_A_DAY * SLOT;
+
 /// Keeps both.
 pub(super) struct Outlook {
     history: Option<History>,
     /// When it was read.
     read_at: Millis,
-    /// Whether much has been read from logs since.
-    is_old: bool,
+    /// What it was made of: today's beginning, and how often the days before it had changed.
+    days_of: (Millis, i64),
     not_before: Instant,
     /// Whether somebody looks at the trends.
     wanted: bool,
@@ -42,7 +46,7 @@ impl Outlook {
         Outlook {
             history: None,
             read_at: 0,
-            is_old: false,
+            days_of: (Millis::MIN, 0),
             not_before: now,
             wanted: false,
             trends: None,
@@ -57,12 +61,6 @@ impl Outlook {
         self.trends_are_old = true;
     }
 
-    /// There is so much news that the past may be another one.
-    pub(super) fn reload(&mut self) {
-        self.touch();
-        self.is_old = true;
-    }
-
     /// Somebody looks at the trends, or nobody any more.
     pub(super) fn want(&mut self, wanted: bool) {
         self.wanted = wanted;
@@ -70,15 +68,18 @@ impl Outlook {
         self.trends_not_before = Instant::now();
     }
 
-    /// Where today ends. The past is read anew once an hour and at midnight.
+    /// Where today ends. The past is read anew once an hour, at midnight, and when days that are over have changed.
     pub(super) fn midnight(&mut self, store: &Store, now: Millis, zone: Zone, today: Cost) -> Result<Option<Midnight>, StoreError> {
-        let age = now - self.read_at;
-        let is_due = self.history.is_none() || !(0..HOUR).contains(&age) || day_of(now, zone) != day_of(self.read_at, zone);
+        let from = Window::today(now, zone).from;
+        let last = from.div_euclid(DAY);
+        let first = last - i64::try_from(MOST_DAYS).unwrap_or(0) - 3;
+        let days_of = (from, store.changes_of_days((first, last))?);
         let begin = Instant::now();
-        if is_due || (self.is_old && begin >= self.not_before) {
+        let is_due = self.history.is_none() || days_of.0 != self.days_of.0 || !(0..HOUR).contains(&(now - self.read_at));
+        if is_due || (days_of != self.days_of && begin >= self.not_before) {
             self.history = Some(forecast::recent(store, now, zone)?);
-            (self.read_at, self.is_old) = (now, false);
-            self.not_before = begin + begin.elapsed() * REST;
+            (self.read_at, self.days_of) = (now, days_of);
+            self.not_before = Instant::now() + begin.elapsed() * REST;
         }
         // Time alone moves it on a quarter of an hour at a time: a figure that always changes is always drawn.
         let quarter = now.div_euclid(SLOT) * SLOT;

@@ -166,7 +166,7 @@ impl View {
         self.window = self.span.window((self.clock)(), self.zone);
         self.caps.touch();
         self.loops.touch();
-        self.outlook.reload();
+        self.outlook.touch();
         self.look_back(store);
         let rows = query::sessions(store, prices, &self.asking()).and_then(|rows| self.labelled(store, rows));
         if let Some(rows) = self.unless_failed(rows) {
