@@ -212,7 +212,7 @@ pub enum Command {
     /// Show one session: tasks, tools, limits, subagents
     #[command(after_help = session::EXAMPLES)]
     Session(session::SessionArgs),
-    /// Sum up by day, week, month, model, project or agent
+    /// Sum up by day, week, month, model, project or agent, or by what sessions were for
     #[command(after_help = report::EXAMPLES)]
     Report(report::ReportArgs),
     /// Show how long loops run: percentiles, the longest, the dearest, the running ones
