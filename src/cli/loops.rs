@@ -92,14 +92,18 @@ pub fn run(context: &Context, args: &LoopsArgs) -> Result<ExitCode, CliError> {
     let window = args.window.window(context.now, zone)?.unwrap_or_else(|| Window::last_days(context.now, zone, 30));
     let mut fresh = context.open()?;
     let living = fresh.living();
+    let running = loops::running(&fresh.ingest.store, &living, context.now)?;
     // Running tasks are compared with the last weeks, whatever the window.
-    let baseline = Window { from: context.now - BASELINE, to: i64::MAX };
-    let recent = loops::loops(&fresh.ingest.store, baseline, &living, context.now)?;
-    let baselines = Baselines::of(&recent);
+    let baselines = if running.is_empty() {
+        Baselines::default()
+    } else {
+        let baseline = Window { from: context.now - BASELINE, to: i64::MAX };
+        Baselines::of(&loops::loops(&fresh.ingest.store, baseline, &living, context.now)?)
+    };
     let all = loops::loops(&fresh.ingest.store, window, &living, context.now)?;
     let passes = wanted(context, &mut fresh, args, window)?;
     let tasks: Vec<&Loop> = all.iter().filter(|task| passes(task)).collect();
-    let running: Vec<&Loop> = recent.iter().filter(|task| task.is_running && passes(task)).collect();
+    let running: Vec<&Loop> = running.iter().filter(|task| passes(task)).collect();
     let by = args.by(context.json);
     if context.json {
         Out::json(&json::loops::LoopsJson {

@@ -80,7 +80,8 @@ impl LoopsKeeper {
             return Ok(());
         }
         self.is_old = false;
-        if self.baselines.as_ref().is_none_or(|(at, _)| at.elapsed() >= BASELINES) {
+        let running = loops::running(store, living, now)?;
+        if !running.is_empty() && self.baselines.as_ref().is_none_or(|(at, _)| at.elapsed() >= BASELINES) {
             let recent = loops::loops(store, Window { from: now - BASELINE, to: i64::MAX }, living, now)?;
             self.baselines = Some((Instant::now(), Baselines::of(&recent)));
         }
@@ -91,7 +92,7 @@ impl LoopsKeeper {
                 let (place, among) = baselines.place(&task);
                 (task, place, among)
             };
-            picture.running = loops::running(store, living, now)?.into_iter().map(placed).collect();
+            picture.running = running.into_iter().map(placed).collect();
         }
         if self.picture.as_deref() != Some(&picture) {
             self.picture = Some(Arc::new(picture));

@@ -145,7 +145,8 @@ impl Worker {
             guards: Vec::new(),
             guards_at: None,
             baseline: None,
-            sight: None,
+            // Nobody needs to know in the first moments, in which everything else begins.
+            sight: Some((Instant::now(), Sight::default())),
             known: HashSet::new(),
             shown: Vec::new(),
             enforcer: Enforcer::default(),

@@ -65,6 +65,14 @@ impl Bill {
         money(self.nanos(sum).saturating_add(self.fees))
     }
 
+    /// A rate with the bill's surcharges: a million tokens, in parts of a dollar of 10 to the power of minus 15. Exact, for
+    /// there are two surcharges at most.
+    #[must_use]
+    pub fn unit(&self, rate: Rate) -> i128 {
+        let surcharges = self.divisor / TOKENS_PER_RATE;
+        i128::from(rate.nanos_per_million()).saturating_mul(self.factor).saturating_mul(1_000_000 / surcharges.max(1))
+    }
+
     fn nanos(&self, sum: i128) -> i128 {
         rounded(sum.saturating_mul(self.factor), self.divisor)
     }

@@ -3,7 +3,7 @@
 //! Cost tools think in charges: so many units of one thing at one price. The parts of a call add up to what the call costs,
 //! to the nano-dollar; what a reported cost has been divided by is each part's share at list prices.
 
-use crate::model::{Money, Rate};
+use crate::model::Money;
 use crate::pricing::Rates;
 use crate::store::merge::CallRow;
 
@@ -39,9 +39,6 @@ pub struct Charge {
     pub money: Money,
 }
 
-/// A factor of one in per mille. Two of them make nano-dollars [`Charge::UNIT`]s.
-const ONE: i128 = 1000;
-
 impl Charge {
     /// List prices are told in parts of a dollar of 10 to the power of minus this: no surcharge makes them inexact.
     pub const UNIT: u32 = 15;
@@ -66,64 +63,37 @@ impl Meter {
 /// The parts of a call that costs `money`, by the rates of its model if there are any. What was not used is no part.
 #[must_use]
 pub fn of(call: &CallRow, money: Money, rates: Option<&Rates>) -> Vec<Charge> {
-    let mut parts = rates.and_then(|rates| at_list(call, rates)).unwrap_or_default();
-    let total = parts.iter().fold(0_i128, |sum, part| sum.saturating_add(part.meter.amount(part.unit, part.quantity)));
-    if total == 0 && money != Money::ZERO {
-        return vec![Charge { meter: Meter::Whole, quantity: call.tokens.total(), unit: 0, money }];
-    }
-    // Each part ends where the sum up to it ends: rounding never adds up.
-    let (mut reached, mut given) = (0_i128, 0_i64);
-    for part in &mut parts {
-        reached = reached.saturating_add(part.meter.amount(part.unit, part.quantity));
-        let upto = share(money, reached, total);
-        part.money = Money::from_nanos(upto.saturating_sub(given));
-        given = upto;
+    let apart = || {
+        let rates = rates?;
+        let bill = rates.bill(call.billed_prompt(), call.searches, call.tier, call.speed)?;
+        Some((bill, rates.search_fee, bill.meter(&call.tokens, money)?))
+    };
+    let Some((bill, fee, mut prices)) = apart() else {
+        let whole = Charge { meter: Meter::Whole, quantity: call.tokens.total(), unit: 0, money };
+        return if money == Money::ZERO { Vec::new() } else { vec![whole] };
+    };
+    let (tokens, at) = (&call.tokens, bill.rates);
+    let kinds = [
+        (Meter::Input, tokens.input, at.input),
+        (Meter::CacheRead, tokens.cache_read, at.cache_read),
+        (Meter::CacheWrite5m, tokens.cache_write_5m, at.cache_write_5m),
+        (Meter::CacheWrite1h, tokens.cache_write_1h, at.cache_write_1h),
+        (Meter::Output, tokens.output, at.output),
+    ];
+    let used = kinds.into_iter().filter(|(_, quantity, _)| *quantity > 0);
+    let mut parts: Vec<Charge> =
+        used.map(|(meter, quantity, rate)| Charge { meter, quantity, unit: bill.unit(rate), money: prices.take(rate, quantity) }).collect();
+    if let Some(fee) = fee.filter(|_| call.searches > 0) {
+        let unit = i128::from(fee.nanos()).saturating_mul(1_000_000);
+        parts.push(Charge { meter: Meter::Search, quantity: u64::from(call.searches), unit, money: prices.fees() });
     }
     parts
-}
-
-/// `money × reached ÷ total`, rounded down.
-fn share(money: Money, reached: i128, total: i128) -> i64 {
-    if total == 0 || reached == total {
-        return money.nanos();
-    }
-    let (mut reached, mut total) = (reached, total);
-    // Amounts of broken logs: a share of them needs no 38 digits.
-    while reached > i128::from(i64::MAX) {
-        (reached, total) = (reached / 10, total / 10);
-    }
-    i64::try_from(i128::from(money.nanos()) * reached / total.max(1)).unwrap_or(i64::MAX)
-}
-
-/// The parts at list prices; nothing where the list cannot tell one of them.
-fn at_list(call: &CallRow, rates: &Rates) -> Option<Vec<Charge>> {
-    let fast = if call.speed.fast { i128::from(rates.fast_permille?) } else { ONE };
-    let here = rates.us_permille.filter(|_| call.speed.us_only).map_or(ONE, i128::from);
-    let at = rates.effective(call.billed_prompt(), call.tier);
-    let tokens = &call.tokens;
-    let part = |meter, quantity: u64, rate: Rate| {
-        let unit = i128::from(rate.nanos_per_million()).saturating_mul(fast.saturating_mul(here));
-        Charge { meter, quantity, unit, money: Money::ZERO }
-    };
-    let mut parts = vec![
-        part(Meter::Input, tokens.input, at.input),
-        part(Meter::CacheRead, tokens.cache_read, at.cache_read),
-        part(Meter::CacheWrite5m, tokens.cache_write_5m, at.cache_write_5m),
-        part(Meter::CacheWrite1h, tokens.cache_write_1h, at.cache_write_1h),
-        part(Meter::Output, tokens.output, at.output),
-    ];
-    if call.searches > 0 {
-        let unit = i128::from(rates.search_fee?.nanos()).saturating_mul(ONE * ONE);
-        parts.push(Charge { meter: Meter::Search, quantity: u64::from(call.searches), unit, money: Money::ZERO });
-    }
-    parts.retain(|part| part.quantity > 0);
-    Some(parts)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Key, Speed, Tier, Tokens};
+    use crate::model::{Key, Rate, Speed, Tier, Tokens};
 
     fn call() -> CallRow {
         CallRow {
