@@ -161,6 +161,9 @@ pub struct GlobalArgs {
     /// An experiment for this run, such as new-router=budget:200; may be given more than once
     #[arg(long = "experiment", global = true, value_name = "NAME=EXPERIMENT", hide_short_help = true)]
     pub experiments: Vec<String>,
+    /// A gateway for this run, such as team=url:https://gateway.example.com,kind:litellm,token_env:NAME
+    #[arg(long, global = true, value_name = "NAME=GATEWAY", hide_short_help = true)]
+    pub gateways: Vec<String>,
     /// The configuration file [env: `AIFINOPS_CONFIG`]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -194,6 +197,7 @@ impl GlobalArgs {
         flags.caps.clone_from(&self.caps);
         flags.attribution.clone_from(&self.attribution);
         flags.experiments.clone_from(&self.experiments);
+        flags.gateways.clone_from(&self.gateways);
         flags.tier_target.clone_from(&self.tier_target);
         flags.tier_models.clone_from(&self.tier_models);
         flags

@@ -5,6 +5,7 @@ pub mod caps;
 pub mod child;
 pub mod enforcer;
 pub mod gate;
+pub mod gateways;
 pub mod glance;
 pub mod hand;
 pub mod ingest;

@@ -2,6 +2,7 @@
 
 pub mod forecast;
 pub mod loops;
+pub mod reconcile;
 pub mod spread;
 pub mod unusual;
 pub mod waste;

@@ -48,6 +48,7 @@ pub mod demo;
 pub mod disk;
 pub mod engine;
 pub mod export;
+pub mod gateways;
 pub mod guards;
 pub mod insight;
 pub mod model;

@@ -5,6 +5,7 @@
 //! * **task**: from one human prompt to the end of the agent's answer.
 //! * **step**: one model call in a task. **loop length**: the steps of a task.
 //! * **label**: the team, feature, customer, environment or experiment that a session was for.
+//! * **gateway**: a team's proxy, or a provider's own books. **budget**: what a gateway lets somebody spend.
 //! * **cap**: the most that may be spent in a span of time, and what happens then.
 //! * **tool call**: ok or failed. **retry**: a model call that failed and was tried again.
 //!
@@ -14,6 +15,7 @@ pub mod bill;
 pub mod call;
 pub mod cap;
 pub mod cost;
+pub mod gateway;
 pub mod key;
 pub mod label;
 pub mod lookout;
@@ -31,6 +33,7 @@ pub use bill::{Bill, Effective, Meter};
 pub use call::{Batch, Call, Fact, FactKind, RateLimit, Speed, Tier};
 pub use cap::{Amount, Cap};
 pub use cost::{Basis, Cost};
+pub use gateway::{DaySpend, GatewayBudget, GatewayCall, GatewayFact, GatewayRates, GatewaySetup, KeySource, Me, Named, TagSpend, Whose};
 pub use key::{IdMap, Key, KeyMap, KeySet};
 pub use label::{Dimension, Labels};
 pub use lookout::Lookout;

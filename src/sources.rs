@@ -8,7 +8,7 @@
 use std::any::Any;
 use std::path::{Path, PathBuf};
 
-use crate::model::{AgentId, Batch, SessionState};
+use crate::model::{AgentId, Batch, Key, SessionState};
 
 pub mod claude_code;
 pub mod codex;
@@ -122,6 +122,16 @@ pub trait Source: Send + Sync {
     /// The logs of a session's subagents, which lie beside its own.
     fn parts(&self, _log: &Path) -> Vec<PathBuf> {
         Vec::new()
+    }
+
+    /// The identity of the call that a model answered under this id, where the agent's log has that id.
+    fn call_key(&self, _answer: &str) -> Option<Key> {
+        None
+    }
+
+    /// What the agent's requests call themselves: how their `User-Agent` begins.
+    fn clients(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// Which sessions of this agent have a living process.

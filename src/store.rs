@@ -11,6 +11,7 @@
 use std::path::PathBuf;
 
 pub mod archive;
+pub mod books;
 pub mod chronicle;
 mod compact;
 pub mod deltas;
@@ -39,6 +40,7 @@ pub mod tags;
 mod trail;
 pub mod write;
 
+pub use books::Books;
 pub use files::{FileRow, FileStat};
 pub use kin::Kin;
 pub use ledger::{Decision, Ledger};

@@ -37,6 +37,10 @@ pub(super) enum Shape {
     Experiments,
     /// `budget:200,ends:2026-12-31`.
     Experiment,
+    /// `team=url:https://…,kind:litellm,token_env:NAME;other=…`.
+    Gateways,
+    /// `url:https://…,kind:litellm,token_env:NAME`.
+    Gateway,
     /// `input:15,output:75`.
     Assumed,
     /// `ways=desktop,webhook;quiet=22:00-07:00`; the webhook has a variable of its own.
@@ -58,12 +62,14 @@ impl Shape {
             | (Shape::Card, "input" | "output" | "cache_read" | "cache_write_5m" | "cache_write_1h")
             | (Shape::Cap, "limit" | "per" | "agent" | "project" | "model" | "action")
             | (Shape::Experiment, "owner" | "budget" | "ends" | "action")
+            | (Shape::Gateway, "url" | "kind" | "token_env" | "token_command" | "token_file" | "user")
             | (Shape::Lookout, "loop_steps" | "loop_p99" | "same_call" | "retries" | "burn" | "prompt_growth" | "task_cost" | "flagship")
             | (Shape::Assumed, "input" | "output") => Shape::Text,
-            (Shape::Card, "context_window") => Shape::Bare,
+            (Shape::Card, "context_window") | (Shape::Gateway, "keyring" | "every") => Shape::Bare,
             (Shape::Cap, "notify") | (Shape::Keys, _) | (Shape::Alerts, "ways") | (Shape::Lookout, "mute") => Shape::List,
             (Shape::Caps, _) => Shape::Cap,
             (Shape::Experiments, _) => Shape::Experiment,
+            (Shape::Gateways, _) => Shape::Gateway,
             (Shape::Roots, _) => Shape::Paths,
             (Shape::Prices, _) => Shape::Card,
             _ => return None,
@@ -84,6 +90,8 @@ impl Shape {
             | Shape::Cap
             | Shape::Experiments
             | Shape::Experiment
+            | Shape::Gateways
+            | Shape::Gateway
             | Shape::Assumed
             | Shape::Alerts
             | Shape::Lookout => true,
@@ -127,6 +135,8 @@ impl Shape {
             Shape::Rules => super::attribution::on_one_line(text)?,
             Shape::Experiments => pairs(text, ';', '=', Shape::Experiment, "name=budget:200,ends:2026-12-31")?,
             Shape::Experiment => pairs(text, ',', ':', Shape::Text, "budget:200,ends:2026-12-31")?,
+            Shape::Gateways => pairs(text, ';', '=', Shape::Gateway, "team=url:https://gateway.example.com,kind:litellm,token_env:NAME")?,
+            Shape::Gateway => pairs(text, ',', ':', Shape::Text, "url:https://gateway.example.com,kind:litellm,token_env:NAME")?,
             Shape::Cap => pairs(text, ',', ':', Shape::Text, "limit:20,per:day")?,
         })
     }

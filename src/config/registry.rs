@@ -12,11 +12,11 @@ use super::lookout::{self, Lookout};
 use super::node::{Node, dotted};
 use super::read::{self, Faults};
 use super::value::Value;
-use super::{Origin, Setting, attribution, caps, experiments, map, tiers};
+use super::{Origin, Setting, attribution, caps, experiments, gateways, map, tiers};
 use crate::attribution::{Experiment, Rule};
 use crate::budgets::Assumed;
 use crate::model::cap::OnFailure;
-use crate::model::{Cap, Zone};
+use crate::model::{Cap, GatewaySetup, Zone};
 use crate::pricing::{Class, Override, Target};
 use crate::sources::ALL;
 
@@ -257,6 +257,14 @@ registry! {
     /// On one line: `new-router=budget:200,owner:ana,ends:2026-12-31`.
     experiments: Vec<Experiment> = "", Experiments, "AIFINOPS_EXPERIMENTS", "--experiment" Vec<String>, file: true,
     experiments::experiments, experiments::allowed;
+
+    /// Gateways of a team, or books of providers, that counted what was spent; `aifinops gateway add` writes them. The key
+    /// comes from a variable (`token_env`), a command that prints it (`token_command`), a file that only you may read
+    /// (`token_file`) or the system's keyring; it never stands here. `user` is whose spend is yours, where the key does not tell.
+    /// Example: `team = { url = "https://gateway.example.com", kind = "litellm", token_env = "LITELLM_KEY" }`
+    /// On one line: `team=url:https://gateway.example.com,kind:litellm,token_env:LITELLM_KEY`.
+    gateways: Vec<GatewaySetup> = "", Gateways, "AIFINOPS_GATEWAYS", "--gateways" Vec<String>, file: true,
+    gateways::gateways, gateways::allowed;
 
     /// How you are told of caps, of costly sessions, of loops that were stopped, of guards that broke, of unpriced models.
     /// `ways`: `auto` is the desktop (the terminal alone over SSH), the terminal's bell, and the webhook if it has an

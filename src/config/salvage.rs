@@ -56,7 +56,7 @@ pub(super) fn salvage(text: &str) -> (Vec<(String, Node)>, Vec<Broken>) {
 }
 
 /// Tables whose entries mean what they mean only as a whole.
-const WHOLE: [&str; 3] = ["prices", "caps", "experiments"];
+const WHOLE: [&str; 4] = ["prices", "caps", "experiments", "gateways"];
 /// The list of tables of which the same is true.
 const RULES: &str = "attribution";
 

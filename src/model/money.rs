@@ -37,6 +37,32 @@ impl Money {
         i64::try_from(parse_scaled(text, 9)?).ok().map(Money)
     }
 
+    /// Reads a decimal number of dollars that another program has computed in floating point, from its text: what is finer
+    /// than a nano-dollar is rounded, half away from zero. `None` when the text is no number or is out of range.
+    #[must_use]
+    pub fn near_usd(text: &str) -> Option<Money> {
+        Money::near(text, 9)
+    }
+
+    /// As [`Money::near_usd`], of cents.
+    #[must_use]
+    pub fn near_cents(text: &str) -> Option<Money> {
+        Money::near(text, 7)
+    }
+
+    fn near(text: &str, scale: i32) -> Option<Money> {
+        let (value, shift) = parse_decimal(text, scale)?;
+        let nanos = match u32::try_from(-i64::from(shift)) {
+            Ok(digits) => {
+                let unit = 10_i128.checked_pow(digits).unwrap_or(i128::MAX);
+                let half = if value < 0 { -(unit / 2) } else { unit / 2 };
+                value.checked_add(half)? / unit
+            }
+            Err(_) => shifted(value, shift)?,
+        };
+        i64::try_from(nanos).ok().map(Money)
+    }
+
     /// A sum of products of rate and tokens, in nano-dollars × [`TOKENS_PER_RATE`], as money.
     ///
     /// This is the one place where money is rounded: half away from zero, once per model call.
@@ -181,6 +207,19 @@ impl Rate {
 
 /// Reads a decimal number exactly as an integer of `10^-scale` units; digits finer than that make it `None`.
 fn parse_scaled(text: &str, scale: i32) -> Option<i128> {
+    let (mut value, mut shift) = parse_decimal(text, scale)?;
+    while shift < 0 {
+        if value % 10 != 0 {
+            return None;
+        }
+        value /= 10;
+        shift += 1;
+    }
+    shifted(value, shift)
+}
+
+/// A number as an integer and the power of ten that makes it one of `10^-scale` units.
+fn parse_decimal(text: &str, scale: i32) -> Option<(i128, i32)> {
     let text = text.trim();
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -201,22 +240,17 @@ fn parse_scaled(text: &str, scale: i32) -> Option<i128> {
         }
         value = value.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
     }
-    let mut shift = exponent.checked_add(scale)?.checked_sub(i32::try_from(part.len()).ok()?)?;
-    if value == 0 {
-        return Some(0);
-    }
+    let shift = exponent.checked_add(scale)?.checked_sub(i32::try_from(part.len()).ok()?)?;
+    Some(if value == 0 { (0, 0) } else { (if negative { -value } else { value }, shift) })
+}
+
+/// A number times a power of ten that is not negative.
+fn shifted(mut value: i128, mut shift: i32) -> Option<i128> {
     while shift > 0 {
         value = value.checked_mul(10)?;
         shift -= 1;
     }
-    while shift < 0 {
-        if value % 10 != 0 {
-            return None;
-        }
-        value /= 10;
-        shift += 1;
-    }
-    Some(if negative { -value } else { value })
+    Some(value)
 }
 
 /// The decimals of an amount under a cent: two significant digits, rounded.

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Fold, Liveness, Places, Skim, Source};
-use crate::model::AgentId;
+use crate::model::{AgentId, Key};
 
 mod fold;
 mod line;
@@ -41,6 +41,14 @@ impl Source for ClaudeCode {
 
     fn version(&self) -> u32 {
         2
+    }
+
+    fn call_key(&self, answer: &str) -> Option<Key> {
+        Some(line::call_key(answer.as_bytes()))
+    }
+
+    fn clients(&self) -> &'static [&'static str] {
+        &["claude-cli/", "claude-code/"]
     }
 
     fn roots(&self, places: &Places<'_>) -> Vec<PathBuf> {

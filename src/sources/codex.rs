@@ -47,6 +47,10 @@ impl Source for Codex {
         2
     }
 
+    fn clients(&self) -> &'static [&'static str] {
+        &["codex"]
+    }
+
     fn roots(&self, places: &Places<'_>) -> Vec<PathBuf> {
         let homes = match (places.env)("CODEX_HOME") {
             Some(list) => list.split(',').map(str::trim).filter(|e| !e.is_empty()).map(PathBuf::from).collect(),

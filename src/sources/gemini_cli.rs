@@ -44,6 +44,10 @@ impl Source for GeminiCli {
         2
     }
 
+    fn clients(&self) -> &'static [&'static str] {
+        &["GeminiCLI"]
+    }
+
     fn roots(&self, places: &Places<'_>) -> Vec<PathBuf> {
         let home = (places.env)("GEMINI_CLI_HOME").map_or_else(|| places.home.to_path_buf(), PathBuf::from);
         vec![home.join(".gemini/tmp")]

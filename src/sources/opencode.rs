@@ -86,6 +86,10 @@ impl Source for OpenCode {
         2
     }
 
+    fn clients(&self) -> &'static [&'static str] {
+        &["opencode/"]
+    }
+
     fn roots(&self, places: &Places<'_>) -> Vec<PathBuf> {
         let mut roots = Vec::new();
         if let Some(list) = (places.env)("OPENCODE_DATA_DIR") {

@@ -120,6 +120,13 @@ impl Store {
     /// Opens the store for an answer that somebody waits for: no statement waits longer than `patience` for another process,
     /// and nothing is mended. What is wrong is an error; the next one who opens it with time deals with it.
     pub fn open_quickly(dir: &Path, patience: Duration) -> Result<Store, StoreError> {
+        let mut store = Store::open_beside(dir, patience)?;
+        store.lock = take_lock(&dir.join("writer.lock"))?;
+        Ok(store)
+    }
+
+    /// As [`Store::open_quickly`], for who only looks on, and so never stands in the way of who would write.
+    pub fn open_beside(dir: &Path, patience: Duration) -> Result<Store, StoreError> {
         private_dir(dir)?;
         let path = dir.join(FILE);
         private_file(&path)?;
@@ -134,7 +141,6 @@ impl Store {
             store.configure()?;
             store.migrate()?;
         }
-        store.lock = take_lock(&dir.join("writer.lock"))?;
         Ok(store)
     }
 

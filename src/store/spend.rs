@@ -195,6 +195,27 @@ impl Store {
         Ok(out)
     }
 
+    /// The calls of a window, of all sessions: by the sessions that have a line since it began, not by a pass over everything.
+    pub fn calls_between(&self, window: Window) -> Result<Vec<(Key, CallRow)>, StoreError> {
+        let doing = "listing calls";
+        let fail = self.fail(doing);
+        let _snapshot = self.snapshot().map_err(&fail)?;
+        let sql = "SELECT id FROM session WHERE last_at >= ?1 AND (started_at IS NULL OR started_at < ?2)";
+        let sessions: Vec<i64> = self.rows(doing, sql, params![window.from, window.to], |r| r.get(0))?;
+        let mut out = Vec::new();
+        for id in sessions {
+            for (at, key) in trail::of(&self.conn, id, window.from, window.to).map_err(&fail)? {
+                if let Found::Row(call) = pack::find::<CallRow>(&self.conn, key).map_err(&fail)?
+                    && trail::is_of(&call, id, at)
+                {
+                    out.push((key, call));
+                }
+            }
+        }
+        out.sort_unstable_by_key(|(key, call)| (call.at, key.0));
+        Ok(out)
+    }
+
     /// A session's conversation: the one that started it and all subagents, itself included. The first is the root.
     pub fn conversation(&self, id: i64) -> Result<Vec<i64>, StoreError> {
         let subagent = SessionKind::Subagent.to_sql();

@@ -27,6 +27,23 @@ fn dollars_are_read_exactly() {
 }
 
 #[test]
+fn what_another_program_computed_in_floating_point_is_rounded_once() {
+    let near = |text| Money::near_usd(text).map(Money::nanos);
+    assert_eq!(near("0.06992000000000001"), Some(69_920_000));
+    assert_eq!(near("1.7399448000000002"), Some(1_739_944_800));
+    assert_eq!(near("6.749999999999999e-3"), Some(6_750_000));
+    assert_eq!(near("0.0000000005"), Some(1), "half away from zero");
+    assert_eq!(near("-0.0000000005"), Some(-1));
+    assert_eq!(near("0.00000000049"), Some(0));
+    assert_eq!(near("1e-300"), Some(0));
+    assert_eq!(near("12"), Some(12_000_000_000));
+    assert_eq!(Money::near_cents("15.938").map(Money::nanos), Some(159_380_000));
+    for text in ["", "NaN", "Infinity", "1e999", "null", "1,5"] {
+        assert_eq!(near(text), None, "{text:?}");
+    }
+}
+
+#[test]
 fn what_is_no_exact_amount_is_none() {
     for text in ["", "-", ".", "e5", "1e", "$1", "1,000", "1_000", "0x10", "NaN", "inf", "1e999", "1 2", "--1", "٣"] {
         assert_eq!(usd(text), None, "{text:?}");

@@ -416,6 +416,11 @@ fn read_usage(c: &mut Cursor<'_>, answer: &mut Answer, names: &mut Names) -> Res
     Ok(())
 }
 
+/// The identity of a model call, by the id of the model's answer.
+pub(super) fn call_key(id: &[u8]) -> Key {
+    Key::of(&[AGENT.as_bytes(), b"call", id])
+}
+
 /// Makes one thing of the fields that were read.
 fn body(raw: &mut Raw<'_>, record: &Record) -> Body {
     match raw.kind {
@@ -426,7 +431,7 @@ fn body(raw: &mut Raw<'_>, record: &Record) -> Body {
             answer.key = raw
                 .id
                 .or(raw.request)
-                .map(|id| Key::of(&[agent, b"call", id]))
+                .map(call_key)
                 .or_else(|| record.uuid.map(|uuid| Key::of(&[agent, b"line", &uuid.0.to_le_bytes()])));
             Body::Answer(Box::new(answer))
         }

@@ -1,0 +1,58 @@
+//! Setting a budget at a gateway: who is meant is looked up first, and what was done is read back.
+
+use std::time::Duration;
+
+use super::client::{Client, Trouble};
+use crate::gateways::{BudgetWish, Gateway, Holder, Refusal, Request};
+
+/// A gateway shows a change after a moment.
+const SETTLE: Duration = Duration::from_millis(1200);
+
+/// What is to be done, once it is known who is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The holder as it is now.
+    pub holder: Holder,
+    /// The requests, in their order.
+    pub requests: Vec<Request>,
+}
+
+/// What has been done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The holder afterwards.
+    pub holder: Option<Holder>,
+}
+
+impl Order {
+    /// Looks up who is meant. Nobody of that name is nobody: a gateway would silently make one.
+    pub async fn prepare(client: &Client, gateway: &dyn Gateway, wish: &BudgetWish) -> Result<Option<Order>, Trouble> {
+        let Some(find) = gateway.find(wish) else { return Ok(None) };
+        let reply = client.send(&find).await?;
+        let Some(holder) = gateway.found(wish, &reply.answer())? else { return Ok(None) };
+        let requests = gateway.set_budget(wish, &holder);
+        Ok(Some(Order { holder, requests }))
+    }
+
+    /// Does it, and reads back what has become of it.
+    pub async fn carry_out(&self, client: &Client, gateway: &dyn Gateway, wish: &BudgetWish) -> Result<Outcome, Trouble> {
+        for request in &self.requests {
+            let reply = client.send(request).await?;
+            let answer = reply.answer();
+            // What is there already is as good as made.
+            if !answer.is_good() && !(answer.status < 500 && answer.says("already exist")) {
+                return Err(answer.refusal().into());
+            }
+        }
+        tokio::time::sleep(SETTLE).await;
+        let Some(find) = gateway.find(&BudgetWish { id: self.holder.id.clone(), ..wish.clone() }) else {
+            return Ok(Outcome { holder: None });
+        };
+        let reply = client.send(&find).await?;
+        let holder = gateway.found(&BudgetWish { id: self.holder.id.clone(), ..wish.clone() }, &reply.answer())?;
+        if holder.as_ref().is_some_and(|holder| holder.limit != wish.limit) {
+            return Err(Refusal::Refused { status: 200, why: "it took the order and shows another budget than it was given".to_owned() }.into());
+        }
+        Ok(Outcome { holder })
+    }
+}

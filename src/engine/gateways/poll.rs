@@ -1,0 +1,131 @@
+//! Asking gateways again and again, beside everything else: nobody ever waits for it.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Thread};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::compare::compare;
+use super::round::{self, Ask, usual};
+use crate::model::time::SLOTS_A_DAY;
+use crate::model::{GatewaySetup, Millis};
+use crate::store::books::Account;
+use crate::store::{Books, Store};
+
+/// How long the books wait for another process that writes.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The longest pause: settings may have changed, and somebody may have asked by hand.
+const PAUSE: Duration = Duration::from_secs(5);
+/// What is compared after each round; all of a month the first time.
+const RECENT: Millis = 2 * 3_600_000;
+/// Caps look back a month at most.
+const MONTH: Millis = 32 * SLOTS_A_DAY * crate::model::time::SLOT;
+
+/// A thread that keeps the books up to date. Dropped, it ends with its next breath; nobody waits for it.
+#[derive(Debug)]
+pub struct Poller {
+    stop: Arc<AtomicBool>,
+    thread: Thread,
+}
+
+impl Poller {
+    /// Starts to ask the gateways of `setups`, which is asked for them again and again. `news` is called after each round.
+    pub fn start(
+        dir: PathBuf,
+        setups: impl Fn() -> Vec<GatewaySetup> + Send + 'static,
+        news: impl Fn() + Send + 'static,
+    ) -> std::io::Result<Poller> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let handle = thread::Builder::new().name("gateways".to_owned()).spawn(move || {
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+            let mut state = State { dir, books: None, compared: Vec::new() };
+            while !stopped.load(Ordering::Relaxed) {
+                let pause = state.look(&setups(), &runtime, &news);
+                thread::park_timeout(pause);
+            }
+            runtime.shutdown_background();
+        })?;
+        Ok(Poller { stop, thread: handle.thread().clone() })
+    }
+}
+
+impl Drop for Poller {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.unpark();
+    }
+}
+
+struct State {
+    dir: PathBuf,
+    books: Option<Books>,
+    /// Gateways that have been compared with a month of logs.
+    compared: Vec<String>,
+}
+
+impl State {
+    /// Asks those whose turn it is and says how long to pause.
+    fn look(&mut self, setups: &[GatewaySetup], runtime: &tokio::runtime::Runtime, news: &dyn Fn()) -> Duration {
+        if setups.is_empty() {
+            return PAUSE;
+        }
+        if self.books.is_none() {
+            self.books = Books::open(&self.dir, PATIENCE).ok().map(|(books, _)| books);
+        }
+        let Some(books) = &mut self.books else { return PAUSE };
+        let mut pause = PAUSE;
+        for setup in setups {
+            let now = clock();
+            let account = books.account(&setup.name).ok().flatten().filter(|account| account.url == setup.url);
+            let due = due(setup, account.as_ref(), now);
+            if due > now {
+                pause = pause.min(Duration::from_millis(u64::try_from(due - now).unwrap_or(0)));
+                continue;
+            }
+            // A failure is written down where it happened; what was known stays.
+            let done = runtime.block_on(round::round(books, setup, Ask { now, again_from: None }, &mut |_| {}));
+            if done.is_ok() {
+                let is_first = !self.compared.contains(&setup.name);
+                let since = now - if is_first { MONTH } else { RECENT };
+                let user = own_user(books, setup);
+                if let Ok(store) = Store::open_beside(&self.dir, PATIENCE)
+                    && compare(&store, books, &setup.name, user.as_deref(), since, now).is_ok()
+                    && is_first
+                {
+                    self.compared.push(setup.name.clone());
+                }
+            }
+            news();
+        }
+        pause
+    }
+}
+
+/// Whose spend is one's own at a gateway: as the settings say, else as the key says.
+#[must_use]
+pub fn own_user(books: &Books, setup: &GatewaySetup) -> Option<String> {
+    let of_key = || books.account(&setup.name).ok().flatten().and_then(|account| account.me).and_then(|me| me.user);
+    setup.user.clone().or_else(of_key)
+}
+
+/// When a gateway's turn is: a while after the last try, whoever made it, and not before it wants to be asked.
+fn due(setup: &GatewaySetup, account: Option<&Account>, now: Millis) -> Millis {
+    let Some(account) = account else { return now };
+    let Some(tried) = account.tried_at.filter(|tried| *tried <= now) else { return now };
+    (tried + jittered(usual(setup), tried)).max(account.not_before)
+}
+
+/// A time up to a tenth longer, so that a team's machines do not all ask in the same second.
+fn jittered(every: Millis, salt: Millis) -> Millis {
+    use std::sync::OnceLock;
+    static STATE: OnceLock<RandomState> = OnceLock::new();
+    let random = STATE.get_or_init(RandomState::new).hash_one(salt);
+    every + i64::try_from(random % 100).unwrap_or(0) * every / 1000
+}
+
+fn clock() -> Millis {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| Millis::try_from(d.as_millis()).unwrap_or(Millis::MAX))
+}

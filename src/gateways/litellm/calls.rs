@@ -1,0 +1,246 @@
+//! Single calls: `GET /spend/logs/v2`, a day at a time.
+
+use serde::Deserialize;
+
+use super::super::answer::{Count, PerToken, Usd, escaped, instant, some};
+use super::super::{Answer, Ask, DAY, News, Plan, Refusal, Request};
+use super::what;
+use crate::model::{GatewayCall, GatewayFact, GatewayRates, Millis, Tokens, time};
+
+/// Rows of a page. A row has seven to ten kilobytes, most of which is the gateway's price list.
+const PAGE: usize = 200;
+/// What the gateway's clock may be ahead.
+const AHEAD: Millis = 3_600_000;
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    data: Option<Vec<Row>>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    #[serde(default)]
+    request_id: Option<String>,
+    #[serde(default)]
+    litellm_call_id: Option<String>,
+    #[serde(default)]
+    call_type: Option<String>,
+    #[serde(default)]
+    api_key: Option<String>,
+    #[serde(default)]
+    spend: Usd,
+    #[serde(default)]
+    prompt_tokens: Count,
+    #[serde(default)]
+    completion_tokens: Count,
+    #[serde(rename = "startTime", default)]
+    start: Option<String>,
+    #[serde(rename = "endTime", default)]
+    end: Option<String>,
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    user: Option<String>,
+    #[serde(default)]
+    team_id: Option<String>,
+    #[serde(default)]
+    end_user: Option<String>,
+    #[serde(default)]
+    session_id: Option<String>,
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    metadata: Option<Meta>,
+}
+
+#[derive(Deserialize, Default)]
+struct Meta {
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    user_agent: Option<String>,
+    #[serde(default)]
+    litellm_call_id: Option<String>,
+    #[serde(default)]
+    usage_object: Option<Usage>,
+    #[serde(default)]
+    additional_usage_values: Option<Usage>,
+    #[serde(default)]
+    error_information: Option<Trouble>,
+    #[serde(default)]
+    model_map_information: Option<Map>,
+}
+
+#[derive(Deserialize, Default)]
+struct Usage {
+    #[serde(default)]
+    prompt_tokens: Option<Count>,
+    #[serde(default)]
+    completion_tokens: Option<Count>,
+    #[serde(default)]
+    cache_read_input_tokens: Option<Count>,
+    #[serde(default)]
+    cache_creation_input_tokens: Option<Count>,
+    #[serde(default)]
+    prompt_tokens_details: Option<PromptDetails>,
+    #[serde(default)]
+    completion_tokens_details: Option<OutputDetails>,
+}
+
+#[derive(Deserialize, Default)]
+struct PromptDetails {
+    #[serde(default)]
+    cached_tokens: Option<Count>,
+    #[serde(default)]
+    cache_creation_tokens: Option<Count>,
+    #[serde(default)]
+    cache_creation_token_details: Option<WriteDetails>,
+}
+
+#[derive(Deserialize, Default)]
+struct WriteDetails {
+    #[serde(default)]
+    ephemeral_1h_input_tokens: Count,
+}
+
+#[derive(Deserialize, Default)]
+struct OutputDetails {
+    #[serde(default)]
+    reasoning_tokens: Count,
+}
+
+#[derive(Deserialize)]
+struct Trouble {
+    #[serde(default)]
+    error_class: Option<String>,
+    #[serde(default)]
+    error_message: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Map {
+    #[serde(default)]
+    model_map_value: Option<Prices>,
+}
+
+#[derive(Deserialize)]
+struct Prices {
+    #[serde(default)]
+    input_cost_per_token: PerToken,
+    #[serde(default)]
+    output_cost_per_token: PerToken,
+    #[serde(default)]
+    cache_read_input_token_cost: PerToken,
+    #[serde(default)]
+    cache_creation_input_token_cost: PerToken,
+}
+
+/// The first page of each day that is wanted. Days keep the gateway's pages short: it counts no further than ten thousand.
+pub(super) fn asks(plan: &Plan) -> Vec<Ask> {
+    let Some(from) = plan.calls_from else { return Vec::new() };
+    let end = plan.now + AHEAD;
+    let mut asks = Vec::new();
+    let mut begin = from;
+    while begin < end {
+        let next = ((begin.div_euclid(DAY) + 1) * DAY).min(end);
+        asks.push(ask(begin, next, 1));
+        begin = next;
+    }
+    asks
+}
+
+fn ask(from: Millis, to: Millis, page: u32) -> Ask {
+    // The end is included: a row that both days tell is the same row.
+    let stamp = |at: Millis| escaped(&time::utc(at).format("%Y-%m-%d %H:%M:%S").to_string());
+    let path = format!(
+        "/spend/logs/v2?start_date={}&end_date={}&page={page}&page_size={PAGE}&sort_by=startTime&sort_order=asc",
+        stamp(from),
+        stamp(to + 999)
+    );
+    Ask::at(what::CALLS, format!("{from} {to} {page}"), Request::get(path))
+}
+
+pub(super) fn page(asked: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
+    if answer.is_denied() {
+        return Ok(News::cannot("calls"));
+    }
+    let mut at = asked.at.split(' ').filter_map(|part| part.parse::<Millis>().ok());
+    let (Some(from), Some(to), Some(page)) = (at.next(), at.next(), at.next()) else { return Ok(News::default()) };
+    let rows = answer.json::<Page>()?.data.unwrap_or_default();
+    let is_full = rows.len() >= PAGE;
+    let mut news = News::facts(vec![GatewayFact::Calls(rows.into_iter().filter_map(call).collect())]);
+    if is_full {
+        news.asks.push(ask(from, to, u32::try_from(page).unwrap_or(1).saturating_add(1)));
+    } else {
+        news.facts.push(GatewayFact::AllCalls { from, to: to.min(plan.now) });
+    }
+    Ok(news)
+}
+
+fn call(row: Row) -> Option<GatewayCall> {
+    // Refused questions about keys and users stand among the calls of models.
+    if row.call_type.as_deref().is_some_and(|kind| kind.starts_with('/')) {
+        return None;
+    }
+    let meta = row.metadata.unwrap_or_default();
+    let at = instant(row.start.as_deref())?;
+    let failed = [row.status.as_deref(), meta.status.as_deref()].contains(&Some("failure"));
+    let over_budget = meta.error_information.is_some_and(|trouble| {
+        trouble.error_class.as_deref() == Some("BudgetExceededError")
+            || trouble.error_message.is_some_and(|said| said.contains("Budget has been exceeded") || said.contains("ExceededBudget"))
+    });
+    let rates = meta.model_map_information.and_then(|map| map.model_map_value).map_or_else(GatewayRates::default, |prices| GatewayRates {
+        input: prices.input_cost_per_token.0,
+        output: prices.output_cost_per_token.0,
+        cache_read: prices.cache_read_input_token_cost.0,
+        cache_write: prices.cache_creation_input_token_cost.0,
+    });
+    let usage = meta.usage_object.unwrap_or_default();
+    let more = meta.additional_usage_values.unwrap_or_default();
+    Some(GatewayCall {
+        id: some(row.request_id)?,
+        answer: None,
+        request: some(row.litellm_call_id).or_else(|| some(meta.litellm_call_id)),
+        at,
+        ended: instant(row.end.as_deref()).unwrap_or(at),
+        user: some(row.user),
+        team: some(row.team_id),
+        key: some(row.api_key),
+        model: some(row.model),
+        session: some(row.end_user).as_deref().and_then(session_of_user).or_else(|| some(row.session_id)),
+        client: some(meta.user_agent),
+        tokens: tokens(row.prompt_tokens, row.completion_tokens, &usage, &more),
+        spend: row.spend.0.unwrap_or_default(),
+        rates,
+        failed,
+        over_budget,
+    })
+}
+
+fn tokens(prompt: Count, output: Count, usage: &Usage, more: &Usage) -> Tokens {
+    let details = usage.prompt_tokens_details.as_ref();
+    let first = |options: [Option<Count>; 3]| options.into_iter().flatten().map(|count| count.0).max().unwrap_or(0);
+    let read = first([usage.cache_read_input_tokens, more.cache_read_input_tokens, details.and_then(|d| d.cached_tokens)]);
+    let write = first([usage.cache_creation_input_tokens, more.cache_creation_input_tokens, details.and_then(|d| d.cache_creation_tokens)]);
+    let hour = details.and_then(|d| d.cache_creation_token_details.as_ref()).map_or(0, |d| d.ephemeral_1h_input_tokens.0).min(write);
+    let prompt = usage.prompt_tokens.unwrap_or(prompt).0;
+    Tokens {
+        input: prompt.saturating_sub(read).saturating_sub(write),
+        cache_read: read,
+        cache_write_5m: write - hour,
+        cache_write_1h: hour,
+        output: usage.completion_tokens.unwrap_or(output).0,
+        reasoning: usage.completion_tokens_details.as_ref().map_or(0, |d| d.reasoning_tokens.0),
+    }
+}
+
+/// The session in what Claude Code calls its user: `user_…_account_…_session_ID`, or JSON with a `session_id`.
+fn session_of_user(user: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Told {
+        session_id: String,
+    }
+    let session = user.rsplit_once("_session_").map(|(_, session)| session.to_owned());
+    session.or_else(|| serde_json::from_str::<Told>(user).ok().map(|told| told.session_id)).filter(|session| !session.is_empty())
+}

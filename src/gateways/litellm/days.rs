@@ -1,0 +1,353 @@
+//! Spend by day: of each user, key and model, and of each tag.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::super::answer::{Count, Usd, date, day, some};
+use super::super::{Answer, Ask, News, Plan, Refusal, Request};
+use super::what;
+use crate::model::{DaySpend, GatewayFact, Money, Named, TagSpend, Tokens, Whose};
+
+/// Rows of a page; pages are of database rows, whatever they are merged into.
+const PAGE: usize = 1000;
+/// Keys that the aggregated form tells apart at most. Further ones are in the totals, and so in a row without a key.
+const KEYS: usize = 1000;
+
+#[derive(Deserialize)]
+struct Activity {
+    #[serde(default)]
+    results: Option<Vec<Day>>,
+    #[serde(default)]
+    metadata: Option<Paging>,
+}
+
+#[derive(Deserialize)]
+struct Paging {
+    #[serde(default)]
+    has_more: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Day {
+    date: String,
+    #[serde(default)]
+    metrics: Metrics,
+    #[serde(default)]
+    breakdown: Option<Breakdown>,
+}
+
+#[derive(Deserialize, Default)]
+struct Breakdown {
+    #[serde(default)]
+    models: Option<BTreeMap<String, Part>>,
+    #[serde(default)]
+    api_keys: Option<BTreeMap<String, OfKey>>,
+    #[serde(default)]
+    entities: Option<BTreeMap<String, Part>>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    #[serde(default)]
+    metrics: Metrics,
+    #[serde(default)]
+    api_key_breakdown: Option<BTreeMap<String, OfKey>>,
+}
+
+#[derive(Deserialize)]
+struct OfKey {
+    #[serde(default)]
+    metrics: Metrics,
+    #[serde(default)]
+    metadata: KeyNames,
+}
+
+#[derive(Deserialize, Default)]
+struct KeyNames {
+    #[serde(default)]
+    key_alias: Option<String>,
+    #[serde(default)]
+    team_id: Option<String>,
+    #[serde(default)]
+    user_id: Option<String>,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+struct Metrics {
+    #[serde(default)]
+    spend: Usd,
+    #[serde(default)]
+    prompt_tokens: Count,
+    #[serde(default)]
+    completion_tokens: Count,
+    #[serde(default)]
+    cache_read_input_tokens: Count,
+    #[serde(default)]
+    cache_creation_input_tokens: Count,
+    #[serde(default)]
+    api_requests: Count,
+    #[serde(default)]
+    failed_requests: Count,
+}
+
+impl Metrics {
+    fn tokens(&self) -> Tokens {
+        let (read, write) = (self.cache_read_input_tokens.0, self.cache_creation_input_tokens.0);
+        Tokens {
+            input: self.prompt_tokens.0.saturating_sub(read).saturating_sub(write),
+            cache_read: read,
+            cache_write_5m: write,
+            output: self.completion_tokens.0,
+            ..Tokens::default()
+        }
+    }
+
+    fn row(&self, day: i64) -> DaySpend {
+        DaySpend {
+            day,
+            spend: self.spend.0,
+            requests: self.api_requests.0,
+            failed: self.failed_requests.0,
+            tokens: self.tokens(),
+            ..DaySpend::default()
+        }
+    }
+}
+
+/// The questions of a round.
+pub(super) fn asks(plan: &Plan) -> Vec<Ask> {
+    let path = |whose: &str| format!("/{whose}/daily/activity/aggregated?{}&api_key_limit={KEYS}", span(plan));
+    vec![Ask::new(what::DAYS, Request::get(path("user"))), Ask::new(what::TAGS, Request::get(path("tag")))]
+}
+
+/// The days of a round. Tomorrow has begun on a gateway whose clock is ahead.
+fn span(plan: &Plan) -> String {
+    format!("start_date={}&end_date={}", date(plan.from_day), date(plan.today() + 1))
+}
+
+fn page_ask(what: &'static str, whose: &str, page: u32, plan: &Plan) -> Ask {
+    let path = format!("/{whose}/daily/activity?{}&page_size={PAGE}&page={page}", span(plan));
+    Ask::at(what, page.to_string(), Request::get(path))
+}
+
+pub(super) fn days(answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
+    if answer.is_denied() {
+        return Ok(News { facts: Vec::new(), asks: vec![page_ask(what::DAY_PAGES, "user", 1, plan)] });
+    }
+    let activity: Activity = answer.json()?;
+    let mut sums = Sums::default();
+    sums.take(activity.results.unwrap_or_default());
+    Ok(News::facts(sums.facts(plan)))
+}
+
+/// One of the pages. The rows of earlier pages travel in the question: a day may go on behind a page's end.
+pub(super) fn day_page(ask: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
+    if answer.is_denied() {
+        return Ok(News::cannot("spend by day"));
+    }
+    let activity: Activity = answer.json()?;
+    let (page, mut sums) = Sums::from_pages(&ask.at);
+    let is_last = activity.metadata.as_ref().and_then(|paging| paging.has_more) != Some(true);
+    sums.take(activity.results.unwrap_or_default());
+    if is_last {
+        return Ok(News::facts(sums.facts(plan)));
+    }
+    let mut next = page_ask(what::DAY_PAGES, "user", page + 1, plan);
+    next.at = sums.to_pages(page + 1);
+    Ok(News { facts: Vec::new(), asks: vec![next] })
+}
+
+/// A row's place: day, user, team, key and model.
+type Place = (i64, Option<String>, Option<String>, Option<String>, Option<String>);
+
+/// What the pages have told so far.
+#[derive(Default)]
+struct Sums {
+    rows: BTreeMap<Place, DaySpend>,
+    names: BTreeMap<String, Named>,
+}
+
+impl Sums {
+    fn take(&mut self, days: Vec<Day>) {
+        for told in days {
+            let Some(at) = day(&told.date) else { continue };
+            let breakdown = told.breakdown.unwrap_or_default();
+            let keys = breakdown.api_keys.unwrap_or_default();
+            let mut left: BTreeMap<&str, DaySpend> = keys.iter().map(|(key, of)| (key.as_str(), of.metrics.row(at))).collect();
+            let mut rest = told.metrics.row(at);
+            for (key, of) in &keys {
+                subtract(&mut rest, &of.metrics.row(at));
+                self.name(key, &of.metadata);
+            }
+            for (model, part) in breakdown.models.unwrap_or_default() {
+                for (key, of) in part.api_key_breakdown.unwrap_or_default() {
+                    let row = of.metrics.row(at);
+                    if let Some(left) = left.get_mut(key.as_str()) {
+                        subtract(left, &row);
+                    } else {
+                        subtract(&mut rest, &row);
+                        self.name(&key, &of.metadata);
+                    }
+                    self.add(Some(&key), Some(&of.metadata), Some(&model), row);
+                }
+            }
+            // What a key has done without a model, such as being refused; and what no key is named for.
+            for (key, row) in left {
+                self.add(Some(key), keys.get(key).map(|of| &of.metadata), None, row);
+            }
+            self.add(None, None, None, rest);
+        }
+    }
+
+    fn name(&mut self, key: &str, names: &KeyNames) {
+        if let Some(alias) = some(names.key_alias.clone()) {
+            let (team, user) = (some(names.team_id.clone()), some(names.user_id.clone()));
+            self.names.insert(key.to_owned(), Named { whose: Whose::Key, id: key.to_owned(), name: Some(alias), team, user });
+        }
+    }
+
+    fn add(&mut self, key: Option<&str>, names: Option<&KeyNames>, model: Option<&str>, row: DaySpend) {
+        if row.requests == 0 && row.failed == 0 && row.spend.unwrap_or_default() == Money::ZERO && row.tokens == Tokens::default() {
+            return;
+        }
+        let owned = |text: Option<&str>| some(text.map(str::to_owned));
+        let (user, team) = names.map_or((None, None), |names| (some(names.user_id.clone()), some(names.team_id.clone())));
+        let row = DaySpend { user, team, key: owned(key), model: owned(model), ..row };
+        self.put(row);
+    }
+
+    fn put(&mut self, row: DaySpend) {
+        let place = (row.day, row.user.clone(), row.team.clone(), row.key.clone(), row.model.clone());
+        match self.rows.entry(place) {
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                entry.insert(row);
+            }
+            std::collections::btree_map::Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                known.spend = Some(known.spend.unwrap_or_default() + row.spend.unwrap_or_default());
+                known.requests = known.requests.saturating_add(row.requests);
+                known.failed = known.failed.saturating_add(row.failed);
+                known.tokens += row.tokens;
+            }
+        }
+    }
+
+    fn facts(self, plan: &Plan) -> Vec<GatewayFact> {
+        let rows = self.rows.into_values().collect();
+        vec![GatewayFact::Names(self.names.into_values().collect()), GatewayFact::Days { from: plan.from_day, to: plan.today() + 1, rows }]
+    }
+
+    /// What goes with the question for the next page.
+    fn to_pages(&self, page: u32) -> String {
+        let rows: Vec<_> = self.rows.values().map(kept).collect();
+        let names: Vec<_> = self.names.values().map(|n| (&n.id, &n.name, &n.team, &n.user)).collect();
+        serde_json::to_string(&(page, rows, names)).unwrap_or_default()
+    }
+
+    fn from_pages(text: &str) -> (u32, Sums) {
+        type Name = (String, Option<String>, Option<String>, Option<String>);
+        let Ok((page, rows, names)) = serde_json::from_str::<(u32, Vec<Kept>, Vec<Name>)>(text) else {
+            return (text.parse().unwrap_or(1), Sums::default());
+        };
+        let mut sums = Sums::default();
+        for row in rows {
+            sums.put(row.row());
+        }
+        for (id, name, team, user) in names {
+            sums.names.insert(id.clone(), Named { whose: Whose::Key, id, name, team, user });
+        }
+        (page, sums)
+    }
+}
+
+/// A row between two pages.
+#[derive(Deserialize, serde::Serialize)]
+struct Kept {
+    place: Place,
+    nanos: Option<i64>,
+    requests: u64,
+    failed: u64,
+    tokens: [u64; 4],
+}
+
+fn kept(row: &DaySpend) -> Kept {
+    Kept {
+        place: (row.day, row.user.clone(), row.team.clone(), row.key.clone(), row.model.clone()),
+        nanos: row.spend.map(Money::nanos),
+        requests: row.requests,
+        failed: row.failed,
+        tokens: [row.tokens.input, row.tokens.cache_read, row.tokens.cache_write_5m, row.tokens.output],
+    }
+}
+
+impl Kept {
+    fn row(self) -> DaySpend {
+        let (day, user, team, key, model) = self.place;
+        let [input, cache_read, cache_write_5m, output] = self.tokens;
+        let tokens = Tokens { input, cache_read, cache_write_5m, output, ..Tokens::default() };
+        DaySpend { day, user, team, key, model, spend: self.nanos.map(Money::from_nanos), requests: self.requests, failed: self.failed, tokens }
+    }
+}
+
+/// Takes a part away; what is left is never less than nothing but for money, which may have been paid back.
+fn subtract(whole: &mut DaySpend, part: &DaySpend) {
+    whole.spend = Some(whole.spend.unwrap_or_default() - part.spend.unwrap_or_default());
+    whole.requests = whole.requests.saturating_sub(part.requests);
+    whole.failed = whole.failed.saturating_sub(part.failed);
+    let (tokens, less) = (&mut whole.tokens, &part.tokens);
+    for (of, less) in [
+        (&mut tokens.input, less.input),
+        (&mut tokens.cache_read, less.cache_read),
+        (&mut tokens.cache_write_5m, less.cache_write_5m),
+        (&mut tokens.output, less.output),
+    ] {
+        *of = of.saturating_sub(less);
+    }
+}
+
+pub(super) fn tags(answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
+    if answer.is_denied() {
+        return Ok(News { facts: Vec::new(), asks: vec![page_ask(what::TAG_PAGES, "tag", 1, plan)] });
+    }
+    let activity: Activity = answer.json()?;
+    Ok(News::facts(tag_facts(tag_rows(activity.results.unwrap_or_default(), BTreeMap::new()), plan)))
+}
+
+pub(super) fn tag_page(ask: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
+    if answer.is_denied() {
+        return Ok(News::cannot("spend by tag"));
+    }
+    let activity: Activity = answer.json()?;
+    let (page, known): (u32, Vec<(i64, String, i64, u64, u64)>) =
+        serde_json::from_str(&ask.at).unwrap_or_else(|_| (ask.at.parse().unwrap_or(1), Vec::new()));
+    let known = known.into_iter().map(|(day, tag, nanos, requests, failed)| {
+        ((day, tag.clone()), TagSpend { day, tag, spend: Money::from_nanos(nanos), requests, failed })
+    });
+    let is_last = activity.metadata.as_ref().and_then(|paging| paging.has_more) != Some(true);
+    let rows = tag_rows(activity.results.unwrap_or_default(), known.collect());
+    if is_last {
+        return Ok(News::facts(tag_facts(rows, plan)));
+    }
+    let rows: Vec<_> = rows.values().map(|row| (row.day, &row.tag, row.spend.nanos(), row.requests, row.failed)).collect();
+    let mut next = page_ask(what::TAG_PAGES, "tag", page + 1, plan);
+    next.at = serde_json::to_string(&(page + 1, rows)).unwrap_or_default();
+    Ok(News { facts: Vec::new(), asks: vec![next] })
+}
+
+fn tag_rows(days: Vec<Day>, mut rows: BTreeMap<(i64, String), TagSpend>) -> BTreeMap<(i64, String), TagSpend> {
+    for told in days {
+        let Some(day) = day(&told.date) else { continue };
+        for (tag, part) in told.breakdown.unwrap_or_default().entities.unwrap_or_default() {
+            let row = rows.entry((day, tag.clone())).or_insert_with(|| TagSpend { day, tag, ..TagSpend::default() });
+            row.spend += part.metrics.spend.0.unwrap_or_default();
+            row.requests = row.requests.saturating_add(part.metrics.api_requests.0);
+            row.failed = row.failed.saturating_add(part.metrics.failed_requests.0);
+        }
+    }
+    rows
+}
+
+fn tag_facts(rows: BTreeMap<(i64, String), TagSpend>, plan: &Plan) -> Vec<GatewayFact> {
+    vec![GatewayFact::Tags { from: plan.from_day, to: plan.today() + 1, rows: rows.into_values().collect() }]
+}

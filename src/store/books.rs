@@ -1,0 +1,182 @@
+//! The books: what gateways have counted, and how asking them went.
+//!
+//! **Why a file of its own.** The store is made of this machine's logs, and is begun anew from them when it is damaged; the
+//! books are made of what others have counted, and can be asked for again. Neither may stand in the other's way: whoever
+//! reads logs holds the store's one lock, while `gateway sync` and a screen may both write here, a transaction an answer.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::StoreError;
+use super::open::{private_dir, private_file};
+use crate::model::{Me, Millis};
+
+mod read;
+mod sums;
+mod write;
+
+pub use read::{Known, Word};
+pub use sums::{Extra, SpendSum};
+
+/// The books' name in the data directory.
+pub const FILE: &str = "gateways.db";
+
+/// What marks the file as ours: "aifg".
+const APPLICATION: i64 = 0x6169_6667;
+
+/// The schema's steps, applied in order and never edited.
+const MIGRATIONS: &[&str] = &[include_str!("../store/migrations/books_0001.sql")];
+
+/// The open books.
+#[derive(Debug)]
+pub struct Books {
+    pub(super) conn: Connection,
+    path: PathBuf,
+}
+
+/// How a gateway stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Account {
+    /// Its name in the settings.
+    pub name: String,
+    /// Its address.
+    pub url: String,
+    /// What it is.
+    pub kind: String,
+    /// Its version.
+    pub version: Option<String>,
+    /// Whose key is used.
+    pub me: Option<Me>,
+    /// When it was asked last.
+    pub tried_at: Option<Millis>,
+    /// When it was last asked with success.
+    pub asked_at: Option<Millis>,
+    /// What went wrong since.
+    pub problem: Option<String>,
+    /// When it may be asked again.
+    pub not_before: Millis,
+    /// How many rounds have failed in a row.
+    pub failures: u32,
+    /// The number of the last round.
+    pub round: i64,
+    /// What this key, or this release, does not tell.
+    pub cannot: Vec<String>,
+}
+
+impl Books {
+    /// Opens the books in `dir`, making them if need be. Damaged ones are moved aside: everything in them can be asked for
+    /// again, which is said.
+    pub fn open(dir: &Path, patience: Duration) -> Result<(Books, Option<String>), StoreError> {
+        private_dir(dir)?;
+        let path = dir.join(FILE);
+        match Books::open_file(&path, patience) {
+            Err(error) if error.is_damage() || matches!(error, StoreError::Foreign { .. }) => {
+                let aside = super::open::set_aside(&path);
+                let notice = format!("what gateways have counted was damaged and has been moved to {}; they are asked anew", aside.display());
+                Books::open_file(&path, patience).map(|books| (books, Some(notice)))
+            }
+            opened => opened.map(|books| (books, None)),
+        }
+    }
+
+    /// Opens the books if there are any.
+    pub fn open_existing(dir: &Path, patience: Duration) -> Result<Option<Books>, StoreError> {
+        if dir.join(FILE).exists() { Books::open(dir, patience).map(|(books, _)| Some(books)) } else { Ok(None) }
+    }
+
+    fn open_file(path: &Path, patience: Duration) -> Result<Books, StoreError> {
+        private_file(path)?;
+        let fail = |doing| move |source| StoreError::Sqlite { doing, path: path.to_path_buf(), source };
+        let conn = Connection::open(path).map_err(fail("opening what gateways have counted"))?;
+        let mut books = Books { conn, path: path.to_path_buf() };
+        books.set_up(patience)?;
+        Ok(books)
+    }
+
+    fn set_up(&mut self, patience: Duration) -> Result<(), StoreError> {
+        let fail = self.fail("setting up what gateways have counted");
+        self.conn.busy_timeout(patience).map_err(&fail)?;
+        self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(&fail)?;
+        self.conn.set_prepared_statement_cache_capacity(64);
+        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        let found: i64 = self.conn.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(&fail)?;
+        if found > known {
+            return Err(StoreError::Newer { path: self.path.clone(), found, known });
+        }
+        self.conn.execute_batch("PRAGMA synchronous = NORMAL").map_err(&fail)?;
+        if found == known {
+            let application: i64 = self.conn.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(&fail)?;
+            return if application == APPLICATION { Ok(()) } else { Err(StoreError::Foreign { path: self.path.clone() }) };
+        }
+        self.conn.pragma_update(None, "journal_mode", "WAL").map_err(&fail)?;
+        let tx = self.conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(&fail)?;
+        // Another process may have done it while this one waited.
+        let found: i64 = tx.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(&fail)?;
+        for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+            tx.execute_batch(step).map_err(&fail)?;
+        }
+        tx.pragma_update(None, "application_id", APPLICATION).map_err(&fail)?;
+        tx.pragma_update(None, "user_version", known).map_err(&fail)?;
+        tx.commit().map_err(&fail)
+    }
+
+    pub(super) fn fail(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
+        let path = self.path.clone();
+        move |source| StoreError::Sqlite { doing, path: path.clone(), source }
+    }
+
+    /// A number that changes when another connection has written.
+    #[must_use]
+    pub fn data_version(&self) -> i64 {
+        self.conn.query_row("PRAGMA data_version", [], |r| r.get(0)).unwrap_or(0)
+    }
+
+    /// How a gateway stands; nothing where it has never been asked.
+    pub fn account(&self, name: &str) -> Result<Option<Account>, StoreError> {
+        self.conn.query_row(&format!("{ACCOUNT} WHERE name = ?1"), [name], account).optional().map_err(self.fail("looking up a gateway"))
+    }
+
+    /// What a gateway wants to be remembered.
+    pub fn memory(&self, name: &str) -> Result<std::collections::BTreeMap<String, String>, StoreError> {
+        let fail = self.fail("looking up how far a gateway was read");
+        let mut query = self.conn.prepare_cached("SELECT name, value FROM memory WHERE gateway = ?1").map_err(&fail)?;
+        let rows = query.query_map([name], |r| Ok((r.get(0)?, r.get(1)?))).map_err(&fail)?;
+        rows.collect::<Result<_, _>>().map_err(&fail)
+    }
+
+    /// Forgets a gateway and everything that it has counted.
+    pub fn forget(&mut self, name: &str) -> Result<(), StoreError> {
+        let fail = self.fail("forgetting a gateway");
+        let tx = self.conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(&fail)?;
+        for table in ["memory", "day_spend", "tag_spend", "named", "budget", "call", "extra"] {
+            tx.execute(&format!("DELETE FROM {table} WHERE gateway = ?1"), [name]).map_err(&fail)?;
+        }
+        tx.execute("DELETE FROM gateway WHERE name = ?1", params![name]).map_err(&fail)?;
+        tx.commit().map_err(&fail)
+    }
+}
+
+/// How an account is read.
+const ACCOUNT: &str =
+    "SELECT name, url, kind, version, me, tried_at, asked_at, problem, not_before, failures, round, cannot FROM gateway";
+
+fn account(r: &rusqlite::Row<'_>) -> rusqlite::Result<Account> {
+    let me: Option<String> = r.get(4)?;
+    Ok(Account {
+        name: r.get(0)?,
+        url: r.get(1)?,
+        kind: r.get(2)?,
+        version: r.get(3)?,
+        me: me.as_deref().and_then(read::me),
+        tried_at: r.get(5)?,
+        asked_at: r.get(6)?,
+        problem: r.get(7)?,
+        not_before: r.get(8)?,
+        failures: r.get(9)?,
+        round: r.get(10)?,
+        cannot: r.get::<_, String>(11)?.lines().map(str::to_owned).collect(),
+    })
+}
