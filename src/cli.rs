@@ -13,6 +13,7 @@ use crate::config::Flags;
 
 pub mod ahead;
 pub mod alerts;
+pub mod bar;
 pub mod cap;
 pub mod catch_up;
 pub mod clock;
@@ -26,6 +27,7 @@ pub mod experiments;
 pub mod export;
 pub mod filters;
 pub mod forecast;
+pub mod gateway;
 pub mod guard;
 pub mod hook;
 pub mod labels;
@@ -34,6 +36,7 @@ pub mod loops;
 pub mod man;
 pub mod modes;
 pub mod out;
+pub mod polling;
 pub mod prices;
 pub mod report;
 pub mod rules;
@@ -47,6 +50,7 @@ pub mod statusline;
 pub mod store;
 pub mod table;
 pub mod tag;
+pub mod team;
 pub mod telling;
 pub mod top;
 pub mod trends;
@@ -259,6 +263,12 @@ pub enum Command {
     /// Make agents ask before they spend, so that caps hold
     #[command(after_help = guard::EXAMPLES)]
     Guard(guard::GuardArgs),
+    /// Show what a team has spent through its gateway, and of which budgets
+    #[command(after_help = team::EXAMPLES)]
+    Team(team::TeamArgs),
+    /// Add a team's gateway, ask it, set budgets there, and explain where it differs from the logs
+    #[command(after_help = gateway::EXAMPLES)]
+    Gateway(gateway::GatewayArgs),
     /// Print one line of figures for Claude Code's status line, tmux or a prompt
     #[command(after_help = statusline::EXAMPLES)]
     Statusline(statusline::StatuslineArgs),
@@ -335,6 +345,8 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Watch(args)) => watch::run(&context()?, args),
         Some(Command::Alerts(args)) => alerts::run(&context()?, args),
         Some(Command::Guard(args)) => guard::run(&context()?, args),
+        Some(Command::Team(args)) => team::run(&context()?, args),
+        Some(Command::Gateway(args)) => gateway::run(&context()?, args),
         Some(Command::Statusline(args)) => statusline::run(&cli.global, args),
         Some(Command::Hook(args)) => Ok(hook::run(args)),
         Some(Command::Doctor(args)) => doctor::run(&context()?, args),

@@ -21,6 +21,7 @@ pub mod proxy;
 pub mod snapshot;
 #[cfg(unix)]
 pub mod stop;
+pub mod team;
 pub mod view;
 pub mod warden;
 mod watched;

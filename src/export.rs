@@ -12,3 +12,4 @@ pub mod markdown;
 pub mod rows;
 pub mod summary;
 pub mod table;
+pub mod team;

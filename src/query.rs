@@ -24,6 +24,7 @@ pub mod labels;
 pub mod loops;
 pub mod overview;
 pub mod report;
+pub mod team;
 pub mod trends;
 pub mod waste;
 

@@ -1,11 +1,9 @@
 //! What every command needs: the settings, the clock, the prices, and a store that has read what is new.
 
-use std::io::{ErrorKind, IsTerminal as _};
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::config::{self, Flags, Loaded, Origin, Problem, Settings};
 use crate::engine::ingest::{Ingest, Progress, ScanReport, Watcher};
@@ -20,13 +18,11 @@ use crate::store::files::path_key;
 use crate::tail::Catalog;
 
 use super::GlobalArgs;
+use super::bar::Bar;
 use super::error::CliError;
 use super::modes;
 use super::out::{FAINT, note};
 use super::table::count;
-
-/// Reading that takes longer than this shows how far it is.
-const PATIENCE: Duration = Duration::from_millis(300);
 
 /// How long another process may read logs without having written anything.
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(3);
@@ -230,13 +226,18 @@ impl Context {
             let (_, roots) = ingest.catalog.walk();
             return Ok(Fresh { ingest, report: ScanReport { roots, ..ScanReport::default() }, problems, labeler: self.labeler() });
         }
-        let mut bar = Bar::new(!self.quiet && !self.json && std::io::stderr().is_terminal());
-        let mut scanned = ingest.store.reprice(&mut ingest.prices).and_then(|_| ingest.scan(&mut Watcher::Bar(&mut |at| bar.show(at))));
+        let mut bar = Bar::new(self, "reading logs {bar:30} {bytes} of {total_bytes}, {msg}");
+        let mut show = |at: Progress| {
+            bar.show(at.bytes_done, at.bytes);
+            bar.say(|| format!("{} of {} files", at.files_done, at.files));
+            ControlFlow::Continue(())
+        };
+        let mut scanned = ingest.store.reprice(&mut ingest.prices).and_then(|_| ingest.scan(&mut Watcher::Bar(&mut show)));
         if scanned.as_ref().is_err_and(crate::store::StoreError::is_damage) {
             self.note(&ingest.heal()?);
-            scanned = ingest.scan(&mut Watcher::Bar(&mut |at| bar.show(at)));
+            scanned = ingest.scan(&mut Watcher::Bar(&mut show));
         }
-        bar.finish();
+        drop(bar);
         let report = match scanned {
             Ok(report) => report,
             Err(error) if error.is_passing() => {
@@ -364,41 +365,5 @@ impl Fresh {
         let roots = self.ingest.catalog.roots().iter().map(|(agent, path)| format!("  {agent}  {}", path.display()));
         let roots: Vec<String> = roots.collect();
         format!("No agent logs found. Looked in:\n{}\nTry `aifinops top --demo` to see the screen with made-up sessions.", roots.join("\n"))
-    }
-}
-
-/// A bar on standard error that only long work shows.
-struct Bar {
-    wanted: bool,
-    since: Instant,
-    drawn: Option<ProgressBar>,
-}
-
-impl Bar {
-    fn new(wanted: bool) -> Bar {
-        Bar { wanted, since: Instant::now(), drawn: None }
-    }
-
-    fn show(&mut self, at: Progress) -> ControlFlow<()> {
-        if !self.wanted || self.since.elapsed() < PATIENCE {
-            return ControlFlow::Continue(());
-        }
-        let bar = self.drawn.get_or_insert_with(|| {
-            let bar = ProgressBar::with_draw_target(Some(at.bytes), ProgressDrawTarget::stderr());
-            // The template is fixed; a mistake in it would only leave the default one.
-            if let Ok(style) = ProgressStyle::with_template("reading logs {bar:30} {bytes} of {total_bytes}, {msg}") {
-                bar.set_style(style);
-            }
-            bar
-        });
-        bar.set_message(format!("{} of {} files", at.files_done, at.files));
-        bar.set_position(at.bytes_done);
-        ControlFlow::Continue(())
-    }
-
-    fn finish(&self) {
-        if let Some(bar) = &self.drawn {
-            bar.finish_and_clear();
-        }
     }
 }

@@ -99,6 +99,28 @@ pub enum CliError {
         /// Why.
         why: String,
     },
+    /// No gateway has this name.
+    #[error("there is no gateway called `{name}`")]
+    NoGateway {
+        /// What was asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+    /// There is no gateway at all.
+    #[error("there is no gateway yet")]
+    NoGateways,
+    /// A gateway knows nobody of this name.
+    #[error("{0}")]
+    NoHolder(String),
+    /// A gateway could not be asked, or refuses.
+    #[error("{why}")]
+    Gateway {
+        /// What happened.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
     /// Another process holds the store.
     #[error("another aifinops is running and writes the store")]
     Busy,
@@ -176,6 +198,9 @@ impl CliError {
             CliError::Config(_) => "config",
             CliError::File { .. } => "file",
             CliError::Network { .. } => "network",
+            CliError::NoGateway { .. } | CliError::NoGateways => "no_gateway",
+            CliError::NoHolder(_) => "not_found",
+            CliError::Gateway { .. } => "gateway",
             CliError::Busy | CliError::Held { .. } => "busy",
             CliError::Archive { .. } => "archive",
             CliError::Settings(_) => "settings",
@@ -227,6 +252,13 @@ impl CliError {
             }
             CliError::Settings(_) => "nothing was changed".to_owned(),
             CliError::Archive { .. } => "nothing has changed; write it again with `aifinops store export`".to_owned(),
+            CliError::NoGateway { known, .. } if !known.is_empty() => format!("there are: {known}"),
+            CliError::NoGateway { .. } | CliError::NoGateways => {
+                "`aifinops gateway add NAME URL --token-env VARIABLE` adds one".to_owned()
+            }
+            CliError::NoHolder(_) => "`aifinops team --by user`, `--by key` or `--by team` lists who there is; nothing was changed".to_owned(),
+            CliError::Gateway { hint, .. } if hint.is_empty() => return None,
+            CliError::Gateway { hint, .. } => hint.clone(),
             CliError::Busy | CliError::Held { .. } => "end it first, then try again".to_owned(),
             CliError::Screen(_) => "`aifinops top --once` prints the same figures without a screen".to_owned(),
             CliError::Run(_) => "`aifinops run --no-proxy` starts it without the proxy".to_owned(),
@@ -244,7 +276,12 @@ impl CliError {
     pub const fn exit(&self) -> u8 {
         match self {
             CliError::Usage { .. } | CliError::Ambiguous { .. } => USAGE,
-            CliError::NoSession(_) | CliError::NoCap { .. } | CliError::UnknownModel(_) | CliError::NoModel { .. } => NOT_FOUND,
+            CliError::NoSession(_)
+            | CliError::NoCap { .. }
+            | CliError::NoGateway { .. }
+            | CliError::NoHolder(_)
+            | CliError::UnknownModel(_)
+            | CliError::NoModel { .. } => NOT_FOUND,
             CliError::Start { code, .. } => *code,
             _ => FAILURE,
         }

@@ -28,6 +28,7 @@ use super::desk::Desk;
 use super::error::CliError;
 use super::modes;
 use super::out::{FAINT, note};
+use super::polling;
 use super::rules::who;
 use super::telling;
 use super::top::TopArgs;
@@ -71,9 +72,10 @@ pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     let engine = Engine::start(engine::Setup { ingest, zone: context.zone(), span, notices, caps, real, watched, clock });
     // The demo tells nobody anything.
     let warden = if real { watch_over(context, &engine, hear) } else { None };
+    let poller = if real { polling::start(context) } else { None };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| CliError::Screen(e.to_string()))?;
     let shown = runtime.block_on(ui::run(setup, engine));
-    drop((warden, demo));
+    drop((warden, poller, demo));
     let held = shown.map_err(|error| CliError::Screen(error.to_string()))?;
     for held in held.iter() {
         // Not a note that may be left unsaid: nobody else would ever let it go on.

@@ -23,6 +23,7 @@ use super::context::{Context, clock};
 use super::desk::Desk;
 use super::error::CliError;
 use super::out::{FAINT, Out};
+use super::polling;
 use super::rules::who;
 use super::telling;
 
@@ -113,6 +114,7 @@ fn watch(context: &Context) -> Result<ExitCode, CliError> {
         watched: Vec::new(),
         clock,
     });
+    let _poller = polling::start(context);
     let warden = Warden::start(telling::warden(context, &engine, None)?);
     context.note("watching; Ctrl-C ends it");
     let ended = super::signals::ended().map_err(|error| CliError::Screen(error.to_string()))?;

@@ -43,7 +43,9 @@ fn gateway(name: &str, node: &Node, fields: &[(String, Node)], cx: &Context, fau
     let (mut user, mut every) = (None, None);
     for (key, field) in fields {
         let result = match key.as_str() {
-            "url" => as_text(field).and_then(|text| address(text).map_err(|why| format!("{} {why}", quoted(text)))).map(|read| url = Some(read)),
+            "url" => {
+                as_text(field).and_then(|text| address(text).map_err(|why| format!("{} {why}", quoted(text)))).map(|read| url = Some(read))
+            }
             "kind" => as_text(field).and_then(of_kind).map(|read| kind = Some(read)),
             "token_env" => as_text(field).and_then(variable).map(|read| keys.push(KeySource::Env(read))),
             "token_command" => as_text(field).and_then(sound).map(|read| keys.push(KeySource::Command(read))),
@@ -80,8 +82,13 @@ fn of_kind(text: &str) -> Result<String, String> {
 
 /// The name of a variable; what looks like a key is refused without being repeated.
 fn variable(text: &str) -> Result<String, String> {
-    let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !text.starts_with(|c: char| c.is_ascii_digit());
-    if fits { Ok(text.to_owned()) } else { Err("is no name of a variable; put the key into a variable and write that one's name here".to_owned()) }
+    let fits =
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !text.starts_with(|c: char| c.is_ascii_digit());
+    if fits {
+        Ok(text.to_owned())
+    } else {
+        Err("is no name of a variable; put the key into a variable and write that one's name here".to_owned())
+    }
 }
 
 fn sound(text: &str) -> Result<String, String> {
@@ -130,7 +137,11 @@ impl Value for Vec<GatewaySetup> {
 
     fn parts(&self) -> Option<Vec<(String, String)>> {
         // A command may have a secret in it: it is not shown.
-        Some(self.iter().map(|gateway| (gateway.name.clone(), format!("{} ({}, key from {})", gateway.url, gateway.kind, gateway.key.words()))).collect())
+        Some(
+            self.iter()
+                .map(|gateway| (gateway.name.clone(), format!("{} ({}, key from {})", gateway.url, gateway.kind, gateway.key.words())))
+                .collect(),
+        )
     }
 
     fn show(&self) -> String {

@@ -14,6 +14,6 @@ mod secret;
 pub use client::{Client, Reply, Trouble, recognize};
 pub use compare::{compare, ledgers, local_calls, remote_calls};
 pub use order::{Order, Outcome};
-pub use poll::{Poller, own_user};
+pub use poll::Poller;
 pub use round::{Ask, Report, round};
 pub use secret::{KeyError, Secret, forget, keep, look_up};

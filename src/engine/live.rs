@@ -24,6 +24,7 @@ use super::ingest::{Ingest, Progress, Watcher};
 use super::judge::Rules;
 use super::process::Process;
 use super::snapshot::{Snapshot, Span};
+use super::team::TeamAsk;
 use super::view::View;
 use super::watched::{Files, Seen};
 
@@ -36,6 +37,8 @@ pub enum Command {
     Detail(Option<i64>),
     /// How spend changes over time is looked at, or no more.
     Trends(bool),
+    /// Somebody looks at a gateway's team, or nobody any more.
+    Team(Option<TeamAsk>),
     /// Other rules are in force.
     Rules(Arc<Rules>),
     /// Something has been decided about a cap.

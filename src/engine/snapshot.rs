@@ -8,12 +8,14 @@ use crate::query::forecast::Midnight;
 use crate::query::trends::Trends;
 use crate::query::{SessionDetail, SessionView};
 use crate::store::Sums;
+use crate::store::books::Account;
 use crate::tail::RootReport;
 
 use super::caps::Caps;
 use super::hand::{Held, Word};
 use super::ingest::Progress;
 use super::loops::LoopsPicture;
+use super::team::TeamPicture;
 
 /// The buckets of the header's sparkline.
 pub const BUCKETS: usize = 30;
@@ -103,6 +105,10 @@ pub struct Snapshot {
     pub loops: Option<Arc<LoopsPicture>>,
     /// How spend changes over time; nothing until somebody has looked.
     pub trends: Option<Arc<Trends>>,
+    /// How gateways stand.
+    pub gateways: Arc<Vec<Account>>,
+    /// A gateway's team; nothing until somebody has looked.
+    pub team: Option<Arc<TeamPicture>>,
     /// Agents that are paused.
     pub held: Arc<Vec<Held>>,
     /// What was said last about agents' processes.
@@ -126,6 +132,8 @@ impl Snapshot {
             && self.burn == other.burn
             && self.projection == other.projection
             && self.trends == other.trends
+            && self.gateways == other.gateways
+            && self.team == other.team
             && self.detail == other.detail
             && self.caps == other.caps
             && self.loops == other.loops

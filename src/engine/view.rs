@@ -20,6 +20,7 @@ use super::live::{Command, Setup, Wake};
 use super::loops::LoopsKeeper;
 use super::outlook::Outlook;
 use super::snapshot::{Burn, Snapshot, Span};
+use super::team::TeamKeeper;
 
 /// More changed sessions than this are read anew all together.
 const MANY: usize = 300;
@@ -51,6 +52,7 @@ pub(super) struct View {
     pub(super) caps: Keeper,
     pub(super) loops: LoopsKeeper,
     outlook: Outlook,
+    team: TeamKeeper,
     pub(super) hand: Hand,
     /// What reading from the store has failed with.
     pub(super) trouble: Option<StoreError>,
@@ -84,6 +86,7 @@ impl View {
             detail: None,
             draft: Snapshot { progress: Some(Progress::default()), ..Snapshot::default() },
             notices,
+            team: TeamKeeper::new(caps.dir.clone()),
             caps: Keeper::new(caps),
             loops: LoopsKeeper::new(),
             outlook: Outlook::new(),
@@ -117,6 +120,10 @@ impl View {
             Command::Trends(wanted) => {
                 self.outlook.want(*wanted);
                 self.look_at_trends(store, prices);
+            }
+            Command::Team(ask) => {
+                self.team.want(ask.clone());
+                self.look_at_team(store);
             }
             Command::Rules(rules) => {
                 self.caps.obey(rules.clone());
@@ -259,6 +266,10 @@ impl View {
         self.unless_failed(looked);
     }
 
+    fn look_at_team(&mut self, store: &Store) {
+        self.team.look(store, (self.clock)(), self.zone);
+    }
+
     pub(super) fn look_at_caps(&mut self, store: &Store) {
         if self.hurries {
             return;
@@ -379,6 +390,7 @@ impl View {
         }
         self.update_states();
         self.sums(&ingest.store);
+        self.look_at_team(&ingest.store);
         self.look_at_trends(&ingest.store, &mut ingest.prices);
     }
 
@@ -437,6 +449,8 @@ impl View {
             caps: self.caps.picture.clone(),
             loops: self.loops.picture.clone(),
             trends: self.outlook.trends.clone(),
+            gateways: self.team.gateways.clone(),
+            team: self.team.picture.clone(),
             held: self.hand.held.clone(),
             word: self.hand.word.clone(),
             notices,

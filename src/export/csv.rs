@@ -63,6 +63,7 @@ impl<W: Write> Sheet for Csv<W> {
                 Value::Text(text) => self.cell(&harmless(text))?,
                 Value::List(texts) => self.cell(&harmless(&texts.join("; ")))?,
                 Value::Number(n) => self.cell(&n.to_string())?,
+                Value::Money(money) => self.cell(&money.exact())?,
                 Value::Time(at) => self.cell(&rfc3339(*at))?,
                 Value::Flag(yes) => self.cell(flag(*yes))?,
                 Value::Tokens(tokens) => self.tokens(tokens)?,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::text::clean;
 use crate::model::time::utc;
 use crate::model::tokens::compact;
-use crate::model::{Cost, Millis, Tokens, Zone};
+use crate::model::{Cost, Millis, Money, Tokens, Zone};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Kind {
     Tokens,
     /// A cost and its basis, as well.
     Cost,
+    /// An amount without a basis.
+    Money,
 }
 
 /// A column.
@@ -60,6 +62,8 @@ pub enum Value<'a> {
     Tokens(Tokens),
     /// A cost and its basis.
     Cost(Cost),
+    /// An amount.
+    Money(Money),
 }
 
 impl<'a> Value<'a> {
@@ -67,6 +71,12 @@ impl<'a> Value<'a> {
     #[must_use]
     pub fn text(text: Option<&'a str>) -> Value<'a> {
         text.filter(|text| !text.is_empty()).map_or(Value::Null, Value::Text)
+    }
+
+    /// An amount that may not be known.
+    #[must_use]
+    pub fn money(money: Option<Money>) -> Value<'a> {
+        money.map_or(Value::Null, Value::Money)
     }
 
     /// An instant that may be missing.
@@ -93,7 +103,7 @@ pub(super) type Shown<'a> = (Cow<'a, str>, bool);
 
 /// The headings of a column for people.
 pub(super) fn headings(column: &Column) -> Vec<Shown<'static>> {
-    let is_number = matches!(column.kind, Kind::Number | Kind::Cost);
+    let is_number = matches!(column.kind, Kind::Number | Kind::Cost | Kind::Money);
     match column.kind {
         _ if column.title.is_empty() => Vec::new(),
         Kind::Tokens => ["Input", "Cache read", "Cache write", "Output"].map(|title| (Cow::Borrowed(title), true)).to_vec(),
@@ -103,7 +113,7 @@ pub(super) fn headings(column: &Column) -> Vec<Shown<'static>> {
 
 /// The cells of a value for people, as many as its column has headings. Cleaned, not escaped.
 pub(super) fn cells<'a>(column: &Column, value: &Value<'a>, zone: Zone) -> Vec<Shown<'a>> {
-    let one = |text: String| vec![(Cow::Owned(text), matches!(column.kind, Kind::Number | Kind::Cost))];
+    let one = |text: String| vec![(Cow::Owned(text), matches!(column.kind, Kind::Number | Kind::Cost | Kind::Money))];
     match value {
         _ if column.title.is_empty() => Vec::new(),
         Value::Null | Value::List([]) => one("·".to_owned()),
@@ -111,6 +121,7 @@ pub(super) fn cells<'a>(column: &Column, value: &Value<'a>, zone: Zone) -> Vec<S
         Value::Text(text) => one(clean(text)),
         Value::List(texts) => one(clean(&texts.join(", "))),
         Value::Number(n) => one(n.to_string()),
+        Value::Money(money) => one(money.display()),
         Value::Time(at) => one(clock(*at, zone)),
         Value::Flag(flag) => one(if *flag { "yes" } else { "no" }.to_owned()),
         Value::Cost(cost) => one(cost.display()),

@@ -146,7 +146,8 @@ fn without_keys(text: &str) -> String {
         let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
         word.starts_with("sk-") || (word.len() >= 24 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'))
     };
-    let words: Vec<&str> = text.split(' ').map(|word| word.split('=').next_back().map_or(word, |last| if is_secret(last) { "…" } else { word })).collect();
+    let words: Vec<&str> =
+        text.split(' ').map(|word| word.split('=').next_back().map_or(word, |last| if is_secret(last) { "…" } else { word })).collect();
     let text = words.join(" ");
     if text.chars().count() > LONGEST { format!("{}…", text.chars().take(LONGEST).collect::<String>()) } else { text }
 }

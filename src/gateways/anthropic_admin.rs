@@ -14,6 +14,7 @@
 //! Amounts are strings of cents with fractions, after discounts. All days are UTC. Data are about five minutes old and may
 //! be asked for once a minute. An organization without members' limits is answered 400, as is one for a wrong grouping.
 
+use super::answer::date;
 use super::sheet::{Sheet, is_under, packed, spans};
 use super::{Answer, Ask, Auth, Gateway, News, Pace, Plan, Proof, Refusal, Request};
 use crate::model::Me;
@@ -57,7 +58,7 @@ fn get(path: String) -> Request {
 
 /// The span of a sheet as both ends are written, the second one excluded.
 fn range(sheet: &Sheet) -> String {
-    let stamp = |day| format!("{}T00:00:00Z", super::answer::date(day));
+    let stamp = |day| format!("{}T00:00:00Z", date(day));
     format!("starting_at={}&ending_at={}", stamp(sheet.from), stamp(sheet.to + 1))
 }
 
@@ -120,11 +121,16 @@ impl Gateway for AnthropicAdmin {
     }
 
     fn advice(&self, me: &Me) -> Vec<String> {
-        let mut out = vec!["this key sees what the whole organization has used and what it costs, by day, member, key and model".to_owned()];
+        let mut out =
+            vec!["this key sees what the whole organization has used and what it costs, by day, member, key and model".to_owned()];
         if me.role == names::ANALYTICS {
-            out.push("it may read analytics and nothing else, which is all that is needed; names of keys and workspaces stay unknown".to_owned());
+            out.push(
+                "it may read analytics and nothing else, which is all that is needed; names of keys and workspaces stay unknown".to_owned(),
+            );
         } else {
-            out.push("an Admin API key may also change members and keys: for looking on, a key with the scope read:analytics does".to_owned());
+            out.push(
+                "an Admin API key may also change members and keys: for looking on, a key with the scope read:analytics does".to_owned(),
+            );
         }
         out.push("limits are shown and not set from here: only some organizations may set them through the API".to_owned());
         out.push("single calls are not told, and a subscription of one person has no books here".to_owned());

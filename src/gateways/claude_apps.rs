@@ -20,7 +20,7 @@ use super::{Answer, Ask, Auth, BudgetWish, Gateway, Holder, News, Pace, Plan, Pr
 use crate::model::time::MINUTE;
 use crate::model::{DaySpend, GatewayFact, Me, Money, Whose};
 
-pub(super) mod effective;
+pub(crate) mod effective;
 
 use effective::{ORGANIZATION, Page};
 

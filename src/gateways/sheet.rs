@@ -48,8 +48,8 @@ struct Row {
 impl From<Sheet> for Kept {
     fn from(sheet: Sheet) -> Kept {
         let rows = sheet.rows.into_iter().map(|(place, row)| {
-            let Tokens { input, cache_read, cache_write_5m, cache_write_1h, output, reasoning } = row.tokens;
-            let tokens = [input, cache_read, cache_write_5m, cache_write_1h, output, reasoning];
+            let of = row.tokens;
+            let tokens = [of.input, of.cache_read, of.cache_write_5m, of.cache_write_1h, of.output, of.reasoning];
             Row { place, nanos: row.spend.map(Money::nanos), requests: row.requests, failed: row.failed, tokens }
         });
         Kept { from: sheet.from, to: sheet.to, rows: rows.collect() }
@@ -60,8 +60,8 @@ impl From<Kept> for Sheet {
     fn from(kept: Kept) -> Sheet {
         let mut sheet = Sheet::new(kept.from, kept.to);
         for Row { place: (day, user, team, key, model), nanos, requests, failed, tokens } in kept.rows {
-            let [input, cache_read, cache_write_5m, cache_write_1h, output, reasoning] = tokens;
-            let tokens = Tokens { input, cache_read, cache_write_5m, cache_write_1h, output, reasoning };
+            let [input, cache_read, minutes, hour, output, reasoning] = tokens;
+            let tokens = Tokens { input, cache_read, cache_write_5m: minutes, cache_write_1h: hour, output, reasoning };
             sheet.add(DaySpend { day, user, team, key, model, spend: nanos.map(Money::from_nanos), requests, failed, tokens });
         }
         sheet

@@ -261,7 +261,8 @@ impl<'a> Lost<'a> {
 
     fn has(&self, local: &Local) -> bool {
         let tokens = counts(&local.tokens);
-        self.keys.contains(&local.key) || [&local.session, &local.root].into_iter().any(|session| self.looks.contains(&(&**session, tokens)))
+        self.keys.contains(&local.key)
+            || [&local.session, &local.root].into_iter().any(|session| self.looks.contains(&(&**session, tokens)))
     }
 }
 
@@ -276,7 +277,15 @@ impl<'a> Join<'a> {
                 of_session.entry(&local.root).or_default().push(at);
             }
         }
-        Join { locals, remotes, to_remote: vec![None; locals.len()], to_local: vec![None; remotes.len()], sessions, of_session, lost: Lost::default() }
+        Join {
+            locals,
+            remotes,
+            to_remote: vec![None; locals.len()],
+            to_local: vec![None; remotes.len()],
+            sessions,
+            of_session,
+            lost: Lost::default(),
+        }
     }
 
     fn put(&mut self, local: usize, remote: usize) -> bool {
@@ -362,9 +371,11 @@ impl<'a> Join<'a> {
             let from = free.partition_point(|(moment, _)| *moment < end - TIGHT);
             for (moment, local) in free.iter().skip(from).take_while(|(moment, _)| *moment <= end + TIGHT) {
                 let Some(one) = self.locals.get(*local) else { continue };
-                let same_session = remote.call.session.as_deref().is_none_or(|session| {
-                    !self.sessions.contains(session) || *one.session == *session || *one.root == *session
-                });
+                let same_session = remote
+                    .call
+                    .session
+                    .as_deref()
+                    .is_none_or(|session| !self.sessions.contains(session) || *one.session == *session || *one.root == *session);
                 if same_session && is_same_model(one, &remote.call) {
                     pairs.push(((moment - end).abs(), *local, at));
                 }
@@ -376,17 +387,18 @@ impl<'a> Join<'a> {
     fn finish(self) -> Reconciliation {
         let mut out = Reconciliation::default();
         let known: HashSet<&str> = (self.remotes.iter()).filter_map(|remote| remote.call.session.as_deref()).collect();
-        let joined_sessions: HashSet<&str> = (self.locals.iter().zip(&self.to_remote))
-            .filter(|(_, remote)| remote.is_some())
-            .map(|(local, _)| &*local.session)
-            .collect();
+        let joined_sessions: HashSet<&str> =
+            (self.locals.iter().zip(&self.to_remote)).filter(|(_, remote)| remote.is_some()).map(|(local, _)| &*local.session).collect();
         for (at, local) in self.locals.iter().enumerate() {
             let money = local.money.unwrap_or_default();
             out.local += money;
             let remote = self.to_remote.get(at).copied().flatten();
             let Some(one) = remote.and_then(|remote| self.remotes.get(remote)) else {
                 if local.tokens.total() > 0 || money != Money::ZERO {
-                    let is_known = self.lost.has(local) || known.contains(&*local.session) || known.contains(&*local.root) || joined_sessions.contains(&*local.session);
+                    let is_known = self.lost.has(local)
+                        || known.contains(&*local.session)
+                        || known.contains(&*local.root)
+                        || joined_sessions.contains(&*local.session);
                     let class = if is_known { Class::RowLost } else { Class::Bypassed };
                     out.entries.push(Entry { local: Some(at), remote: None, class, difference: -money });
                 }

@@ -46,6 +46,8 @@ pub struct Account {
     pub url: String,
     /// What it is.
     pub kind: String,
+    /// Whose spend the settings say is one's own.
+    pub user: Option<String>,
     /// Its version.
     pub version: Option<String>,
     /// Whose key is used.
@@ -66,6 +68,16 @@ pub struct Account {
     pub cannot: Vec<String>,
 }
 
+impl Account {
+    /// Whose spend is one's own: as the settings say, else as the key says. A key that sees everybody is not the one that
+    /// agents use.
+    #[must_use]
+    pub fn own_user(&self) -> Option<String> {
+        let of_key = || self.me.as_ref().filter(|me| !me.sees_all).and_then(|me| me.user.clone());
+        self.user.clone().or_else(of_key)
+    }
+}
+
 impl Books {
     /// Opens the books in `dir`, making them if need be. Damaged ones are moved aside: everything in them can be asked for
     /// again, which is said.
@@ -75,7 +87,8 @@ impl Books {
         match Books::open_file(&path, patience) {
             Err(error) if error.is_damage() || matches!(error, StoreError::Foreign { .. }) => {
                 let aside = super::open::set_aside(&path);
-                let notice = format!("what gateways have counted was damaged and has been moved to {}; they are asked anew", aside.display());
+                let notice =
+                    format!("what gateways have counted was damaged and has been moved to {}; they are asked anew", aside.display());
                 Books::open_file(&path, patience).map(|books| (books, Some(notice)))
             }
             opened => opened.map(|books| (books, None)),
@@ -161,22 +174,23 @@ impl Books {
 
 /// How an account is read.
 const ACCOUNT: &str =
-    "SELECT name, url, kind, version, me, tried_at, asked_at, problem, not_before, failures, round, cannot FROM gateway";
+    "SELECT name, url, kind, user, version, me, tried_at, asked_at, problem, not_before, failures, round, cannot FROM gateway";
 
 fn account(r: &rusqlite::Row<'_>) -> rusqlite::Result<Account> {
-    let me: Option<String> = r.get(4)?;
+    let me: Option<String> = r.get(5)?;
     Ok(Account {
         name: r.get(0)?,
         url: r.get(1)?,
         kind: r.get(2)?,
-        version: r.get(3)?,
+        user: r.get(3)?,
+        version: r.get(4)?,
         me: me.as_deref().and_then(read::me),
-        tried_at: r.get(5)?,
-        asked_at: r.get(6)?,
-        problem: r.get(7)?,
-        not_before: r.get(8)?,
-        failures: r.get(9)?,
-        round: r.get(10)?,
-        cannot: r.get::<_, String>(11)?.lines().map(str::to_owned).collect(),
+        tried_at: r.get(6)?,
+        asked_at: r.get(7)?,
+        problem: r.get(8)?,
+        not_before: r.get(9)?,
+        failures: r.get(10)?,
+        round: r.get(11)?,
+        cannot: r.get::<_, String>(12)?.lines().map(str::to_owned).collect(),
     })
 }

@@ -28,6 +28,7 @@ pub mod loops;
 mod mouse;
 mod moving;
 mod options;
+pub mod team;
 pub mod trends;
 
 pub use caps::CapsView;
@@ -37,6 +38,7 @@ pub use full::{Full, Section};
 pub use hits::{Hits, Part};
 pub use loops::LoopsView;
 pub use options::Options;
+pub use team::TeamView;
 pub use trends::TrendsView;
 
 /// The width of the table from which all columns are shown.
@@ -56,6 +58,8 @@ pub enum View {
     Trends,
     /// The caps.
     Caps,
+    /// What a gateway has counted.
+    Team,
 }
 
 /// The state of the screen.
@@ -111,6 +115,8 @@ pub struct App {
     pub alerts: Vec<(bool, String, String)>,
     /// What the trends show.
     pub trends: TrendsView,
+    /// What is selected in the team.
+    pub team: TeamView,
     /// What is asked, over everything else.
     pub dialog: Option<Dialog>,
     /// The last word about agents' processes that was heard.
@@ -162,6 +168,7 @@ impl App {
             loops: LoopsView::default(),
             alerts: Vec::new(),
             trends: TrendsView::default(),
+            team: TeamView::default(),
             dialog: None,
             heard: 0,
             problems: options.problems,
@@ -185,6 +192,7 @@ impl App {
             View::Session => hits.parts.iter().for_each(|part| self.full.drawn(part.section, part.first)),
             View::Loops => self.loops.first = hits.first,
             View::Caps => (self.caps.first, self.caps.log) = (hits.first, hits.log.1),
+            View::Team => self.team.first = hits.first,
             View::Trends => {}
         }
         self.help_scroll = self.help_scroll.min(hits.help.0);
@@ -307,6 +315,11 @@ impl App {
         {
             return effects;
         }
+        if self.view == View::Team
+            && let Some(effects) = self.act_in_team(action, page.cast_signed(), snapshot)
+        {
+            return effects;
+        }
         if self.view == View::Trends
             && let Some(effects) = self.act_in_trends(action)
         {
@@ -317,6 +330,7 @@ impl App {
             Action::Loops => self.show(View::Loops),
             Action::Trends => self.show(View::Trends),
             Action::Caps => self.show(View::Caps),
+            Action::Team => self.show(View::Team),
             Action::Cap => self.ask_for_cap(snapshot),
             Action::Stop => self.wish(Wish::Stop),
             Action::Hold => self.wish(Wish::Hold),
@@ -407,6 +421,7 @@ impl App {
         let changes = |of: View| ((before == of) != (view == of)).then_some(view == of);
         effects.extend(changes(View::Loops).map(|looks| Effect::Send(Command::Loops(looks))));
         effects.extend(changes(View::Trends).map(|looks| Effect::Send(Command::Trends(looks))));
+        effects.extend(changes(View::Team).map(|looks| self.look_at_team(looks)));
         effects
     }
 

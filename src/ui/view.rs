@@ -38,6 +38,14 @@
 //! └────────────────────────────────────────────┘
 //! ```
 //!
+//! The team:
+//!
+//! ```text
+//! ┌ rows with budgets ─────────────────────────┐  what is left
+//! ├ below the selected row ─────┐┌ two ledgers ┤  from 14 lines on; the ledgers alone below 100 columns
+//! └─────────────────────────────┘└─────────────┘
+//! ```
+//!
 //! The trends; where there is no room, one of the four in the place of all:
 //!
 //! ```text
@@ -56,7 +64,9 @@ use crate::model::{Millis, text};
 use super::app::trends::Panel;
 use super::app::{App, Dialog, Hits, Section, View};
 use super::panels::{cap_days, cap_dialog, cap_notes, caps, charts, decisions, empty, frame, header, help, preview};
-use super::panels::{loop_groups, loop_list, loops, session, sessions, status, stop_dialog, subagents, tabs, tasks, tools};
+use super::panels::{
+    loop_groups, loop_list, loops, session, sessions, status, stop_dialog, subagents, tabs, tasks, team, team_inside, team_ledger, tools,
+};
 use super::panels::{trend_calendar, trend_hours, trend_spend, trend_units, waste};
 use super::theme::Role;
 
@@ -91,6 +101,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
         View::Loops => all_loops(app, snapshot, body, buf),
         View::Caps => all_caps(app, snapshot, now, body, buf),
         View::Trends => all_trends(app, snapshot, now, body, buf),
+        View::Team => all_team(app, snapshot, now, body, buf),
     };
     if with_tabs > 0 {
         hits.tabs = tabs::draw(app, snapshot, now, second, buf);
@@ -167,6 +178,28 @@ fn all_caps(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
     }
     if log > 0 {
         hits.log = decisions::draw(app, snapshot, now, lower, buf);
+    }
+    hits
+}
+
+/// The width from which the two ledgers stand beside what is below a row.
+const LEDGER: u16 = 100;
+
+/// The team, what is below the selected row, and today in two ledgers.
+fn all_team(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut Buffer) -> Hits {
+    if app.team.opened && !snapshot.gateways.is_empty() {
+        team_inside::draw(app, snapshot, now, area, buf);
+        return Hits::default();
+    }
+    let below = if snapshot.gateways.is_empty() || area.height < 14 { 0 } else { (area.height * 2 / 5).clamp(7, 20) };
+    let [upper, lower] = Layout::vertical([Constraint::Fill(1), Constraint::Length(below)]).areas(area);
+    let hits = team::draw(app, snapshot, now, upper, buf);
+    if below > 0 && area.width >= LEDGER {
+        let [left, right] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)]).areas(lower);
+        team_inside::draw(app, snapshot, now, left, buf);
+        team_ledger::draw(app, snapshot, right, buf);
+    } else if below > 0 {
+        team_ledger::draw(app, snapshot, lower, buf);
     }
     hits
 }

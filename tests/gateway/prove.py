@@ -21,7 +21,8 @@ sys.dont_write_bytecode = True
 from gateway import Gateway, quoted  # noqa: E402
 from scene import Scene  # noqa: E402
 
-CLAUDE_MODEL, CODEX_MODEL = "claude-sonnet-5-5", "gpt-5.3-codex"
+# Models that all releases of LiteLLM have prices for.
+CLAUDE_MODEL, CODEX_MODEL = "claude-sonnet-4-5", "gpt-5.2-codex"
 CLAUDE_PLAN = {"in": 900, "cached": 4000, "write": 350, "out": 60, "grow": 70}
 CODEX_PLAN = {"in": 1100, "cached": 2500, "out": 80, "reasoning": 30, "grow": 90}
 # Answers to one prompt, for what is counted by hand.
@@ -142,9 +143,9 @@ def local_unpriced(scene):
 
 def rate(scene):
     """a model that the gateway has at twice its price: price, rate"""
-    work(scene, claude=False)
+    work(scene, codex=False)
     here = total(scene.rows())
-    scene.agent(scene.options.claude, "claude-sonnet-5", "LOOP 1", ONE)
+    scene.agent(scene.options.codex, "gpt-5.1-codex", "LOOP 1", ONE)
     rows = scene.rows()
     twice = total(rows) - here
     return named(scene, {("price", "rate"): (2, twice // 2)}, total(rows) - twice // 2, total(rows))
@@ -224,6 +225,9 @@ def main():
         if not (pathlib.Path(options.installed) / word).is_dir():
             parser.error(f"{word} is not installed; tests/agents/install.sh {word}")
     gateway, failed = Gateway(), 0
+    # LiteLLM 1.81 learns the prices of its configuration from the first chat with a model.
+    for model in ("house-priced", "gpt-5.1-codex"):
+        gateway.ask("POST", "/v1/chat/completions", {"model": model, "messages": [{"role": "user", "content": "Hello"}]})
     print(f"LiteLLM {gateway.version}")
     for name in options.proofs or PROOFS:
         began = time.monotonic()

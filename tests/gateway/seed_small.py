@@ -113,11 +113,11 @@ def failing(caller):
 
 
 def excessive(caller):
-    """Uses up the budgets of a key, a team and a customer, and calls on."""
+    """Uses up the budgets of a key, a team and a customer, and calls on: models that all releases of LiteLLM have prices for."""
     for _ in range(3):
-        caller.messages("ben-laptop", "claude-sonnet-5-5", {"in": 40, "cached": 9000, "out": 3500}, True)
-        caller.messages("cleo-desk", "claude-opus-5-5", {"in": 2500, "out": 1800}, True)
-        caller.chat("nightly", "gpt-6-sol", {"in": 2500, "out": 1500}, customer="northwind")
+        caller.messages("ben-laptop", "claude-sonnet-4-5", {"in": 40, "cached": 9000, "out": 2500}, True)
+        caller.messages("cleo-desk", "claude-sonnet-4-5", {"in": 9000, "out": 1800}, True)
+        caller.chat("nightly", "gpt-5-mini", {"in": 2500, "out": 10_500}, customer="northwind")
         caller.settle()
 
 

@@ -163,6 +163,9 @@ JSON
 mkdir -p "$GATEWAY_RUN" "$GATEWAY_TOOLS"
 [ -O "$GATEWAY_RUN" ] || fail "$GATEWAY_RUN belongs to somebody else: choose another GATEWAY_RUN"
 chmod 711 "$GATEWAY_RUN"
+# The tables are of one release.
+echo "$LITELLM_VERSION" | cmp -s - "$GATEWAY_RUN/version" || [ ! -e "$data" ] || fail "$GATEWAY_RUN is of LiteLLM $(cat "$GATEWAY_RUN/version"): down.sh --wipe, or another GATEWAY_RUN"
+echo "$LITELLM_VERSION" >"$GATEWAY_RUN/version"
 install_packages
 install_litellm
 install_engine

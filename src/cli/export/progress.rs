@@ -1,28 +1,22 @@
 //! How far an export is: a bar on standard error where somebody looks and it takes long, and an ear for Ctrl-C.
 
-use std::io::{self, IsTerminal as _};
-use std::time::{Duration, Instant};
+use std::io;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
+use crate::cli::bar::Bar;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::signals::{self, Ended};
 
 use super::output::Output;
 
-/// Work that takes longer than this shows how far it is.
-const PATIENCE: Duration = Duration::from_millis(300);
 /// Rows between two looks at the clock.
 const ROWS: u64 = 512;
 
 /// How far it is.
 #[derive(Debug)]
 pub struct Progress {
-    wanted: bool,
-    since: Instant,
+    bar: Bar,
     done: u64,
-    drawn: Option<ProgressBar>,
     ended: Option<Ended>,
 }
 
@@ -31,9 +25,9 @@ impl Progress {
     /// to standard output is out, and there a signal ends everything as usual.
     #[must_use]
     pub fn begin(context: &Context, output: &Output) -> Progress {
-        let wanted = !context.quiet && !context.json && io::stderr().is_terminal() && !output.is_seen();
+        let bar = Bar::new(context, "writing {bar:30} {human_pos} of {human_len} rows, {eta} to go").only_if(!output.is_seen());
         let ended = output.path().and_then(|_| signals::ended().ok());
-        Progress { wanted, since: Instant::now(), done: 0, drawn: None, ended }
+        Progress { bar, done: 0, ended }
     }
 
     /// How many rows are written.
@@ -47,17 +41,7 @@ impl Progress {
         self.done += 1;
         if self.done.is_multiple_of(ROWS) {
             self.check()?;
-            if self.wanted && self.since.elapsed() > PATIENCE {
-                let bar = self.drawn.get_or_insert_with(|| {
-                    let bar = ProgressBar::with_draw_target(Some(all), ProgressDrawTarget::stderr());
-                    // The template is fixed; a mistake in it would only leave the default one.
-                    if let Ok(style) = ProgressStyle::with_template("writing {bar:30} {human_pos} of {human_len} rows, {eta} to go") {
-                        bar.set_style(style);
-                    }
-                    bar
-                });
-                bar.set_position(self.done);
-            }
+            self.bar.show(self.done, all);
         }
         Ok(())
     }
@@ -65,7 +49,7 @@ impl Progress {
     /// Fails where somebody has asked for the end.
     pub fn check(&self) -> Result<(), CliError> {
         if self.ended.as_ref().is_some_and(Ended::is_set) {
-            self.clear();
+            self.bar.clear();
             return Err(CliError::Output(io::Error::new(io::ErrorKind::Interrupted, "interrupted, nothing is left behind")));
         }
         Ok(())
@@ -74,13 +58,7 @@ impl Progress {
     /// Takes the bar away; gives how many rows there were.
     pub fn end(self) -> Result<u64, CliError> {
         self.check()?;
-        self.clear();
+        self.bar.clear();
         Ok(self.done)
-    }
-
-    fn clear(&self) {
-        if let Some(bar) = &self.drawn {
-            bar.finish_and_clear();
-        }
     }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::cli::bar::Bar;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::out::Out;
@@ -12,7 +13,6 @@ use crate::cli::table::bytes;
 use crate::model::text::clean;
 
 use super::holder::store_to_write;
-use super::progress::Progress;
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
@@ -34,7 +34,7 @@ struct Answer {
 pub fn run(context: &Context) -> Result<ExitCode, CliError> {
     let store = store_to_write(context)?;
     let before = store.size();
-    let progress = Progress::unknown(context, "{spinner} writing the store anew, {elapsed}");
+    let progress = Bar::endless(context, "{spinner} writing the store anew, {elapsed}");
     store.compact()?;
     drop(progress);
     let (path, after) = (clean(&store.path().display().to_string()), store.size());

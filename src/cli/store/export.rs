@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
+use crate::cli::bar::Bar;
 use crate::cli::context::{Context, variable};
 use crate::cli::error::CliError;
 use crate::cli::out::Out;
@@ -16,8 +17,6 @@ use crate::disk::Beside;
 use crate::model::text::clean;
 use crate::store::Store;
 use crate::store::archive::{ArchiveError, Counts};
-
-use super::progress::Progress;
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
@@ -94,10 +93,10 @@ pub fn words(counts: &Counts) -> String {
 
 fn write(context: &Context, store: &Store, out: &mut impl Write, path: &Path) -> Result<Counts, CliError> {
     let (calls, facts) = store.row_counts()?;
-    let mut progress = Progress::begin(context, "writing {bar:30} {human_pos} of {human_len} calls and facts, {eta} to go", calls + facts);
+    let mut progress = Bar::new(context, "writing {bar:30} {human_pos} of {human_len} calls and facts, {eta} to go");
     let ended = signals::ended().ok();
     let mut look = |done: u64| {
-        progress.show(done);
+        progress.show(done, calls + facts);
         let is_over = ended.as_ref().is_some_and(signals::Ended::is_set);
         if is_over { Err(io::Error::new(ErrorKind::Interrupted, "interrupted, nothing is left behind")) } else { Ok(()) }
     };

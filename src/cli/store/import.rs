@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
+use crate::cli::bar::Bar;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::out::Out;
@@ -21,7 +22,7 @@ use crate::store::{Memory, Store};
 
 use super::export::words;
 use super::holder::store_to_write;
-use super::progress::Progress;
+use super::progress::Reading;
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
@@ -105,19 +106,19 @@ fn look<'a>(context: &Context, path: &'a Path) -> Result<Looked<'a>, CliError> {
         return Err(cannot(io::Error::new(io::ErrorKind::InvalidInput, "it is no file")));
     }
     let size = meta.len();
-    let progress = Progress::begin(context, "looking {bar:30} {bytes} of {total_bytes}", size);
-    let contents = archive::check(progress.reading(&file), &known).map_err(|error| failed(path, error))?;
+    let bar = Bar::new(context, "looking {bar:30} {bytes} of {total_bytes}");
+    let contents = archive::check(Reading::new(&file, size, bar), &known).map_err(|error| failed(path, error))?;
     file.rewind().map_err(cannot)?;
     Ok(Looked { path, file, size, contents })
 }
 
 fn bring(context: &Context, store: &Store, looked: Looked<'_>, prices: &mut Pricer) -> Result<Imported, CliError> {
     let Looked { path, file, size, .. } = looked;
-    let progress = Progress::begin(context, "importing {bar:30} {bytes} of {total_bytes}, {eta} to go", size);
+    let bar = Bar::new(context, "importing {bar:30} {bytes} of {total_bytes}, {eta} to go");
     if size > LARGE {
         store.make_room(true);
     }
-    let imported = store.import(progress.reading(file), &known, &mut Memory::default(), prices);
+    let imported = store.import(Reading::new(file, size, bar), &known, &mut Memory::default(), prices);
     if size > LARGE {
         store.make_room(false);
     }

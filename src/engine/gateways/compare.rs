@@ -30,9 +30,10 @@ pub fn local_calls(store: &Store, window: Window, mut pricer: Option<&mut Pricer
         let Some(head) = heads.get(&call.session) else { continue };
         let root = roots.entry(call.session).or_insert_with(|| root(head, &parents)).clone();
         let model = names.get(&call.model).filter(|name| !name.is_empty()).cloned();
-        let bill = pricer.as_deref_mut().zip(model.as_deref()).and_then(|(pricer, model)| {
-            pricer.rates(model)?.bill(call.billed_prompt(), call.searches, call.tier, call.speed)
-        });
+        let bill = pricer
+            .as_deref_mut()
+            .zip(model.as_deref())
+            .and_then(|(pricer, model)| pricer.rates(model)?.bill(call.billed_prompt(), call.searches, call.tier, call.speed));
         let rates = bill.map_or_else(GatewayRates::default, |bill| GatewayRates {
             input: Some(bill.rates.input),
             output: Some(bill.rates.output),

@@ -51,7 +51,9 @@ impl Order {
         let reply = client.send(&find).await?;
         let holder = gateway.found(&BudgetWish { id: self.holder.id.clone(), ..wish.clone() }, &reply.answer())?;
         if holder.as_ref().is_some_and(|holder| holder.limit != wish.limit) {
-            return Err(Refusal::Refused { status: 200, why: "it took the order and shows another budget than it was given".to_owned() }.into());
+            return Err(
+                Refusal::Refused { status: 200, why: "it took the order and shows another budget than it was given".to_owned() }.into()
+            );
         }
         Ok(Outcome { holder })
     }

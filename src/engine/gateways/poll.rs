@@ -31,19 +31,15 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// Starts to ask the gateways of `setups`, which is asked for them again and again. `news` is called after each round.
-    pub fn start(
-        dir: PathBuf,
-        setups: impl Fn() -> Vec<GatewaySetup> + Send + 'static,
-        news: impl Fn() + Send + 'static,
-    ) -> std::io::Result<Poller> {
+    /// Starts to ask the gateways of `setups`, which is called again and again.
+    pub fn start(dir: PathBuf, mut setups: impl FnMut() -> Vec<GatewaySetup> + Send + 'static) -> std::io::Result<Poller> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let handle = thread::Builder::new().name("gateways".to_owned()).spawn(move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
             let mut state = State { dir, books: None, compared: Vec::new() };
             while !stopped.load(Ordering::Relaxed) {
-                let pause = state.look(&setups(), &runtime, &news);
+                let pause = state.look(&setups(), &runtime);
                 thread::park_timeout(pause);
             }
             runtime.shutdown_background();
@@ -68,7 +64,7 @@ struct State {
 
 impl State {
     /// Asks those whose turn it is and says how long to pause.
-    fn look(&mut self, setups: &[GatewaySetup], runtime: &tokio::runtime::Runtime, news: &dyn Fn()) -> Duration {
+    fn look(&mut self, setups: &[GatewaySetup], runtime: &tokio::runtime::Runtime) -> Duration {
         if setups.is_empty() {
             return PAUSE;
         }
@@ -86,11 +82,11 @@ impl State {
                 continue;
             }
             // A failure is written down where it happened; what was known stays.
-            let done = runtime.block_on(round::round(books, setup, Ask { now, again_from: None }, &mut |_| {}));
+            let done = runtime.block_on(round::round(books, setup, Ask { now, again_from: None, calls: true }, &mut |_| {}));
             if done.is_ok() {
                 let is_first = !self.compared.contains(&setup.name);
                 let since = now - if is_first { MONTH } else { RECENT };
-                let user = own_user(books, setup);
+                let user = books.account(&setup.name).ok().flatten().and_then(|account| account.own_user());
                 if let Ok(store) = Store::open_beside(&self.dir, PATIENCE)
                     && compare(&store, books, &setup.name, user.as_deref(), since, now).is_ok()
                     && is_first
@@ -98,17 +94,9 @@ impl State {
                     self.compared.push(setup.name.clone());
                 }
             }
-            news();
         }
         pause
     }
-}
-
-/// Whose spend is one's own at a gateway: as the settings say, else as the key says.
-#[must_use]
-pub fn own_user(books: &Books, setup: &GatewaySetup) -> Option<String> {
-    let of_key = || books.account(&setup.name).ok().flatten().and_then(|account| account.me).and_then(|me| me.user);
-    setup.user.clone().or_else(of_key)
 }
 
 /// When a gateway's turn is: a while after the last try, whoever made it, and not before it wants to be asked.

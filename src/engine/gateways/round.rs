@@ -31,6 +31,8 @@ pub struct Ask {
     pub now: Millis,
     /// Read the calls since then once more, whole, so that rows that are gone are missed.
     pub again_from: Option<Millis>,
+    /// Whether calls are wanted one by one.
+    pub calls: bool,
 }
 
 /// How a round went.
@@ -51,7 +53,7 @@ pub struct Report {
 /// Asks one gateway everything. `tell` is called with how far it is.
 pub async fn round(books: &mut Books, setup: &GatewaySetup, ask: Ask, tell: &mut dyn FnMut(&Report)) -> Result<Report, Trouble> {
     let mut report = Report::default();
-    let number = books.begin_round(&setup.name, &setup.url, &setup.kind, ask.now)?;
+    let number = books.begin_round(&setup.name, &setup.url, &setup.kind, setup.user.as_deref(), ask.now)?;
     let outcome = rounds(books, setup, ask, number, &mut report, tell).await;
     match outcome {
         Ok(()) => {
@@ -154,7 +156,14 @@ fn plan(books: &Books, setup: &GatewaySetup, ask: Ask) -> Result<Plan, Trouble> 
     let calls_from = number("calls").map_or(oldest, |at| (at - LATE_CALLS).max(oldest));
     let calls_from = ask.again_from.map_or(calls_from, |from| from.min(calls_from));
     let me = books.account(&setup.name)?.and_then(|account| account.me);
-    Ok(Plan { now: ask.now, from_day: from_day.min(today), calls_from: Some(calls_from), whole: ask.again_from.is_some(), memory, me })
+    Ok(Plan {
+        now: ask.now,
+        from_day: from_day.min(today),
+        calls_from: ask.calls.then_some(calls_from),
+        whole: ask.again_from.is_some(),
+        memory,
+        me,
+    })
 }
 
 /// The usual time between two rounds.

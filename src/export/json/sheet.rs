@@ -36,6 +36,7 @@ impl Serialize for Value<'_> {
                 list.end()
             }
             Value::Number(n) => serializer.serialize_i64(*n),
+            Value::Money(amount) => super::money(*amount).serialize(serializer),
             Value::Time(at) => serializer.serialize_str(&rfc3339(*at)),
             Value::Flag(yes) => serializer.serialize_bool(*yes),
             Value::Tokens(tokens) => super::tokens(tokens).serialize(serializer),

@@ -117,12 +117,9 @@ pub(super) fn is_dollars(currency: Option<&str>) -> bool {
 
 /// A question for a page. Usage and cost are asked with the same groups, so that their rows meet.
 pub(super) fn ask(what: &'static str, kept: &str, sheet: &Sheet, page: Option<&str>) -> Ask {
-    let (of, groups): (_, &[&str]) = match what {
-        what::USAGE => ("usage", &["actor", "workspace_id", "api_key_id", "model"]),
-        what::COST => ("cost", &["actor", "workspace_id", "api_key_id", "model"]),
-        what::PLAIN_COST => ("cost", &["actor", "model"]),
-        _ => ("usage", &["actor", "model"]),
-    };
+    let of = if matches!(what, what::USAGE | what::PLAIN_USAGE) { "usage" } else { "cost" };
+    let is_plain = matches!(what, what::PLAIN_USAGE | what::PLAIN_COST);
+    let groups: &[&str] = if is_plain { &["actor", "model"] } else { &["actor", "workspace_id", "api_key_id", "model"] };
     let mut path = format!("/v1/organizations/analytics/{of}?{}&time_bucket_width=1d&limit={PAGE}", range(sheet));
     for group in groups {
         path.push_str("&group_by[]=");
@@ -163,8 +160,8 @@ pub(super) fn usage(asked: &Ask, answer: &Answer<'_>) -> Result<News, Refusal> {
     let page: Page = answer.json()?;
     let mut names = Vec::new();
     for item in page.data {
-        let (Some((row, named)), Some(usage)) = (place(&item.starting_at, item.group.unwrap_or_default()), item.usage) else { continue };
-        names.extend(named);
+        let (Some((row, member)), Some(usage)) = (place(&item.starting_at, item.group.unwrap_or_default()), item.usage) else { continue };
+        names.extend(member);
         let tokens = tokens(usage.uncached_input_tokens, usage.cache_read_input_tokens, usage.cache_creation, usage.output_tokens);
         sheet.add(DaySpend { requests: usage.requests.0, tokens, ..row });
     }
@@ -185,8 +182,8 @@ pub(super) fn cost(asked: &Ask, answer: &Answer<'_>) -> Result<News, Refusal> {
     let page: Page = answer.json()?;
     let mut names = Vec::new();
     for item in page.data {
-        let (Some((row, named)), Some(cost)) = (place(&item.starting_at, item.group.unwrap_or_default()), item.cost) else { continue };
-        names.extend(named);
+        let (Some((row, member)), Some(cost)) = (place(&item.starting_at, item.group.unwrap_or_default()), item.cost) else { continue };
+        names.extend(member);
         let spend = cost.amount.0.filter(|_| is_dollars(cost.currency.as_deref()));
         sheet.add(DaySpend { spend, ..row });
     }

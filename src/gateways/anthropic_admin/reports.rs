@@ -139,14 +139,12 @@ fn is_refused(answer: &Answer<'_>) -> bool {
 }
 
 fn bucket_ask(what: &'static str, gathered: &Gathered, page: Option<&str>) -> Ask {
-    let range = range(&gathered.sheet);
-    let mut path = if what == what::MESSAGES {
-        format!(
-            "/v1/organizations/usage_report/messages?{range}&bucket_width=1d&limit={RANGE}&group_by[]=api_key_id&group_by[]=workspace_id&group_by[]=model"
-        )
+    let (of, groups) = if what == what::MESSAGES {
+        ("usage_report/messages", "group_by[]=api_key_id&group_by[]=workspace_id&group_by[]=model")
     } else {
-        format!("/v1/organizations/cost_report?{range}&bucket_width=1d&limit={RANGE}&group_by[]=workspace_id&group_by[]=description")
+        ("cost_report", "group_by[]=workspace_id&group_by[]=description")
     };
+    let mut path = format!("/v1/organizations/{of}?{}&bucket_width=1d&limit={RANGE}&{groups}", range(&gathered.sheet));
     if let Some(page) = page {
         path.push_str("&page=");
         path.push_str(&escaped(page));
@@ -236,7 +234,7 @@ pub(super) fn code(asked: &Ask, answer: &Answer<'_>) -> Result<News, Refusal> {
         }
         let key = some(actor.api_key_name);
         for of in person.model_breakdown.unwrap_or_default() {
-            let used = of.tokens.unwrap_or_default();
+            let counts = of.tokens.unwrap_or_default();
             let estimate = of.estimated_cost.filter(|cost| is_dollars(cost.currency.as_deref())).and_then(|cost| cost.amount.0);
             gathered.sheet.add(DaySpend {
                 day: gathered.day,
@@ -245,10 +243,10 @@ pub(super) fn code(asked: &Ask, answer: &Answer<'_>) -> Result<News, Refusal> {
                 model: some(of.model),
                 spend: estimate.filter(|_| !is_member),
                 tokens: Tokens {
-                    input: used.input.0,
-                    cache_read: used.cache_read.0,
-                    cache_write_5m: used.cache_creation.0,
-                    output: used.output.0,
+                    input: counts.input.0,
+                    cache_read: counts.cache_read.0,
+                    cache_write_5m: counts.cache_creation.0,
+                    output: counts.output.0,
                     ..Tokens::default()
                 },
                 ..DaySpend::default()

@@ -160,9 +160,9 @@ impl Row {
 /// Names and budgets of a page. Amounts that are no dollars are not told.
 pub(in crate::gateways) fn facts(rows: &[Row], now: Millis) -> Vec<GatewayFact> {
     let mut names: Vec<Named> = Vec::new();
-    for named in rows.iter().filter_map(Row::named) {
-        if !names.iter().any(|known| known.id == named.id) {
-            names.push(named);
+    for member in rows.iter().filter_map(Row::named) {
+        if !names.iter().any(|known| known.id == member.id) {
+            names.push(member);
         }
     }
     let mut budgets: Vec<GatewayBudget> = rows.iter().filter_map(|row| row.budget(now)).collect();

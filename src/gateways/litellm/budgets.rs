@@ -171,10 +171,8 @@ pub(super) fn users(ask: &Ask, answer: &Answer<'_>) -> Result<News, Refusal> {
     }
     let Users { users, total_pages } = answer.json()?;
     let users = users.unwrap_or_default();
-    let facts = vec![
-        GatewayFact::Names(users.iter().map(user_name).collect()),
-        GatewayFact::Budgets(users.iter().map(user_budget).collect()),
-    ];
+    let facts =
+        vec![GatewayFact::Names(users.iter().map(user_name).collect()), GatewayFact::Budgets(users.iter().map(user_budget).collect())];
     Ok(News { facts, asks: next(ask, total_pages, what::USERS, users_path) })
 }
 
@@ -277,14 +275,7 @@ pub(super) fn tags(answer: &Answer<'_>) -> Result<News, Refusal> {
     let rows: Vec<TagRow> = answer.json()?;
     let budgets = rows.iter().filter_map(|row| {
         let table = row.litellm_budget_table.as_ref().filter(|table| table.max_budget.0.is_some())?;
-        Some(budget(
-            Whose::Tag,
-            &row.name,
-            table.max_budget,
-            row.spend,
-            table.budget_duration.as_deref(),
-            table.budget_reset_at.as_deref(),
-        ))
+        Some(budget(Whose::Tag, &row.name, table.max_budget, row.spend, table.budget_duration.as_deref(), table.budget_reset_at.as_deref()))
     });
     Ok(News::facts(vec![GatewayFact::Budgets(budgets.collect())]))
 }

@@ -1,14 +1,19 @@
-//! Single calls: `GET /spend/logs/v2`, a day at a time.
+//! Single calls: `GET /spend/logs/v2`, oldest first.
 
 use serde::Deserialize;
 
 use super::super::answer::{Count, PerToken, Usd, escaped, instant, some};
-use super::super::{Answer, Ask, DAY, News, Plan, Refusal, Request};
+use super::super::{Answer, Ask, News, Plan, Refusal, Request};
 use super::what;
 use crate::model::{GatewayCall, GatewayFact, GatewayRates, Millis, Tokens, time};
 
 /// Rows of a page. A row has seven to ten kilobytes, most of which is the gateway's price list.
-const PAGE: usize = 200;
+const PAGE: usize = 500;
+/// The gateway counts to ten thousand and no further; and late pages cost it more than early ones. A window with more calls than
+/// this is asked for in two halves.
+const MOST: u64 = 5_000;
+/// No window is halved below this.
+const SHORTEST: Millis = 60_000;
 /// What the gateway's clock may be ahead.
 const AHEAD: Millis = 3_600_000;
 
@@ -16,6 +21,10 @@ const AHEAD: Millis = 3_600_000;
 struct Page {
     #[serde(default)]
     data: Option<Vec<Row>>,
+    #[serde(default)]
+    total: Count,
+    #[serde(default)]
+    total_is_capped: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -136,22 +145,13 @@ struct Prices {
     cache_creation_input_token_cost: PerToken,
 }
 
-/// The first page of each day that is wanted. Days keep the gateway's pages short: it counts no further than ten thousand.
+/// The first page of all calls that are wanted.
 pub(super) fn asks(plan: &Plan) -> Vec<Ask> {
-    let Some(from) = plan.calls_from else { return Vec::new() };
-    let end = plan.now + AHEAD;
-    let mut asks = Vec::new();
-    let mut begin = from;
-    while begin < end {
-        let next = ((begin.div_euclid(DAY) + 1) * DAY).min(end);
-        asks.push(ask(begin, next, 1));
-        begin = next;
-    }
-    asks
+    plan.calls_from.map(|from| ask(from, plan.now + AHEAD, 1)).into_iter().collect()
 }
 
 fn ask(from: Millis, to: Millis, page: u32) -> Ask {
-    // The end is included: a row that both days tell is the same row.
+    // The end is included: a row that both halves tell is the same row.
     let stamp = |at: Millis| escaped(&time::utc(at).format("%Y-%m-%d %H:%M:%S").to_string());
     let path = format!(
         "/spend/logs/v2?start_date={}&end_date={}&page={page}&page_size={PAGE}&sort_by=startTime&sort_order=asc",
@@ -167,7 +167,12 @@ pub(super) fn page(asked: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News
     }
     let mut at = asked.at.split(' ').filter_map(|part| part.parse::<Millis>().ok());
     let (Some(from), Some(to), Some(page)) = (at.next(), at.next(), at.next()) else { return Ok(News::default()) };
-    let rows = answer.json::<Page>()?.data.unwrap_or_default();
+    let Page { data, total, total_is_capped } = answer.json()?;
+    if page == 1 && (total.0 > MOST || total_is_capped == Some(true)) && to - from > SHORTEST {
+        let middle = from + (to - from) / 2;
+        return Ok(News { facts: Vec::new(), asks: vec![ask(from, middle, 1), ask(middle, to, 1)] });
+    }
+    let rows = data.unwrap_or_default();
     let is_full = rows.len() >= PAGE;
     let mut news = News::facts(vec![GatewayFact::Calls(rows.into_iter().filter_map(call).collect())]);
     if is_full {

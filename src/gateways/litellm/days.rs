@@ -286,7 +286,17 @@ impl Kept {
         let (day, user, team, key, model) = self.place;
         let [input, cache_read, cache_write_5m, output] = self.tokens;
         let tokens = Tokens { input, cache_read, cache_write_5m, output, ..Tokens::default() };
-        DaySpend { day, user, team, key, model, spend: self.nanos.map(Money::from_nanos), requests: self.requests, failed: self.failed, tokens }
+        DaySpend {
+            day,
+            user,
+            team,
+            key,
+            model,
+            spend: self.nanos.map(Money::from_nanos),
+            requests: self.requests,
+            failed: self.failed,
+            tokens,
+        }
     }
 }
 

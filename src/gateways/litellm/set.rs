@@ -83,7 +83,10 @@ pub(super) fn found(wish: &BudgetWish, answer: &Answer<'_>) -> Result<Option<Hol
             Ok(rows.into_iter().find(|row| row.user_id == wish.id).map(|row| {
                 let (limit, period) = row.litellm_budget_table.map_or((Usd(None), None), |table| (table.max_budget, table.budget_duration));
                 let mut holder = holder(&row.user_id, None, limit, period, row.spend);
-                holder.notes.push("within a team, LiteLLM holds a budget for good, not per day, unless the team's members have a period of their own".to_owned());
+                holder.notes.push(
+                    "within a team, LiteLLM holds a budget for good, not per day, unless the team's members have a period of their own"
+                        .to_owned(),
+                );
                 holder
             }))
         }
@@ -155,10 +158,8 @@ pub(super) fn requests(wish: &BudgetWish, holder: &Holder) -> Vec<Request> {
                 out.push(Request::post(format!("/team/{}/reset_spend", escaped(&holder.id)), &json!({"reset_to": 0})));
             }
         }
-        Whose::Member => out.push(Request::post(
-            "/team/member_update",
-            &json!({"team_id": wish.team, "user_id": holder.id, "max_budget_in_team": limit}),
-        )),
+        Whose::Member => out
+            .push(Request::post("/team/member_update", &json!({"team_id": wish.team, "user_id": holder.id, "max_budget_in_team": limit}))),
         Whose::Key => {
             out.push(Request::post("/key/update", &json!({"key": holder.id, "max_budget": limit, "budget_duration": duration})));
             if wish.reset {

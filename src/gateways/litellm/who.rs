@@ -67,7 +67,8 @@ pub(super) fn key(answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
         may_write: info.key_type.as_deref() != Some("read_only"),
         ..Me::default()
     };
-    let facts = vec![GatewayFact::Names(vec![budgets::key_name(&key, &info)]), GatewayFact::Budgets(vec![budgets::key_budget(&key, &info)])];
+    let facts =
+        vec![GatewayFact::Names(vec![budgets::key_name(&key, &info)]), GatewayFact::Budgets(vec![budgets::key_budget(&key, &info)])];
     match me.user.clone() {
         // What the answer about the user is to be read with.
         Some(user) => {
@@ -133,14 +134,14 @@ fn all_else(me: Me, mut facts: Vec<GatewayFact>, plan: &Plan) -> News {
         asks.push(get(what::TEAMS, "/team/list"));
         asks.push(get(what::CUSTOMERS, "/customer/list"));
         asks.push(get(what::TAG_BUDGETS, "/tag/list"));
-        asks.push(get(what::VERSION, "/health/readiness/details"));
     } else {
         for team in &me.teams {
             asks.push(Ask::at(what::TEAM, team, Request::get(format!("/team/info?team_id={}", escaped(team)))));
             asks.push(Ask::at(what::MEMBER, team, Request::get(format!("/team/{}/members/me", escaped(team)))));
         }
-        asks.push(get(what::VERSION, "/health/readiness"));
     }
+    // The one place where any key, and nobody at all, is told the version.
+    asks.push(get(what::VERSION, "/public/model_hub/info"));
     asks.extend(calls::asks(plan));
     facts.insert(0, GatewayFact::Me(me));
     News { facts, asks }
@@ -160,7 +161,10 @@ pub(super) fn version(answer: &Answer<'_>) -> News {
 pub(super) fn advice(me: &Me) -> Vec<String> {
     let mut out = Vec::new();
     if me.role == MASTER {
-        out.push("this is the master key: it sees and may change everything, and belongs to nobody, so no spend here is known as yours".to_owned());
+        out.push(
+            "this is the master key: it sees and may change everything, and belongs to nobody, so no spend here is known as yours"
+                .to_owned(),
+        );
     } else if me.sees_all {
         out.push(format!("this key sees the spend, budgets and calls of everybody ({})", me.role));
     } else {
@@ -174,7 +178,10 @@ pub(super) fn advice(me: &Me) -> Vec<String> {
     if me.may_write {
         out.push("`aifinops gateway cap set` can set budgets with this key".to_owned());
     } else {
-        out.push("`aifinops gateway cap set` needs a key of a proxy_admin; one of the type management does, and is asked for when it is used".to_owned());
+        out.push(
+            "`aifinops gateway cap set` needs a key of a proxy_admin; one of the type management does, and is asked for when it is used"
+                .to_owned(),
+        );
     }
     out
 }

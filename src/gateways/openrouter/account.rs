@@ -196,9 +196,9 @@ pub(super) fn workspaces(ask: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<
         .into_iter()
         .filter_map(|row| Some(Named { whose: Whose::Team, id: some(row.id)?, name: some(row.name), team: None, user: None }))
         .collect();
-    for named in &names {
-        if !known.contains(&named.id) {
-            known.push(named.id.clone());
+    for workspace in &names {
+        if !known.contains(&workspace.id) {
+            known.push(workspace.id.clone());
         }
     }
     let next = if is_full && known.len() > before {

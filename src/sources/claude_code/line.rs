@@ -428,11 +428,8 @@ fn body(raw: &mut Raw<'_>, record: &Record) -> Body {
             let mut answer = std::mem::take(&mut raw.answer);
             answer.tools = std::mem::take(&mut raw.content.tools);
             let agent = AGENT.as_bytes();
-            answer.key = raw
-                .id
-                .or(raw.request)
-                .map(call_key)
-                .or_else(|| record.uuid.map(|uuid| Key::of(&[agent, b"line", &uuid.0.to_le_bytes()])));
+            answer.key =
+                raw.id.or(raw.request).map(call_key).or_else(|| record.uuid.map(|uuid| Key::of(&[agent, b"line", &uuid.0.to_le_bytes()])));
             Body::Answer(Box::new(answer))
         }
         b"user" => user(raw),

@@ -129,7 +129,8 @@ impl Books {
     /// What proxies have seen of calls in a window, oldest first.
     pub fn words(&self, window: Window) -> Result<Vec<Word>, StoreError> {
         let fail = self.fail("listing what gateways said of calls");
-        let sql = "SELECT call, at, agent, session, model, version, nanos, retries, status FROM word WHERE at >= ?1 AND at < ?2 ORDER BY at";
+        let sql =
+            "SELECT call, at, agent, session, model, version, nanos, retries, status FROM word WHERE at >= ?1 AND at < ?2 ORDER BY at";
         let mut query = self.conn.prepare_cached(sql).map_err(&fail)?;
         let rows = query.query_map(params![window.from, window.to], |r| {
             Ok(Word {

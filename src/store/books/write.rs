@@ -13,7 +13,7 @@ const WORDS_FOR: Millis = 40 * 86_400_000;
 impl Books {
     /// Begins a round of questions and gives its number. What was known under the name is forgotten where it was another
     /// gateway's.
-    pub fn begin_round(&mut self, name: &str, url: &str, kind: &str, now: Millis) -> Result<i64, StoreError> {
+    pub fn begin_round(&mut self, name: &str, url: &str, kind: &str, user: Option<&str>, now: Millis) -> Result<i64, StoreError> {
         let is_other = self.account(name)?.is_some_and(|account| account.url != url || account.kind != kind);
         if is_other {
             self.forget(name)?;
@@ -21,9 +21,9 @@ impl Books {
         let fail = self.fail("beginning to ask a gateway");
         self.conn
             .query_row(
-                "INSERT INTO gateway VALUES (?1, ?2, ?3, NULL, NULL, ?4, NULL, NULL, 0, 0, 1, '')
-                 ON CONFLICT (name) DO UPDATE SET tried_at = ?4, round = round + 1 RETURNING round",
-                params![name, url, kind, now],
+                "INSERT INTO gateway VALUES (?1, ?2, ?3, ?4, NULL, NULL, ?5, NULL, NULL, 0, 0, 1, '')
+                 ON CONFLICT (name) DO UPDATE SET user = ?4, tried_at = ?5, round = round + 1 RETURNING round",
+                params![name, url, kind, user, now],
                 |r| r.get(0),
             )
             .map_err(fail)

@@ -5,6 +5,7 @@ CREATE TABLE gateway (
     name     TEXT PRIMARY KEY,
     url      TEXT    NOT NULL,
     kind     TEXT    NOT NULL,
+    user     TEXT,
     version  TEXT,
     me       TEXT,
     tried_at INTEGER,

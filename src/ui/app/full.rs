@@ -167,6 +167,7 @@ impl App {
             | Action::Loops
             | Action::Trends
             | Action::Caps
+            | Action::Team
             | Action::Cap
             | Action::Stop
             | Action::Hold

@@ -47,6 +47,7 @@ impl App {
                 self.caps.in_log = in_log;
                 return Vec::new();
             }
+            View::Team => return self.move_in_team(step.signum(), snapshot),
             View::Trends => return Vec::new(),
             View::Session => {}
         }
@@ -72,6 +73,7 @@ impl App {
             }
             View::Loops => return self.click_in_loops(at, snapshot),
             View::Caps => return self.click_in_caps(at, snapshot),
+            View::Team => return self.click_in_team(at, snapshot),
             View::Trends => return Vec::new(),
             View::Sessions => {}
         }
@@ -119,6 +121,22 @@ impl App {
         }
         let again = std::mem::replace(&mut self.loops.selected, row) == row;
         if again { self.act(Action::Open, snapshot) } else { Vec::new() }
+    }
+
+    /// Selects a row of the team; with the second click it is opened.
+    fn click_in_team(&mut self, at: Position, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
+        if !self.hits.body.contains(at) {
+            return Vec::new();
+        }
+        let rows = self.team_rows(snapshot);
+        let (row, now) = (self.hits.first + usize::from(at.y - self.hits.body.y), self.team_at(&rows));
+        if row >= rows.len() {
+            return Vec::new();
+        }
+        if row == now {
+            return self.act(Action::Open, snapshot);
+        }
+        self.move_in_team(row.cast_signed() - now.cast_signed(), snapshot)
     }
 
     fn click_in_full(&mut self, at: Position, snapshot: &Snapshot) {

@@ -87,6 +87,7 @@ impl App {
             | Action::Loops
             | Action::Trends
             | Action::Caps
+            | Action::Team
             | Action::Cap
             | Action::Theme
             | Action::Pause

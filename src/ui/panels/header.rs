@@ -42,6 +42,8 @@ struct Parts {
     by: Option<Piece>,
     unpriced: Option<Piece>,
     paused: Option<Piece>,
+    /// How gateways stand.
+    gateway: Option<Piece>,
     live: Piece,
     /// The same in fewer words.
     live_short: Option<Piece>,
@@ -57,7 +59,7 @@ impl Parts {
     }
 
     fn right(&self) -> impl Iterator<Item = &Piece> {
-        self.unpriced.iter().chain(&self.paused).chain(std::iter::once(&self.live))
+        self.unpriced.iter().chain(&self.paused).chain(&self.gateway).chain(std::iter::once(&self.live))
     }
 
     fn width(&self) -> usize {
@@ -76,7 +78,7 @@ impl Parts {
             self.gauge.remove(0);
             return true;
         }
-        if [&mut self.by, &mut self.unpriced, &mut self.title].into_iter().find_map(Option::take).is_some() {
+        if [&mut self.by, &mut self.gateway, &mut self.unpriced, &mut self.title].into_iter().find_map(Option::take).is_some() {
             return true;
         }
         if self.gauge.len() > GAUGE_FIGURES {
@@ -130,6 +132,16 @@ fn shapes(app: &App, standing: &Standing) -> Vec<Vec<Piece>> {
     CELLS.into_iter().map(with_bar).chain([plain(&figures), plain(&figures[..1]), plain(&[])]).collect()
 }
 
+/// Whether what gateways say is as new as it should be.
+fn gateway(snapshot: &Snapshot) -> Option<Piece> {
+    let stale = snapshot.gateways.iter().filter(|account| account.problem.is_some() || account.asked_at.is_none()).count();
+    match (snapshot.gateways.len(), stale) {
+        (0, _) => None,
+        (_, 0) => Some((" gw ✓ ".to_owned(), Role::Ok)),
+        (_, _) => Some((" gw ✗ ".to_owned(), Role::Warn)),
+    }
+}
+
 /// The width from which the range of the forecast is said, too.
 const RANGE: u16 = 140;
 
@@ -163,6 +175,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
         unpriced: Some((format!("{} unpriced ", count_of(today.unpriced_calls, "call")), Role::Warn))
             .filter(|_| today.unpriced_calls > 0 && roomy),
         paused: app.paused.as_ref().map(|_| (" PAUSED ".to_owned(), Role::Warn)),
+        gateway: gateway(snapshot),
         live: (format!(" ●{} live ", snapshot.live), live_role),
         live_short: Some((format!(" ●{} ", snapshot.live), live_role)),
     };

@@ -61,6 +61,16 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
             (Action::Section, "decisions"),
             (Action::Back, "back"),
         ],
+        View::Team => &[
+            (Action::Quit, "quit"),
+            (Action::Help, "help"),
+            (Action::Group, "by"),
+            (Action::Open, "open"),
+            (Action::SortNext, "sort"),
+            (Action::Filter, "filter"),
+            (Action::Section, "gateway"),
+            (Action::Back, "back"),
+        ],
         View::Trends => &[
             (Action::Quit, "quit"),
             (Action::Help, "help"),

@@ -14,11 +14,12 @@ use crate::ui::theme::Role;
 use crate::ui::widgets::line::Pieces;
 
 /// The views, in the order of their keys.
-const VIEWS: [(View, Action, &str); 4] = [
+const VIEWS: [(View, Action, &str); 5] = [
     (View::Sessions, Action::Sessions, "Sessions"),
     (View::Loops, Action::Loops, "Loops"),
     (View::Trends, Action::Trends, "Trends"),
     (View::Caps, Action::Caps, "Caps"),
+    (View::Team, Action::Team, "Team"),
 ];
 
 /// Draws them, and tells where they are.

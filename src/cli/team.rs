@@ -1,0 +1,481 @@
+//! `team`: who has spent what through the gateway, and of which budget.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::context::Context;
+use super::error::CliError;
+use super::gateway::ask::{books, chosen};
+use super::gateway::status::{age, state};
+use super::gateway::sync::sync;
+use super::out::{FAINT, Out};
+use super::table::{Column, Table};
+use crate::export::csv::Csv;
+use crate::export::json::{self, MoneyJson};
+use crate::export::table::Sheet as _;
+use crate::export::team as rows;
+use crate::model::text::clean;
+use crate::model::time::{rfc3339, span};
+use crate::model::{Millis, Money, Whose};
+use crate::query::team::{self, BudgetView, Inside, Team, TeamRow};
+use crate::store::books::SpendSum;
+
+/// Shown under `--help`.
+pub const EXAMPLES: &str = "\
+EXAMPLES:
+  aifinops team                              every developer: today, 7 and 30 days, budget, what is left
+  aifinops team --by key --sort budget       keys, those that are nearest to their budget first
+  aifinops team alice                        one developer: by model, and by session
+  aifinops team --by team --json | jq '.rows[] | select(.budget.state == \"over\") | .name'
+  aifinops team --sync                       ask the gateway first
+  aifinops team --csv > team.csv
+
+Days are those of the gateway, which are UTC's.";
+
+/// What rows are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum By {
+    /// Developers
+    #[default]
+    User,
+    /// Teams
+    Team,
+    /// Keys
+    Key,
+    /// Models
+    Model,
+    /// Tags; they overlap
+    Tag,
+}
+
+impl By {
+    const fn whose(self) -> Whose {
+        match self {
+            By::User => Whose::User,
+            By::Team => Whose::Team,
+            By::Key => Whose::Key,
+            By::Model => Whose::Model,
+            By::Tag => Whose::Tag,
+        }
+    }
+}
+
+/// The order of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Sort {
+    /// What was spent in 30 days, the most first
+    #[default]
+    Month,
+    /// What was spent in 7 days, the most first
+    Week,
+    /// What was spent today, the most first
+    Today,
+    /// The share of the budget that is used, the most first
+    Budget,
+    /// Calls that failed, the most first
+    Failed,
+    /// By name
+    Name,
+}
+
+/// The arguments.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TeamArgs {
+    /// One row, by its name or id, and what is below it
+    #[arg(value_name = "WHO")]
+    pub who: Option<String>,
+    /// What rows are made of
+    #[arg(long, value_name = "WHAT", default_value = "user")]
+    pub by: By,
+    /// The order of rows
+    #[arg(long, value_name = "ORDER", default_value = "month")]
+    pub sort: Sort,
+    /// Only rows whose name, id or team has this in it
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// The gateway, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub gateway: Option<String>,
+    /// Ask the gateway first
+    #[arg(long)]
+    pub sync: bool,
+    /// Print CSV
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+}
+
+#[derive(Serialize)]
+struct SumJson {
+    usd: Option<json::Usd>,
+    nano_usd: Option<i64>,
+    requests: u64,
+    failed: u64,
+    tokens: u64,
+}
+
+fn sum_json(sum: &SpendSum) -> SumJson {
+    SumJson {
+        usd: sum.spend.map(json::Usd),
+        nano_usd: sum.spend.map(Money::nanos),
+        requests: sum.requests,
+        failed: sum.failed,
+        tokens: sum.tokens,
+    }
+}
+
+#[derive(Serialize)]
+struct BudgetJson {
+    of: &'static str,
+    limit: MoneyJson,
+    spent: MoneyJson,
+    left: MoneyJson,
+    permille: u64,
+    period: Option<String>,
+    resets_at: Option<String>,
+    runs_out_at: Option<String>,
+    state: &'static str,
+}
+
+#[derive(Serialize)]
+struct RowJson {
+    kind: &'static str,
+    id: String,
+    name: String,
+    team: Option<String>,
+    own: bool,
+    today: SumJson,
+    week: SumJson,
+    month: SumJson,
+    requests: u64,
+    failed: u64,
+    over_budget: u64,
+    budget: Option<BudgetJson>,
+}
+
+#[derive(Serialize)]
+struct GatewayJson {
+    name: String,
+    kind: String,
+    version: Option<String>,
+    url: String,
+    as_of: Option<String>,
+    state: &'static str,
+    stale: bool,
+    problem: Option<String>,
+    cannot: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct TotalJson {
+    today: SumJson,
+    week: SumJson,
+    month: SumJson,
+    requests: u64,
+    failed: u64,
+}
+
+#[derive(Serialize)]
+struct SessionJson {
+    session: String,
+    client: Option<String>,
+    calls: u64,
+    spend: MoneyJson,
+    last_at: String,
+}
+
+#[derive(Serialize)]
+struct PartJson {
+    name: String,
+    today: SumJson,
+    week: SumJson,
+    month: SumJson,
+}
+
+#[derive(Serialize)]
+struct InsideJson {
+    parts: Vec<PartJson>,
+    sessions: Vec<SessionJson>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    gateway: GatewayJson,
+    by: &'static str,
+    zone: &'static str,
+    rows: Vec<RowJson>,
+    total: Option<TotalJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inside: Option<InsideJson>,
+}
+
+/// Shows the team.
+pub fn run(context: &Context, args: &TeamArgs) -> Result<ExitCode, CliError> {
+    context.note_problems();
+    let setup = chosen(context, args.gateway.as_deref())?;
+    let mut books = books(context)?;
+    let account = books.account(&setup.name)?;
+    // Who has just added it has read no call yet; figures of days are there.
+    if args.sync || account.as_ref().is_none_or(|account| account.asked_at.is_none()) {
+        sync(context, &mut books, setup, None)?;
+    }
+    let found = team::team(&books, &setup.name, args.by.whose(), context.now)?;
+    let Some(mut team) = found else { return Err(CliError::NoGateways) };
+    if let Some(text) = &args.filter {
+        let text = text.to_lowercase();
+        let has = |part: &str| part.to_lowercase().contains(&text);
+        team.rows.retain(|row| has(&row.name) || has(&row.id) || row.team.as_deref().is_some_and(has));
+        team.total = None; // it is of everybody
+    }
+    sort(&mut team.rows, args.sort);
+    let inside = match &args.who {
+        Some(who) => Some(one(&mut team, who).and_then(|id| Ok(team::inside(&books, &setup.name, (args.by.whose(), &id), context.now)?))?),
+        None => None,
+    };
+    if context.json {
+        Out::json(&answer(&team, args.by, inside.as_ref(), context.now))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.csv {
+        let mut sheet = Csv::begin(Out::bytes(), rows::TEAM)?;
+        for row in &team.rows {
+            sheet.row(&rows::team(row))?;
+        }
+        sheet.end()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    print(context, &team, args.by, inside.as_ref())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Leaves the one row that is meant.
+fn one(team: &mut Team, who: &str) -> Result<String, CliError> {
+    team.rows.retain(|row| row.id == who || row.name == who);
+    team.total = None;
+    match team.rows.as_slice() {
+        [row] => Ok(row.id.clone()),
+        [] => Err(CliError::NoHolder(format!("the gateway has counted nothing for `{}`", clean(who)))),
+        rows => Err(CliError::usage(
+            format!("{} rows are called `{}`", rows.len(), clean(who)),
+            format!("give the id: {}", rows.iter().map(|row| clean(&row.id)).collect::<Vec<_>>().join(", ")),
+        )),
+    }
+}
+
+fn sort(rows: &mut [TeamRow], by: Sort) {
+    use std::cmp::Reverse;
+    match by {
+        Sort::Month => {}
+        Sort::Week => rows.sort_by_key(|row| Reverse(team::spend(row, 1))),
+        Sort::Today => rows.sort_by_key(|row| Reverse(team::spend(row, 0))),
+        Sort::Budget => rows.sort_by_key(|row| Reverse(row.budget.as_ref().map(BudgetView::permille))),
+        Sort::Failed => rows.sort_by_key(|row| Reverse(row.sums.last().map(|sum| sum.failed))),
+        Sort::Name => rows.sort_by(|a, b| a.name.cmp(&b.name)),
+    }
+}
+
+fn answer(team: &Team, by: By, inside: Option<&Inside>, now: Millis) -> Answer {
+    let account = &team.account;
+    let state = state(Some(account), now);
+    let total = team.total.as_ref().map(|[today, week, month]| TotalJson {
+        today: sum_json(today),
+        week: sum_json(week),
+        month: sum_json(month),
+        requests: month.requests,
+        failed: month.failed,
+    });
+    Answer {
+        gateway: GatewayJson {
+            name: clean(&account.name),
+            kind: clean(&account.kind),
+            version: account.version.as_deref().map(clean),
+            url: clean(&account.url),
+            as_of: account.asked_at.map(rfc3339),
+            state,
+            stale: state != "ok",
+            problem: account.problem.as_deref().map(clean),
+            cannot: account.cannot.clone(),
+        },
+        by: by.whose().word(),
+        zone: "UTC",
+        rows: team.rows.iter().map(row_json).collect(),
+        total,
+        inside: inside.map(inside_json),
+    }
+}
+
+fn row_json(row: &TeamRow) -> RowJson {
+    let [today, week, month] = &row.sums;
+    RowJson {
+        kind: row.whose.word(),
+        id: clean(&row.id),
+        name: clean(&row.name),
+        team: row.team.as_deref().map(clean),
+        own: row.own,
+        today: sum_json(today),
+        week: sum_json(week),
+        month: sum_json(month),
+        requests: month.requests,
+        failed: month.failed,
+        over_budget: row.over_budget,
+        budget: row.budget.as_ref().map(budget_json),
+    }
+}
+
+fn budget_json(view: &BudgetView) -> BudgetJson {
+    BudgetJson {
+        of: view.budget.whose.word(),
+        limit: json::money(view.limit),
+        spent: json::money(view.spent),
+        left: json::money(view.left()),
+        permille: view.permille(),
+        period: view.budget.period.as_deref().map(clean),
+        resets_at: view.budget.resets_at.map(rfc3339),
+        runs_out_at: view.runs_out_at.map(rfc3339),
+        state: view.state().word(),
+    }
+}
+
+fn inside_json(inside: &Inside) -> InsideJson {
+    let part = |(name, [today, week, month]): &(String, [SpendSum; 3])| PartJson {
+        name: clean(name),
+        today: sum_json(today),
+        week: sum_json(week),
+        month: sum_json(month),
+    };
+    InsideJson {
+        parts: inside.parts.iter().map(part).collect(),
+        sessions: inside
+            .sessions
+            .iter()
+            .map(|session| SessionJson {
+                session: clean(&session.id),
+                client: session.client.as_deref().map(clean),
+                calls: session.calls,
+                spend: json::money(session.spend),
+                last_at: rfc3339(session.last_at),
+            })
+            .collect(),
+    }
+}
+
+/// Sessions that are listed below a row.
+const SESSIONS: usize = 15;
+
+fn print(context: &Context, team: &Team, by: By, inside: Option<&Inside>) -> Result<(), CliError> {
+    let mut out = Out::text();
+    let account = &team.account;
+    let money = |sum: &SpendSum| sum.spend.map_or_else(|| "?".to_owned(), |spend| context.money(spend));
+    let has_teams = matches!(by, By::User | By::Key);
+    let mut table = Table::new(vec![
+        Column::text(by.whose().word().to_uppercase()),
+        Column::text(if has_teams { "TEAM" } else { "" }).expendable(if has_teams { 4 } else { u8::MAX }),
+        Column::number("TODAY"),
+        Column::number("7 DAYS").expendable(2),
+        Column::number("30 DAYS"),
+        Column::number("CALLS").expendable(5),
+        Column::number("FAILED").expendable(6),
+        Column::number("OVER").expendable(7),
+        Column::number("USED").expendable(1),
+        Column::number("LEFT").expendable(1),
+        Column::text("RESETS").expendable(3),
+        Column::text("STATE").expendable(1),
+    ]);
+    for row in &team.rows {
+        let [today, week, month] = &row.sums;
+        let own = if row.own { "* " } else { "" };
+        let budget = row.budget.as_ref();
+        let dot = || "·".to_owned();
+        table.row(vec![
+            format!("{own}{}", clean(&row.name)),
+            if has_teams { row.team.as_deref().map_or_else(dot, clean) } else { String::new() },
+            money(today),
+            money(week),
+            money(month),
+            month.requests.to_string(),
+            month.failed.to_string(),
+            row.over_budget.to_string(),
+            budget.map_or_else(dot, |view| format!("{}% of {}", view.permille() / 10, context.money(view.limit))),
+            budget.map_or_else(dot, |view| context.money(view.left())),
+            budget.and_then(|view| view.budget.resets_at).map_or_else(dot, |at| format!("in {}", span((at - context.now).max(0)))),
+            budget.map_or_else(dot, |view| said(view, context.now)),
+        ]);
+    }
+    if let Some([today, week, month]) = &team.total {
+        let mut cells = vec!["all".to_owned(), String::new(), money(today), money(week), money(month)];
+        cells.extend([month.requests.to_string(), month.failed.to_string()]);
+        cells.resize(12, String::new());
+        table.total(cells);
+    }
+    table.write(&mut out)?;
+    if let Some(inside) = inside {
+        print_inside(context, by, inside, &mut out)?;
+    }
+    let what = match state(Some(account), context.now) {
+        "ok" => String::new(),
+        word => format!(", {word}"),
+    };
+    let days = if by == By::Tag { "; tags overlap, so they have no sum" } else { "" };
+    out.styled(FAINT, &format!("{}, as of {}{what}; days are UTC's{days}", clean(&account.name), age(account.asked_at, context.now)))?;
+    if let Some(problem) = &account.problem {
+        out.styled(FAINT, &format!("since then: {}", clean(problem)))?;
+    }
+    for what in &account.cannot {
+        out.styled(FAINT, &format!("not to be seen with this key: {}", clean(what)))?;
+    }
+    if team.rows.iter().any(|row| row.own) {
+        out.styled(FAINT, "* yours")?;
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// How a budget stands, in words.
+fn said(view: &BudgetView, now: Millis) -> String {
+    match (view.state(), view.runs_out_at) {
+        (team::State::Near, Some(at)) => format!("runs out in {}", span((at - now).max(0))),
+        (state, _) => state.word().to_owned(),
+    }
+}
+
+fn print_inside(context: &Context, by: By, inside: &Inside, out: &mut Out) -> Result<(), CliError> {
+    let money = |sum: &SpendSum| sum.spend.map_or_else(|| "?".to_owned(), |spend| context.money(spend));
+    out.line("")?;
+    let title = if by == By::Model { "USER" } else { "MODEL" };
+    let mut table = Table::new(vec![
+        Column::text(title),
+        Column::number("TODAY"),
+        Column::number("7 DAYS"),
+        Column::number("30 DAYS"),
+        Column::number("CALLS"),
+    ]);
+    for (name, [today, week, month]) in &inside.parts {
+        let name = if name.is_empty() { "(none)".to_owned() } else { clean(name) };
+        table.row(vec![name, money(today), money(week), money(month), month.requests.to_string()]);
+    }
+    table.write(out)?;
+    if inside.sessions.is_empty() {
+        return Ok(());
+    }
+    out.line("")?;
+    let mut table = Table::new(vec![
+        Column::text("SESSION"),
+        Column::text("PROGRAM").expendable(1),
+        Column::number("CALLS"),
+        Column::number("30 DAYS"),
+        Column::text("LAST"),
+    ]);
+    for session in inside.sessions.iter().take(SESSIONS) {
+        table.row(vec![
+            clean(&session.id),
+            session.client.as_deref().map_or_else(|| "·".to_owned(), |client| clean(client.split([' ', '(']).next().unwrap_or(client))),
+            session.calls.to_string(),
+            context.money(session.spend),
+            age(Some(session.last_at), context.now),
+        ]);
+    }
+    table.write(out)?;
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! `GET /api/public/v2/observations`: single calls, and so the spend of users.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::answer::{Count, Usd, escaped, instant, some};
+use super::super::sheet::{Sheet, next_page, packed, unpacked};
+use super::super::{Answer, Ask, DAY, News, Plan, Refusal, Request};
+use super::{is_absent, metrics, what};
+use crate::model::time::{HOUR, rfc3339};
+use crate::model::{DaySpend, GatewayCall, GatewayFact, Millis, Tokens};
+
+/// Observations of a page, the most that there may be.
+const PAGE: usize = 1000;
+/// Days that are read the first time.
+const FIRST: i64 = 7;
+/// Days that are read at most when this program was away.
+const MOST: i64 = 30;
+/// An observation is told when it has ended, and then it may take ten minutes.
+const LATE: Millis = HOUR;
+/// What is remembered: the last day that was read by user.
+const LAST: &str = "days";
+
+/// A walk through the pages.
+#[derive(Serialize, Deserialize)]
+struct Walk {
+    sheet: Sheet,
+    /// From when on observations are read.
+    from: Millis,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    data: Vec<Row>,
+    #[serde(default)]
+    meta: Option<Meta>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    #[serde(default)]
+    cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    trace_id: Option<String>,
+    #[serde(default)]
+    start_time: Option<String>,
+    #[serde(default)]
+    end_time: Option<String>,
+    #[serde(default)]
+    level: Option<String>,
+    #[serde(default)]
+    user_id: Option<String>,
+    #[serde(default)]
+    session_id: Option<String>,
+    #[serde(default)]
+    model: Option<String>,
+    /// Tokens by kind, as whoever sent them calls the kinds.
+    #[serde(default)]
+    usage_details: Option<BTreeMap<String, Count>>,
+    #[serde(default)]
+    total_cost: Usd,
+}
+
+/// The first page. What was read by user is read again from the day before the last one on.
+pub(super) fn first(plan: &Plan) -> Ask {
+    let today = plan.today();
+    let known = plan.memory.get(LAST).and_then(|day| day.parse::<i64>().ok());
+    let since = known.map_or(today - (FIRST - 1), |day| (day.min(today) - 1).max(today - (MOST - 1)));
+    let since = since.max(plan.from_day).min(today);
+    let from = plan.calls_from.map_or(since * DAY, |calls| calls.min(since * DAY));
+    ask(&Walk { sheet: Sheet::new(since, today), from }, plan, None)
+}
+
+fn ask(walk: &Walk, plan: &Plan, cursor: Option<&str>) -> Ask {
+    let cursor = cursor.map(|cursor| format!("&cursor={}", escaped(cursor))).unwrap_or_default();
+    let path = format!(
+        "/api/public/v2/observations?fields=core,basic,usage,model&limit={PAGE}&fromStartTime={}&toStartTime={}{cursor}",
+        escaped(&rfc3339(walk.from)),
+        escaped(&rfc3339(plan.now))
+    );
+    Ask::at(what::OBSERVATIONS, packed(walk), Request::get(path))
+}
+
+pub(super) fn page(asked: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
+    if is_absent(answer) {
+        let cannot = GatewayFact::Cannot("spend of users, and single calls");
+        return Ok(News {
+            facts: vec![cannot],
+            asks: vec![metrics::daily_ask(Sheet::new(plan.from_day.max(plan.today() - metrics::BACK), plan.today()))],
+        });
+    }
+    let mut walk: Walk = unpacked(asked)?;
+    let page: Page = answer.json()?;
+    let mut calls = Vec::new();
+    for row in page.data {
+        let is_priced = row.total_cost.0.is_some();
+        let Some(call) = call(row) else { continue };
+        walk.sheet.add(DaySpend {
+            day: call.at.div_euclid(DAY),
+            user: call.user.clone(),
+            team: None,
+            key: None,
+            model: call.model.clone(),
+            spend: is_priced.then_some(call.spend),
+            requests: 1,
+            failed: u64::from(call.failed),
+            tokens: call.tokens,
+        });
+        if plan.calls_from.is_some_and(|from| from <= call.at) {
+            calls.push(call);
+        }
+    }
+    let mut news = News::default();
+    if plan.calls_from.is_some() {
+        news.facts.push(GatewayFact::Calls(calls));
+    }
+    if let Some(next) = next_page(asked, page.meta.and_then(|meta| meta.cursor)) {
+        news.asks.push(ask(&walk, plan, Some(&next)));
+        return Ok(news);
+    }
+    if let Some(from) = plan.calls_from
+        && from < plan.now - LATE
+    {
+        news.facts.push(GatewayFact::AllCalls { from, to: plan.now - LATE });
+    }
+    news.facts.push(GatewayFact::Remember(LAST, walk.sheet.to.to_string()));
+    if !plan.memory.contains_key(metrics::EARLIEST) {
+        news.facts.push(GatewayFact::Remember(metrics::EARLIEST, walk.sheet.from.to_string()));
+    }
+    news.asks.extend(metrics::earlier(walk.sheet.from, plan));
+    news.facts.push(walk.sheet.days());
+    Ok(news)
+}
+
+/// A call of a model; nothing for other steps of a program.
+fn call(row: Row) -> Option<GatewayCall> {
+    let at = instant(row.start_time.as_deref())?;
+    let model = some(row.model);
+    if model.is_none() && row.total_cost.0.is_none() {
+        return None;
+    }
+    Some(GatewayCall {
+        id: some(row.id)?,
+        at,
+        ended: instant(row.end_time.as_deref()).unwrap_or(at).max(at),
+        user: some(row.user_id),
+        model,
+        session: some(row.session_id).or_else(|| some(row.trace_id)),
+        tokens: tokens(&row.usage_details.unwrap_or_default()),
+        spend: row.total_cost.0.unwrap_or_default(),
+        failed: row.level.as_deref() == Some("ERROR"),
+        ..GatewayCall::default()
+    })
+}
+
+/// Kinds do not overlap: `input` beside `input_cached_tokens`, `output` beside `output_reasoning_tokens`. `total` is their
+/// sum, and is what there is where no kind is told.
+fn tokens(details: &BTreeMap<String, Count>) -> Tokens {
+    let mut tokens = Tokens::default();
+    for (kind, count) in details {
+        let kind = kind.to_ascii_lowercase();
+        let part = if kind.contains("cache") && (kind.contains("creation") || kind.contains("write")) {
+            if kind.contains("1h") { &mut tokens.cache_write_1h } else { &mut tokens.cache_write_5m }
+        } else if kind.contains("cache") {
+            &mut tokens.cache_read
+        } else if kind.contains("output") {
+            &mut tokens.output
+        } else if kind.contains("input") {
+            &mut tokens.input
+        } else {
+            continue;
+        };
+        *part = part.saturating_add(count.0);
+        if kind.contains("output") && kind.contains("reasoning") {
+            tokens.reasoning = tokens.reasoning.saturating_add(count.0);
+        }
+    }
+    if tokens == Tokens::default() {
+        tokens.input = details.get("total").map_or(0, |total| total.0);
+    }
+    tokens
+}
