@@ -22,6 +22,7 @@
 //! | 3 | [`config`] | settings, each knowing where it comes from |
 //! | 2 | [`store`] | `SQLite`: every call once, sums per quarter of an hour |
 //! | 2 | [`sources`] | agents' logs; one file per agent, and the registry |
+//! | 1 | [`gateways`] | what a team's gateway is asked and what it answers; one file per gateway, and the registry |
 //! | 1 | [`wires`] | how agents talk to models over HTTP; one file per wire, and the registry |
 //! | 1 | [`attribution`] | what a session was for: rules, tags, parents; pure |
 //! | 1 | [`budgets`] | caps, what was spent, and the verdict; pure |
@@ -32,7 +33,7 @@
 //!
 //! A module uses floors below it only; `tests/it/architecture.rs` holds the house to that, and says which package may
 //! be named where. A new agent is one file in `sources/` and one line in its registry; a new panel one file in
-//! `ui/panels/`; a new way to tell a person one file in `alerts/` and one line in its registry.
+//! `ui/panels/`; a new gateway one file in `gateways/` and one line in its registry; a new way to tell a person one file in `alerts/` and one line in its registry.
 //!
 //! Three promises shape the rest. **The numbers are right**: a call is kept once under the agent's own id, the fullest
 //! version of it, and money is integer nano-dollars ([`model::money`]). **It survives anything**: a batch, the sums it

@@ -10,6 +10,9 @@ pub fn resets(standing: &Standing, zone: Zone) -> String {
     if let Some(experiment) = &standing.cap.experiment {
         return experiment.ends.as_ref().map_or_else(|| "has no last day".to_owned(), |day| format!("ends with {day}"));
     }
+    if standing.window.to == Millis::MAX && standing.cap.gateway.is_some() {
+        return "does not reset".to_owned();
+    }
     match standing.cap.span {
         Span::Session => "holds for this session".to_owned(),
         Span::Task => "holds for this task".to_owned(),
@@ -28,6 +31,12 @@ pub fn resets(standing: &Standing, zone: Zone) -> String {
 pub fn halt_text(standing: &Standing, zone: Zone) -> String {
     if let Some(experiment) = &standing.cap.experiment {
         return experiment_text(standing, experiment);
+    }
+    if let Some(gateway) = &standing.cap.gateway {
+        let (spent, resets) = (spent_text(standing), resets(standing, zone));
+        return format!(
+            "aifinops: {spent}: the budget at the gateway {gateway} is used up and {resets}. Who looks after the gateway can raise it: aifinops gateway cap set"
+        );
     }
     let how = match (standing.cap.managed, standing.cap.action) {
         (true, _) => "It is set by this machine's policy: ask your administrator.".to_owned(),
@@ -103,5 +112,5 @@ fn calls(n: u64) -> String {
 /// The time that is left of a span, for gauges: `4h 12m`.
 #[must_use]
 pub fn time_left(standing: &Standing, now: Millis) -> Option<String> {
-    standing.cap.span.is_calendar().then(|| time::span(standing.window.to - now))
+    (standing.cap.span.is_calendar() && standing.window.to != Millis::MAX).then(|| time::span(standing.window.to - now))
 }

@@ -57,14 +57,8 @@ pub fn run(context: &Context, args: &ForecastArgs) -> Result<ExitCode, CliError>
         return tell_backtest(context, &backtest::backtest(&history, rules.week_start));
     }
     let raises = caps::raises(&ledger(context)?, context.now)?;
-    let asking = caps::Asking {
-        caps: &rules.caps,
-        raises: &raises,
-        assumed: rules.assumed,
-        week_start: rules.week_start,
-        now: context.now,
-        zone: rules.zone,
-    };
+    let beyond = rules.gateways.beyond(context.now);
+    let asking = rules.asking(&raises, &beyond, context.now);
     let forecast = forecast::forecast(store, &asking)?;
     if context.json {
         Out::json(&answer(context, &forecast))?;

@@ -62,6 +62,9 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
     if name.starts_with(PREFIX) {
         return Err(format!("names that begin with `{PREFIX}` are those of the machine's policy"));
     }
+    if name.starts_with("gateway.") {
+        return Err("names that begin with `gateway.` are those of budgets at gateways".to_owned());
+    }
     if name.starts_with(attribution::PREFIX) {
         return Err(format!("names that begin with `{}` are those of experiments", attribution::PREFIX));
     }

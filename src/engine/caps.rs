@@ -8,7 +8,7 @@ use crate::budgets::{Raise, Standing};
 use crate::model::time::{MINUTE, SLOT, SLOTS_A_DAY};
 use crate::model::{Millis, Window};
 use crate::query::Labeler;
-use crate::query::caps::{self, Asking, DAYS, Days, Decision};
+use crate::query::caps::{self, DAYS, Days, Decision};
 use crate::store::ledger::FILE;
 use crate::store::{Ledger, Store, StoreError};
 
@@ -186,9 +186,10 @@ impl Keeper {
             }
         }
         let rules = self.setup.rules.clone();
-        let asking =
-            Asking { caps: &rules.caps, raises: &caps.raises, assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
-        let standings = if rules.caps.is_empty() { Vec::new() } else { caps::standings(store, &asking, None)? };
+        let beyond = rules.gateways.beyond(now);
+        let asking = rules.asking(&caps.raises, &beyond, now);
+        let standings =
+            if rules.caps.is_empty() && beyond.budgets.is_empty() { Vec::new() } else { caps::standings(store, &asking, None)? };
         let today = Window::today(now, rules.zone).from;
         // A month that the oldest of the days lies in may have begun as long before.
         let closed = (today.div_euclid(DAY) - 2 * i64::try_from(DAYS).unwrap_or(30) - 2, today.div_euclid(DAY));

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::{Money, Speed, Tier, Tokens};
 use crate::pricing::Pricer;
+use crate::store::books::Word;
 use crate::wires::{Estimate, Usage};
 
 /// A call that wants to be made.
@@ -42,6 +43,10 @@ pub trait Gate: Send + Sync + fmt::Debug {
     /// Called once for each ticket, before the agent gets the last bytes of the answer: its next call finds the real
     /// cost here and not the reservation.
     fn settle(&self, ticket: Ticket, usage: Option<&Usage>);
+
+    /// What a team's gateway has said of an admitted call in the head of its answer. It is the gateway's word, not the cost
+    /// that the call is settled with.
+    fn heard(&self, _word: &Word) {}
 
     /// Why no call would be admitted right now, if none would. For who can only be stopped from outside.
     fn over(&self) -> Option<String> {
@@ -97,6 +102,10 @@ impl Gate for All {
     fn settle(&self, ticket: Ticket, usage: Option<&Usage>) {
         let tickets = lock(&self.given).remove(&ticket.0).unwrap_or_default();
         self.gates.iter().zip(tickets).for_each(|(gate, ticket)| gate.settle(ticket, usage));
+    }
+
+    fn heard(&self, word: &Word) {
+        self.gates.iter().for_each(|gate| gate.heard(word));
     }
 
     fn over(&self) -> Option<String> {

@@ -15,7 +15,7 @@ use super::view::living_of;
 use crate::budgets::{self, Standing};
 use crate::model::time::HOUR;
 use crate::model::{Cost, Millis, RateLimit, Window};
-use crate::query::caps::{self, Asking, Focus};
+use crate::query::caps::{self, Focus};
 use crate::query::{self, Living, SessionView};
 use crate::store::read::LimitRow;
 use crate::store::{Store, StoreError};
@@ -127,10 +127,11 @@ fn totals(store: &Store, dir: &Path, rules: &Rules, focus: Option<&Focus>, now: 
 }
 
 fn standings(store: &Store, dir: &Path, rules: &Rules, focus: Option<&Focus>, now: Millis) -> Result<Vec<Standing>, StoreError> {
-    if rules.caps.is_empty() {
+    if rules.caps.is_empty() && rules.gateways.names.is_empty() {
         return Ok(Vec::new());
     }
-    let asking = Asking { caps: &rules.caps, raises: &[], assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
+    let beyond = rules.gateways.beyond(now);
+    let asking = rules.asking(&[], &beyond, now);
     let mut standings = caps::standings(store, &asking, focus)?;
     // Without its record a cap shows as it was set.
     if let Ok(raises) = journal::ledger(dir, PATIENCE, now).and_then(|ledger| caps::raises(&ledger, now)) {

@@ -15,15 +15,15 @@ use super::gate::caps as proxied;
 use super::ingest::Ingest;
 use super::journal;
 use crate::attribution::Attribution;
-use crate::budgets::{self, Assumed, Standing};
+use crate::budgets::{self, Assumed, Raise, Standing};
 use crate::model::cap::{Cap, Span, Unit};
 use crate::model::{Millis, SessionKind, Zone};
-use crate::query::caps::{self, Asking, Focus};
+use crate::query::caps::{self, Asking, Beyond, Focus};
 use crate::query::{Labeler, experiments};
 use crate::sources;
 use crate::store::ledger::{Decision, Kind};
 use crate::store::pending::{self, Pending};
-use crate::store::{Kin, Ledger, Store, StoreError};
+use crate::store::{Books, Kin, Ledger, Store, StoreError};
 use crate::tail;
 
 /// More new bytes than this are not read while an agent waits: the sums as they are decide, and somebody else reads.
@@ -45,13 +45,48 @@ pub struct Rules {
     pub zone: Zone,
     /// What sessions are for, and experiments with budgets.
     pub attribution: Arc<Attribution>,
+    /// The gateways whose word counts as well.
+    pub gateways: Gateways,
 }
+
+/// Gateways whose budgets and calls count under caps, and where the books of them lie.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Gateways {
+    /// The data directory.
+    pub dir: PathBuf,
+    /// Their names.
+    pub names: Vec<String>,
+}
+
+impl Gateways {
+    /// What is known beyond the logs. Books that cannot be read just now are no reason to stop, or to let go of, anybody.
+    #[must_use]
+    pub fn beyond(&self, now: Millis) -> Beyond {
+        if self.names.is_empty() {
+            return Beyond::default();
+        }
+        let books = Books::open_existing(&self.dir, BOOKS_PATIENCE).ok().flatten();
+        books.and_then(|books| Beyond::read(&books, &self.names, now - LOOK_BACK).ok()).unwrap_or_default()
+    }
+}
+
+/// How long a judgement waits for who writes the books.
+const BOOKS_PATIENCE: Duration = Duration::from_millis(20);
+/// No cap of the calendar looks further back.
+const LOOK_BACK: Millis = 32 * 24 * crate::model::time::HOUR;
 
 impl Rules {
     /// Whether nothing can ever be reached.
     #[must_use]
     pub fn are_none(&self) -> bool {
-        self.caps.is_empty() && self.attribution.experiments.is_empty()
+        self.caps.is_empty() && self.attribution.experiments.is_empty() && self.gateways.names.is_empty()
+    }
+
+    /// A question about caps.
+    #[must_use]
+    pub fn asking<'a>(&'a self, raises: &'a [Raise], beyond: &'a Beyond, now: Millis) -> Asking<'a> {
+        let Rules { caps, assumed, week_start, zone, .. } = self;
+        Asking { caps, raises, beyond, assumed: *assumed, week_start: *week_start, now, zone: *zone }
     }
 
     /// A question about experiments, by who says which session belongs to one.
@@ -120,7 +155,8 @@ pub fn judge(
     // Without experiments nobody asks what the session is for.
     let mut ledger = if rules.attribution.experiments.is_empty() { None } else { Some(journal::ledger(dir, PATIENCE, now)?) };
     let labeler = ledger.as_ref().map(|ledger| Labeler::new(rules.attribution.clone(), Some(ledger))).transpose()?;
-    let scene = Scene { rules, labels: labeler.as_ref().zip(ledger.as_ref()), question, now };
+    let beyond = rules.gateways.beyond(now);
+    let scene = Scene { rules, beyond: &beyond, labels: labeler.as_ref().zip(ledger.as_ref()), question, now };
     let (mut standings, is_near) = look(ingest, &scene, &read)?;
     if is_near && !standings.iter().any(Standing::halts) && !is_logged(question) {
         waiting();
@@ -164,6 +200,7 @@ fn is_own(call: &Pending, question: &Question) -> bool {
 /// What is asked, and by which rules.
 struct Scene<'a> {
     rules: &'a Rules,
+    beyond: &'a Beyond,
     labels: Option<(&'a Labeler, &'a Ledger)>,
     question: &'a Question,
     now: Millis,
@@ -171,9 +208,9 @@ struct Scene<'a> {
 
 /// Reads what is new and says how the caps of the session stand; and whether one more call may use one of them up.
 fn look(ingest: &mut Ingest, scene: &Scene<'_>, logs: &BTreeSet<PathBuf>) -> Result<(Vec<Standing>, bool), StoreError> {
-    let Scene { rules, labels, question, now } = *scene;
+    let Scene { rules, labels, beyond, question, now } = *scene;
     ingest.ask(question.agent, logs, |store| {
-        let asking = Asking { caps: &rules.caps, raises: &[], assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
+        let asking = rules.asking(&[], beyond, now);
         let found = match (&question.session, &question.transcript) {
             (Some(uid), _) => store.session_of(question.agent, uid)?,
             (None, Some(log)) => store.session_of_file(log)?,

@@ -12,7 +12,7 @@ use crate::engine::judge::{Rules, level_key, level_until};
 use crate::engine::lookout::Sight;
 use crate::model::time::{HOUR, MINUTE};
 use crate::model::{Millis, Money, Window};
-use crate::query::caps::{self, Asking};
+use crate::query::caps;
 use crate::query::{Labeler, experiments, project_of};
 use crate::store::ledger::{Decision, Kind};
 use crate::store::{Ledger, Store, StoreError};
@@ -58,7 +58,8 @@ pub struct Round {
 pub fn round(store: &Store, ledger: &Ledger, watch: &Watch<'_>) -> Result<Round, StoreError> {
     let (rules, now) = (watch.rules, watch.now);
     let raises = caps::raises(ledger, now)?;
-    let asking = Asking { caps: &rules.caps, raises: &raises, assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
+    let beyond = rules.gateways.beyond(now);
+    let asking = rules.asking(&raises, &beyond, now);
     let standings = caps::standings(store, &asking, None)?;
     let experiments = experiments_of(store, ledger, watch)?;
     let mut alerts: Vec<Alert> = standings.iter().chain(&experiments).filter_map(|standing| level(standing, watch)).collect();

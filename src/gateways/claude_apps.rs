@@ -118,7 +118,9 @@ impl Gateway for ClaudeApps {
         let period = word(wish.per);
         let path = match wish.whose {
             Whose::User => format!("{LIMITS}/effective?user_ids[]={}&period[]={period}", escaped(&wish.id)),
-            Whose::Team | Whose::Organization => format!("{LIMITS}/effective?period[]={period}&limit={PAGE}"),
+            // A group is known by its members, whether or not it has a limit.
+            Whose::Team => format!("{LIMITS}/effective?period[]={period}&limit={PAGE}"),
+            Whose::Organization => format!("{LIMITS}?limit={PAGE}"),
             _ => return None,
         };
         Some(Request::get(path))
@@ -126,8 +128,9 @@ impl Gateway for ClaudeApps {
 
     fn found(&self, wish: &BudgetWish, answer: &Answer<'_>) -> Result<Option<Holder>, Refusal> {
         let page: Page = answer.json()?;
-        let rows = || page.data.iter().filter(|row| row.period() == Some(word(wish.per)));
-        let holder = Holder { id: wish.id.clone(), period: Some(word(wish.per).to_owned()), ..Holder::default() };
+        let period = word(wish.per);
+        let rows = || page.data.iter().filter(move |row| row.period() == Some(period));
+        let holder = Holder { id: wish.id.clone(), period: Some(period.to_owned()), ..Holder::default() };
         Ok(match wish.whose {
             Whose::User => {
                 let is_theirs = |row: &&effective::Row| row.holder() == Some((Whose::User, wish.id.clone()));
@@ -142,13 +145,15 @@ impl Gateway for ClaudeApps {
                     }
                 })
             }
-            Whose::Team | Whose::Organization => {
-                let id = if wish.whose == Whose::Team { wish.id.clone() } else { ORGANIZATION.to_owned() };
-                let source = (wish.whose, id.clone());
-                let limit = rows().find(|row| row.source().as_ref() == Some(&source)).and_then(effective::Row::limit);
-                let is_known = wish.whose == Whose::Organization || limit.is_some() || page.data.iter().any(|row| row.is_in(&id));
-                let note = "this is each member's limit, not what all of them may spend together".to_owned();
-                is_known.then(|| Holder { id, limit, notes: std::iter::once(note).chain(without_limit(wish)).collect(), ..holder })
+            Whose::Team => {
+                let source = Some((Whose::Team, wish.id.clone()));
+                let limit = rows().find(|row| row.source() == source).and_then(effective::Row::limit);
+                let is_known = limit.is_some() || page.data.iter().any(|row| row.is_in(&wish.id));
+                is_known.then(|| Holder { limit, notes: for_each_member(wish), ..holder })
+            }
+            Whose::Organization => {
+                let limit = rows().find(|row| matches!(row.holder(), Some((Whose::Organization, _)))).and_then(effective::Row::limit);
+                Some(Holder { id: ORGANIZATION.to_owned(), limit, notes: for_each_member(wish), ..holder })
             }
             _ => None,
         })
@@ -178,6 +183,12 @@ fn spent_today(today: Today, day: i64) -> Option<GatewayFact> {
         ..DaySpend::default()
     });
     Some(GatewayFact::Days { from: day, to: day, rows: rows.collect() })
+}
+
+/// What a person should know of the limit of many.
+fn for_each_member(wish: &BudgetWish) -> Vec<String> {
+    let note = "this is each member's limit, not what all of them may spend together".to_owned();
+    std::iter::once(note).chain(without_limit(wish)).collect()
 }
 
 /// What a person should know who takes a limit away, or wants to begin at nothing.

@@ -4,8 +4,8 @@
 //!   already; where only the tokens' price is told, the fee is added. `requestsCosts` are no money.
 //! * What a member has spent in the billing cycle is told by `/teams/spend`: beyond what the plan includes, in cents, while
 //!   limits are dollars. These sums are budgets here and never added to the events.
-//! * History goes back six to thirty days, depending on whom one asks. So a day that is not told any more is no day without
-//!   spend, and days that were read once are not read again.
+//! * History goes back six to thirty days, depending on whom one asks. So days before the first event that is told are left
+//!   as they are known: they are no days without spend.
 //! * Twenty requests a minute, and figures that change once an hour.
 
 use super::sheet::is_under;

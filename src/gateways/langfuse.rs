@@ -6,7 +6,7 @@
 //! * Self-hosted releases may know neither: then the older daily metrics are asked, which know models and no users.
 //! * Prompt tokens of metrics include what came from a cache; those of observations are told by kind.
 //! * An observation without a model and without a price is a step of a program, and no call.
-//! * Metrics may be asked for a hundred times a day in the smallest plan, so days that were told are not asked for again.
+//! * Metrics may be asked for a hundred times a day in the smallest plan, so they are asked for the first round's days only.
 //! * Money is dollars, days are UTC, and some ways into Langfuse take ten minutes.
 
 use super::sheet::is_under;

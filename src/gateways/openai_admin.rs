@@ -11,8 +11,8 @@
 //! * A line item's model and the one in usage may be spelled differently: then two rows stand side by side, one with tokens
 //!   and one with money. A row without tokens is no call, and one without money is not free.
 //!
-//! Times are Unix seconds, days are UTC, costs are dollars and limits cents. Recent days still change. A plan of `ChatGPT` is
-//! in none of these books. Limits are per month only, and are shown, not set.
+//! Times are Unix seconds, days are UTC, costs are dollars and limits cents. Costs of a day may still move for some days, so
+//! a week is read each time. A plan of `ChatGPT` is in none of these books. Limits are per month only, and are shown, not set.
 
 use super::sheet::{Sheet, is_under, packed, spans};
 use super::{Answer, Ask, Auth, Gateway, News, Pace, Plan, Proof, Refusal, Request};
@@ -41,6 +41,8 @@ mod what {
 const RANGE: i64 = 31;
 /// How far back is asked.
 const BACK: i64 = 364;
+/// Days that may still move.
+const MOVING: i64 = 6;
 
 impl Gateway for OpenAiAdmin {
     fn kind(&self) -> &'static str {
@@ -77,7 +79,8 @@ impl Gateway for OpenAiAdmin {
 
     fn begin(&self, plan: &Plan) -> Vec<Ask> {
         let mut asks = vec![limits::users_ask(None), limits::projects_ask(None), limits::limit_ask()];
-        let sheets = spans(plan.from_day.max(plan.today() - BACK), plan.today(), RANGE);
+        let from = plan.from_day.min(plan.today() - MOVING).max(plan.today() - BACK);
+        let sheets = spans(from, plan.today(), RANGE);
         asks.extend(sheets.into_iter().map(|(from, to)| {
             let sheet = Sheet::new(from, to);
             books::ask(what::USAGE, &packed(&books::Gathered::new(sheet.clone())), &sheet, None)

@@ -387,6 +387,8 @@ pub struct Cap {
     pub managed: bool,
     /// The experiment whose budget it is, where it is one's.
     pub experiment: Option<Term>,
+    /// The gateway that holds it, where it is a budget there.
+    pub gateway: Option<String>,
 }
 
 /// What is told of an experiment beside its budget.
@@ -416,6 +418,7 @@ impl Cap {
             action: Action::default(),
             managed: false,
             experiment: None,
+            gateway: None,
         }
     }
 
@@ -424,6 +427,9 @@ impl Cap {
     pub fn words(&self) -> String {
         if let Some(experiment) = &self.experiment {
             return format!("budget of {} of the experiment {}", self.limit, experiment.name);
+        }
+        if let Some(gateway) = &self.gateway {
+            return format!("budget of {} at the gateway {gateway}", self.limit);
         }
         let scope = if self.scope.is_everything() { String::new() } else { format!(" ({})", self.scope) };
         match self.span {

@@ -5,14 +5,16 @@ use chrono::Weekday;
 use crate::budgets::{self, Assumed, Raise, Spend, Standing};
 use crate::model::cap::{Cap, Span, Unit};
 use crate::model::time::{HOUR, SLOT, SLOTS_A_DAY};
-use crate::model::{Amount, Key, Millis, Money, Window, Zone};
+use crate::model::{Amount, GatewayBudget, Key, Millis, Money, Whose, Window, Zone};
 use crate::store::read::StepRow;
 use crate::store::spend::{Closed, SpendRow, Task, Who};
 use crate::store::{Ledger, Store, StoreError, Sums};
 
+mod beyond;
 mod days;
 
 pub use crate::store::ledger::{Decision, Kind};
+pub use beyond::{Beyond, PREFIX as GATEWAY_PREFIX};
 pub use days::{DAYS, Days, days};
 
 /// Who is asked about: caps that do not cover it do not stand in its way.
@@ -46,6 +48,8 @@ pub struct Asking<'a> {
     pub caps: &'a [Cap],
     /// Raises in force.
     pub raises: &'a [Raise],
+    /// What is known beyond the logs.
+    pub beyond: &'a Beyond,
     /// The price of calls without one.
     pub assumed: Assumed,
     /// The day that weeks begin on.
@@ -71,13 +75,35 @@ pub fn standings(store: &Store, asking: &Asking<'_>, focus: Option<&Focus>) -> R
         let raised = budgets::raised(cap, asking.raises, asking.now);
         match budgets::window(cap.span, asking.now, asking.zone, asking.week_start) {
             Some(window) => {
-                let spend = within(store, asking, cap, window, &mut read)?;
+                let mut spend = within(store, asking, cap, window, &mut read)?;
+                spend.add(&asking.beyond.under(cap, window));
                 out.push(Standing { cap: cap.clone(), window, spend, raised, subject: None });
             }
             None => out.extend(narrow(store, asking, cap, raised, focus)?),
         }
     }
+    for (gateway, budget) in &asking.beyond.budgets {
+        out.extend(at_gateway(store, asking, gateway, budget, &mut read)?);
+    }
     Ok(out)
+}
+
+/// How a budget at a gateway stands. That of a team is spent by others as well: the gateway alone knows how much.
+fn at_gateway(
+    store: &Store,
+    asking: &Asking<'_>,
+    gateway: &str,
+    budget: &GatewayBudget,
+    read: &mut Read,
+) -> Result<Option<Standing>, StoreError> {
+    let Some(cap) = beyond::cap(gateway, budget) else { return Ok(None) };
+    let window = beyond::window(budget, asking.now);
+    let is_known = window.from != Millis::MIN && budget.whose != Whose::Team;
+    let mut seen = if is_known { within(store, asking, &cap, window, read)? } else { Spend::default() };
+    if is_known {
+        seen.add(&asking.beyond.under(&cap, window));
+    }
+    Ok(Some(beyond::standing(cap, budget, window, seen, asking.now)))
 }
 
 /// Windows that have been read for one question.

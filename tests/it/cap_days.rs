@@ -40,6 +40,7 @@ fn days_are_the_viewers_and_spans_begin_anew() {
     let asking = Asking {
         caps: &caps,
         raises: &[],
+        beyond: &aifinops::query::caps::Beyond::default(),
         assumed: Assumed::default(),
         week_start: Weekday::Mon,
         now: at("2026-11-18T12:00:00+01:00"),

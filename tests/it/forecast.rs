@@ -46,7 +46,15 @@ fn days(count: i64) -> Vec<Millis> {
 }
 
 fn foretell(ingest: &Ingest, now: Millis, caps: &[Cap]) -> Forecast {
-    let asking = Asking { caps, raises: &[], assumed: Assumed::default(), week_start: Weekday::Mon, now, zone: Zone::UTC };
+    let asking = Asking {
+        caps,
+        raises: &[],
+        beyond: &aifinops::query::caps::Beyond::default(),
+        assumed: Assumed::default(),
+        week_start: Weekday::Mon,
+        now,
+        zone: Zone::UTC,
+    };
     forecast::forecast(&ingest.store, &asking).unwrap()
 }
 

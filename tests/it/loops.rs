@@ -137,6 +137,7 @@ fn a_cap_in_repeats_is_reached_by_a_loop_that_goes_in_circles() {
         let asking = Asking {
             caps: &[cap],
             raises: &[],
+            beyond: &aifinops::query::caps::Beyond::default(),
             assumed: Assumed::default(),
             week_start: chrono::Weekday::Mon,
             now: at(10),

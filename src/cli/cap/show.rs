@@ -189,14 +189,8 @@ pub fn standings(context: &Context) -> Result<Standings, CliError> {
 pub fn standings_in(context: &Context, store: &Store, rules: Rules, policy: Policy) -> Result<Standings, CliError> {
     let ledger = ledger(context)?;
     let raises = caps::raises(&ledger, context.now)?;
-    let asking = caps::Asking {
-        caps: &rules.caps,
-        raises: &raises,
-        assumed: rules.assumed,
-        week_start: rules.week_start,
-        now: context.now,
-        zone: rules.zone,
-    };
+    let beyond = rules.gateways.beyond(context.now);
+    let asking = rules.asking(&raises, &beyond, context.now);
     let all = caps::standings(store, &asking, None)?;
     Ok(Standings { rules, policy, raises, all })
 }

@@ -20,12 +20,13 @@ use crate::engine::journal;
 use crate::engine::judge::{Rules, stranger_kin};
 use crate::model::cap::OnFailure;
 use crate::model::{AgentId, Batch, Call, Key, Millis, Money, SessionUpdate, Tokens, Turn};
-use crate::query::caps::{self, Asking, Focus};
+use crate::query::caps::{self, Focus};
 use crate::query::{Labeler, experiments};
-use crate::store::StoreError;
+use crate::store::books::Word;
 use crate::store::ledger::{Decision, Kind, Ledger};
 use crate::store::pending::{self, Pending};
 use crate::store::spend::Logged;
+use crate::store::{Books, StoreError};
 use crate::wires::Usage;
 
 /// How old the figures of the store may be.
@@ -147,6 +148,14 @@ impl Gate for CapGate {
         }
     }
 
+    fn heard(&self, word: &Word) {
+        let dir = self.lock().setup.dir.clone();
+        // A word that cannot be kept is missed by nobody: the gateway itself has the call.
+        if let Ok((books, _)) = Books::open(&dir, PATIENCE) {
+            let _ = books.keep_word(word);
+        }
+    }
+
     fn over(&self) -> Option<String> {
         let mut state = self.lock();
         let focus = state.focus(None, None);
@@ -221,8 +230,8 @@ impl State {
         }
         let (rules, now) = (&self.setup.rules, (self.setup.clock)());
         let raises = caps::raises(&self.ledger, now)?;
-        let asking =
-            Asking { caps: &rules.caps, raises: &raises, assumed: rules.assumed, week_start: rules.week_start, now, zone: rules.zone };
+        let beyond = rules.gateways.beyond(now);
+        let asking = rules.asking(&raises, &beyond, now);
         let store = &self.setup.ingest.store;
         let mut standings = caps::standings(store, &asking, Some(focus))?;
         if !rules.attribution.experiments.is_empty() {

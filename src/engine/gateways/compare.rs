@@ -88,7 +88,15 @@ pub fn ledgers(
 ) -> Result<(Vec<Local>, Vec<Remote>, Reconciliation), StoreError> {
     let wide = Window { from: window.from - EDGE, to: window.to.saturating_add(EDGE) };
     let locals = local_calls(store, wide, pricer)?;
-    let remotes = remote_calls(books.calls(gateway, wide, user)?);
+    let mut calls = books.calls(gateway, wide, user)?;
+    // A proxy of ours knows the session of a call that the gateway may not know.
+    let words: HashMap<String, String> = books.words(wide)?.into_iter().filter_map(|word| Some((word.call, word.session?))).collect();
+    for call in &mut calls {
+        if let Some(session) = call.request.as_ref().and_then(|request| words.get(request)) {
+            call.session = Some(session.clone());
+        }
+    }
+    let remotes = remote_calls(calls);
     let gone = remote_calls(books.gone(gateway, wide, user)?);
     let all = reconcile::reconcile(&locals, &remotes, &gone);
     let mut inside = Reconciliation::default();

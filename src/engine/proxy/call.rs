@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::Response;
 use hyper::body::Bytes;
@@ -12,6 +12,9 @@ use reqwest::Url;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::gate::{Ask, Gate, Ticket};
+use crate::model::text::clean;
+use crate::model::{Millis, Money};
+use crate::store::books::Word;
 use crate::wires::{self, Estimate, Meter, Usage, Wire};
 
 use super::flow::{Broken, Flow, own};
@@ -101,7 +104,7 @@ pub(super) async fn make(shared: Arc<Shared>, call: Call, under_way: mpsc::Sende
             encoded: false,
             bytes: 0,
         };
-        send(&shared, call, admitted, answer).await;
+        send(&shared, call, admitted, answer, ask.session.clone()).await;
         drop(under_way);
     });
     answered.await.map_err(|_| Broken)
@@ -138,7 +141,13 @@ async fn admit(shared: &Arc<Shared>, ask: &Arc<Ask>, answer: &oneshot::Sender<Re
     }
 }
 
-async fn send(shared: &Arc<Shared>, call: Call, mut admitted: Admitted, mut answer: oneshot::Sender<Response<Flow>>) {
+async fn send(
+    shared: &Arc<Shared>,
+    call: Call,
+    mut admitted: Admitted,
+    mut answer: oneshot::Sender<Response<Flow>>,
+    session: Option<String>,
+) {
     let Call { wire, path, url, parts, body } = call;
     let origin = upstream::origin(&url);
     let mut headers = parts.headers;
@@ -171,6 +180,11 @@ async fn send(shared: &Arc<Shared>, call: Call, mut admitted: Admitted, mut answ
         return;
     }
     admitted.answered = response.status().is_success();
+    if let Some(word) = word(&response, &shared.agent, session) {
+        let gate = Arc::clone(&shared.gate);
+        // Nobody waits for it to be written down.
+        drop(tokio::task::spawn_blocking(move || gate.heard(&word)));
+    }
     let encoding = response.headers().get(header::CONTENT_ENCODING);
     admitted.encoded = encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
     let (sender, flow) = Flow::pieces();
@@ -183,6 +197,24 @@ async fn send(shared: &Arc<Shared>, call: Call, mut admitted: Admitted, mut answ
     if !whole {
         let _ = sender.send(Err(Broken)).await;
     }
+}
+
+/// What `LiteLLM` says of a call in the head of its answer; nothing where something else answers. While the answer streams
+/// it does not know the cost yet and leaves it out.
+fn word(response: &reqwest::Response, agent: &str, session: Option<String>) -> Option<Word> {
+    let said = |name: &str| response.headers().get(name)?.to_str().ok().map(clean).filter(|text| !text.is_empty());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Some(Word {
+        call: said("x-litellm-call-id")?,
+        at: Millis::try_from(now.as_millis()).ok()?,
+        agent: agent.to_owned(),
+        session,
+        model: said("x-litellm-model-group").or_else(|| said("x-litellm-model-name")),
+        version: said("x-litellm-version"),
+        spend: said("x-litellm-response-cost").and_then(|text| Money::near_usd(&text)),
+        retries: said("x-litellm-attempted-retries").and_then(|text| text.parse().ok()),
+        status: response.status().as_u16(),
+    })
 }
 
 /// Hands the answer on, piece by piece as it comes. Gives whether it came to its end; if the agent has hung up, it did

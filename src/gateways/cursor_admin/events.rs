@@ -16,8 +16,6 @@ const PAGE: usize = 100;
 const RANGE: i64 = 30;
 /// Events come late, as they are put together once an hour.
 const LATE: Millis = 2 * HOUR;
-/// What is remembered: the last day that was read.
-const LAST: &str = "days";
 
 /// A walk through the pages.
 #[derive(Serialize, Deserialize)]
@@ -84,13 +82,12 @@ struct TokenUsage {
     total_cents: Cents,
 }
 
-/// The first page: since the day before the last one that was read, or since the first day that is wanted.
+/// The first page, since the first day or the first call that is wanted. Days are told from their first instant on.
 pub(super) fn first(plan: &Plan) -> Ask {
     let today = plan.today();
-    let known = plan.memory.get(LAST).and_then(|day| day.parse::<i64>().ok());
-    let since = known.map_or(plan.from_day, |day| plan.from_day.max(day.min(today) - 1)).max(today - (RANGE - 1)).min(today);
-    let earliest = (today - (RANGE - 1)) * DAY;
-    let from = plan.calls_from.map_or(since * DAY, |calls| calls.max(earliest).min(since * DAY));
+    let earliest = today - (RANGE - 1);
+    let since = plan.from_day.max(earliest).min(today);
+    let from = plan.calls_from.map_or(since * DAY, |calls| calls.max(earliest * DAY).min(since * DAY));
     ask(&Walk { sheet: Sheet::new(since, today), from, page: 1, seen: 0 }, plan)
 }
 
@@ -140,7 +137,6 @@ pub(super) fn page(asked: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News
     {
         news.facts.push(GatewayFact::AllCalls { from, to: plan.now - LATE });
     }
-    news.facts.push(GatewayFact::Remember(LAST, walk.sheet.to.to_string()));
     news.facts.push(walk.sheet.since_first());
     Ok(news)
 }

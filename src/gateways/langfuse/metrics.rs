@@ -1,6 +1,7 @@
 //! Sums by day and model: `GET /api/public/v2/metrics`, and `/api/public/metrics/daily` where a release has no other.
 //!
-//! A column of metrics is called by its aggregation and its measure: `sum_totalCost`. Counts may come as strings.
+//! A column of metrics is called by its aggregation and its measure: `sum_totalCost`. Counts may come as strings. Days that a
+//! plan does not keep any more are no days without spend: nothing is told of those before the first one with a row.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -10,7 +11,7 @@ use super::super::sheet::{Sheet, packed, spans, unpacked};
 use super::super::{Answer, Ask, DAY, News, Plan, Refusal, Request};
 use super::{is_absent, what};
 use crate::model::time::rfc3339;
-use crate::model::{DaySpend, GatewayFact, Tokens};
+use crate::model::{DaySpend, Tokens};
 
 /// Rows of an answer of metrics, at most; there are no pages.
 const ROWS: usize = 1000;
@@ -20,8 +21,6 @@ const RANGE: i64 = 31;
 pub(super) const BACK: i64 = 364;
 /// Days of a page of daily metrics.
 const PAGE: usize = 50;
-/// What is remembered: the earliest day that was asked for.
-pub(super) const EARLIEST: &str = "earliest day";
 
 #[derive(Deserialize)]
 struct Metrics {
@@ -89,12 +88,10 @@ struct Walk {
     page: u64,
 }
 
-/// The questions for days before those that observations have told, as far as they were not asked for before.
+/// The questions for days that are wanted and lie before those that observations have told.
 pub(super) fn earlier(before: i64, plan: &Plan) -> Vec<Ask> {
-    let known = plan.memory.get(EARLIEST).and_then(|day| day.parse::<i64>().ok()).unwrap_or(before);
-    let spans = spans(plan.from_day.max(plan.today() - BACK), known.min(before) - 1, RANGE);
-    // The newest first: the earliest day that is remembered goes back step by step.
-    spans.into_iter().rev().map(|(from, to)| metrics_ask(from, to)).collect()
+    let spans = spans(plan.from_day.max(plan.today() - BACK), before - 1, RANGE);
+    spans.into_iter().map(|(from, to)| metrics_ask(from, to)).collect()
 }
 
 fn metrics_ask(from: i64, to: i64) -> Ask {
@@ -125,13 +122,13 @@ pub(super) fn metrics(asked: &Ask, answer: &Answer<'_>) -> Result<News, Refusal>
     let rows = answer.json::<Metrics>()?.data;
     if rows.len() >= ROWS && sheet.from < sheet.to {
         let half = sheet.from.midpoint(sheet.to);
-        return Ok(News { facts: Vec::new(), asks: vec![metrics_ask(half + 1, sheet.to), metrics_ask(sheet.from, half)] });
+        return Ok(News { facts: Vec::new(), asks: vec![metrics_ask(sheet.from, half), metrics_ask(half + 1, sheet.to)] });
     }
     for row in rows {
         let Some(day) = day(&row.time_dimension) else { continue };
         sheet.add(of_model(day, row.model, row.cost, row.input, row.output, row.count));
     }
-    Ok(told(sheet))
+    Ok(News::facts(vec![sheet.since_first()]))
 }
 
 /// A row of a model. What has no model is no call, whatever it is counted as.
@@ -145,12 +142,6 @@ fn of_model(day: i64, model: Option<String>, cost: Usd, input: Count, output: Co
         model,
         ..DaySpend::default()
     }
-}
-
-/// Days that a plan does not keep any more are no days without spend.
-fn told(sheet: Sheet) -> News {
-    let earliest = sheet.from.to_string();
-    News::facts(vec![sheet.since_first(), GatewayFact::Remember(EARLIEST, earliest)])
 }
 
 pub(super) fn daily_ask(sheet: Sheet) -> Ask {
@@ -188,5 +179,5 @@ pub(super) fn daily(asked: &Ask, answer: &Answer<'_>) -> Result<News, Refusal> {
         walk.page = walk.page.saturating_add(1);
         return Ok(News { facts: Vec::new(), asks: vec![page_ask(&walk)] });
     }
-    Ok(told(walk.sheet))
+    Ok(News::facts(vec![walk.sheet.since_first()]))
 }

@@ -13,14 +13,12 @@ use crate::model::{DaySpend, GatewayCall, GatewayFact, Millis, Tokens};
 
 /// Observations of a page, the most that there may be.
 const PAGE: usize = 1000;
-/// Days that are read the first time.
+/// Days that are read by user in a first round.
 const FIRST: i64 = 7;
-/// Days that are read at most when this program was away.
+/// The same in later ones, which read what is new: that they were away for longer is rare.
 const MOST: i64 = 30;
 /// An observation is told when it has ended, and then it may take ten minutes.
 const LATE: Millis = HOUR;
-/// What is remembered: the last day that was read by user.
-const LAST: &str = "days";
 
 /// A walk through the pages.
 #[derive(Serialize, Deserialize)]
@@ -69,12 +67,11 @@ struct Row {
     total_cost: Usd,
 }
 
-/// The first page. What was read by user is read again from the day before the last one on.
+/// The first page. The days of a first round that lie further back are told by model.
 pub(super) fn first(plan: &Plan) -> Ask {
     let today = plan.today();
-    let known = plan.memory.get(LAST).and_then(|day| day.parse::<i64>().ok());
-    let since = known.map_or(today - (FIRST - 1), |day| (day.min(today) - 1).max(today - (MOST - 1)));
-    let since = since.max(plan.from_day).min(today);
+    let days = if plan.me.is_none() { FIRST } else { MOST };
+    let since = plan.from_day.max(today - (days - 1)).min(today);
     let from = plan.calls_from.map_or(since * DAY, |calls| calls.min(since * DAY));
     ask(&Walk { sheet: Sheet::new(since, today), from }, plan, None)
 }
@@ -130,10 +127,6 @@ pub(super) fn page(asked: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News
         && from < plan.now - LATE
     {
         news.facts.push(GatewayFact::AllCalls { from, to: plan.now - LATE });
-    }
-    news.facts.push(GatewayFact::Remember(LAST, walk.sheet.to.to_string()));
-    if !plan.memory.contains_key(metrics::EARLIEST) {
-        news.facts.push(GatewayFact::Remember(metrics::EARLIEST, walk.sheet.from.to_string()));
     }
     news.asks.extend(metrics::earlier(walk.sheet.from, plan));
     news.facts.push(walk.sheet.days());

@@ -38,6 +38,7 @@ impl Desk {
             week_start: Weekday::Mon,
             zone: Zone::UTC,
             attribution: std::sync::Arc::default(),
+            gateways: aifinops::engine::judge::Gateways::default(),
         };
         self.gate_by(rules)
     }
@@ -224,6 +225,7 @@ fn a_cap_set_while_the_agent_runs_holds() {
         week_start: Weekday::Mon,
         zone: Zone::UTC,
         attribution: std::sync::Arc::default(),
+        gateways: aifinops::engine::judge::Gateways::default(),
     };
     let again = rules.clone();
     let gate = CapGate::new(Setup {
@@ -262,7 +264,14 @@ fn an_experiment_over_its_budget_has_its_sessions_calls_refused_and_no_others() 
     let of = |budget: &str, action| {
         let experiment = Experiment { name: "trial".into(), owner: None, budget: usd(budget), ends: None, action };
         let attribution = std::sync::Arc::new(Attribution { rules: vec![rule.clone()], experiments: vec![experiment] });
-        Rules { caps: Vec::new(), assumed: Assumed::default(), week_start: Weekday::Mon, zone: Zone::UTC, attribution }
+        Rules {
+            caps: Vec::new(),
+            assumed: Assumed::default(),
+            week_start: Weekday::Mon,
+            zone: Zone::UTC,
+            attribution,
+            gateways: aifinops::engine::judge::Gateways::default(),
+        }
     };
     // The session has cost $0.015 and a little.
     let gate = desk.gate_by(of("0.01", Action::Block));

@@ -21,7 +21,14 @@ use crate::logs::{Home, answer, append, prompt, scan, stamp, uuid};
 const AGENT: &str = "claude-code";
 
 fn rules(caps: Vec<Cap>) -> Rules {
-    Rules { caps, assumed: Assumed::default(), week_start: Weekday::Mon, zone: Zone::UTC, attribution: std::sync::Arc::default() }
+    Rules {
+        caps,
+        assumed: Assumed::default(),
+        week_start: Weekday::Mon,
+        zone: Zone::UTC,
+        attribution: std::sync::Arc::default(),
+        gateways: aifinops::engine::judge::Gateways::default(),
+    }
 }
 
 /// The moment after line `n`.
@@ -363,7 +370,7 @@ proptest! {
             }
             scan(&mut ingest);
             let now = after(asks.next().unwrap() * DAY + 40_000);
-            let asking = Asking { caps: &caps, raises: &[] as &[Raise], assumed: Assumed::default(), week_start: Weekday::Mon, now, zone };
+            let asking = Asking { caps: &caps, raises: &[] as &[Raise], beyond: &aifinops::query::caps::Beyond::default(), assumed: Assumed::default(), week_start: Weekday::Mon, now, zone };
             let focus = Focus { session: None, agent: AGENT.into(), cwd: None, model: None };
             for standing in standings(&ingest.store, &asking, Some(&focus)).unwrap() {
                 // The grain of the sums is a quarter of an hour, and so are all borders of windows.

@@ -39,8 +39,14 @@ impl Desk {
     fn round(&self, caps: Vec<Cap>, session_over: Option<Money>, guards: &[BrokenGuard]) -> Round {
         let mut ingest = self.home.reader(Store::open(self.data.path()).unwrap().store);
         scan(&mut ingest);
-        let rules =
-            Rules { caps, assumed: Assumed::default(), week_start: Weekday::Mon, zone: Zone::UTC, attribution: std::sync::Arc::default() };
+        let rules = Rules {
+            caps,
+            assumed: Assumed::default(),
+            week_start: Weekday::Mon,
+            zone: Zone::UTC,
+            attribution: std::sync::Arc::default(),
+            gateways: aifinops::engine::judge::Gateways::default(),
+        };
         round(&ingest.store, &open(&self.data), &Watch { rules: &rules, session_over, guards, sight: &Sight::default(), now: now() })
             .unwrap()
     }

@@ -47,14 +47,15 @@ fn enterprise(ask: &Ask) -> Told {
             cost("2026-10-01", &bare, "100000")
         ], "has_more": false, "next_page": null})
     } else if has(ask, "/api_keys") {
-        json!({"data": [{"id": "apikey_1", "name": "ada's laptop", "type": "api_key", "scope": {"type": "workspace", "workspace_id": "wrkspc_1"}}],
-            "has_more": false, "first_id": "apikey_1", "last_id": "apikey_1"})
+        let scope = json!({"type": "workspace", "workspace_id": "wrkspc_1"});
+        json!({"data": [{"id": "apikey_1", "name": "ada's laptop", "type": "api_key", "scope": scope}], "has_more": false,
+            "first_id": "apikey_1", "last_id": "apikey_1"})
     } else if has(ask, "/workspaces") {
         json!({"data": [{"id": "wrkspc_1", "name": "Default"}], "has_more": false, "last_id": "wrkspc_1"})
     } else if has(ask, "/spend_limits/effective") {
         json!({"data": [{"scope": {"type": "user", "user_id": "user_1"}, "actor": ada(), "amount": "12000", "currency": "USD",
-            "period": "weekly", "period_to_date_spend": "120.5", "source": {"type": "seat_tier", "seat_tier": "premium"}, "spend_limit_id": "spl_1"}],
-            "next_page": null})
+            "period": "weekly", "period_to_date_spend": "120.5", "source": {"type": "seat_tier", "seat_tier": "premium"},
+            "spend_limit_id": "spl_1"}], "next_page": null})
     } else {
         panic!("asked for {}", ask.request.path)
     })
@@ -76,8 +77,9 @@ fn console(ask: &Ask) -> Told {
     ok(if has(ask, "/usage_report/messages") {
         json!({"data": [
             bucket("2026-11-21", &json!([
-                {"uncached_input_tokens": 100, "cache_read_input_tokens": 400, "output_tokens": 30, "api_key_id": "apikey_1", "workspace_id": null,
-                    "model": "claude-opus-5-5", "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20}}
+                {"uncached_input_tokens": 100, "cache_read_input_tokens": 400, "output_tokens": 30, "api_key_id": "apikey_1",
+                    "workspace_id": null, "model": "claude-opus-5-5",
+                    "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20}}
             ])),
             bucket("2026-11-22", &json!([]))
         ], "has_more": false, "next_page": null})
@@ -96,8 +98,10 @@ fn console(ask: &Ask) -> Told {
         json!({"data": [], "has_more": false, "next_page": null})
     } else if has(ask, "/spend_limits?") {
         json!({"data": [
-            limit(&json!({"type": "organization"}), "500000", true), limit(&json!({"type": "workspace", "workspace_id": "wrkspc_1"}), "100", true),
-            limit(&json!({"type": "usage_tier"}), "1000000", true), limit(&json!({"type": "rbac_group", "rbac_group_id": "g"}), "5", true),
+            limit(&json!({"type": "organization"}), "500000", true),
+            limit(&json!({"type": "workspace", "workspace_id": "wrkspc_1"}), "100", true),
+            limit(&json!({"type": "usage_tier"}), "1000000", true),
+            limit(&json!({"type": "rbac_group", "rbac_group_id": "g"}), "5", true),
             limit(&json!({"type": "workspace", "workspace_id": "wrkspc_2"}), "100", false)
         ], "next_page": null})
     } else {
@@ -113,7 +117,8 @@ fn person(actor: &Value, kind: &str) -> Value {
 }
 
 fn limit(scope: &Value, amount: &str, enabled: bool) -> Value {
-    json!({"type": "spend_limit", "id": "spl", "scope": scope, "amount": amount, "currency": "USD", "period": "monthly", "is_enabled": enabled})
+    json!({"type": "spend_limit", "id": "spl", "scope": scope, "amount": amount, "currency": "USD", "period": "monthly",
+        "is_enabled": enabled})
 }
 
 #[test]

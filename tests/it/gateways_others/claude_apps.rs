@@ -164,8 +164,29 @@ fn whoever_gets_a_limit_is_looked_up() {
     assert_eq!((group.id.as_str(), group.limit, group.spent), ("contractors", usd(50_000_000), None));
     assert!(group.notes.iter().any(|note| note.contains("each member's limit")));
     assert_eq!(ClaudeApps.found(&wish(Whose::Team, "nobody", None, Per::Day), &answer).unwrap(), None);
-    assert!(ClaudeApps.found(&wish(Whose::Organization, "", None, Per::Day), &answer).unwrap().is_some());
+    assert_eq!(
+        ClaudeApps.find(&wish(Whose::Team, "contractors", None, Per::Day)).unwrap().path,
+        format!("{EFFECTIVE}?period[]=daily&limit=100")
+    );
     assert_eq!(ClaudeApps.find(&wish(Whose::Key, "k", None, Per::Day)), None);
+}
+
+#[test]
+fn the_organization_is_there_whether_or_not_it_has_a_limit() {
+    let list = json!({"has_more": false, "first_id": "a", "last_id": "b", "data": [
+        {"type": "spend_limit", "id": "a", "scope": {"type": "organization"}, "amount": "50000", "currency": "USD", "period": "monthly"},
+        {"type": "spend_limit", "id": "b", "scope": {"type": "user", "user_id": "ada"}, "amount": "1", "currency": "USD", "period": "daily"}
+    ]});
+    let list = list.to_string();
+    let answer = Answer { status: 200, version: None, body: list.as_bytes() };
+    let limit = |per| {
+        let wished = wish(Whose::Organization, "anything", None, per);
+        assert_eq!(ClaudeApps.find(&wished).unwrap().path, "/v1/organizations/spend_limits?limit=100");
+        let holder = ClaudeApps.found(&wished, &answer).unwrap().unwrap();
+        assert_eq!(holder.id, "organization");
+        holder.limit
+    };
+    assert_eq!((limit(Per::Month), limit(Per::Day)), (usd(500_000_000_000), None));
 }
 
 #[test]

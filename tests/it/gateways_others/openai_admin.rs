@@ -18,8 +18,9 @@ fn page(buckets: &[Value], next: &Value) -> Value {
 }
 
 fn usage(user: &str, key: &str, input: u64) -> Value {
-    json!({"object": "organization.usage.completions.result", "input_tokens": input, "input_cached_tokens": 60, "input_cache_write_tokens": 10,
-        "output_tokens": 20, "num_model_requests": 3, "project_id": "proj_1", "user_id": user, "api_key_id": key, "model": "gpt-6-astra",
+    json!({"object": "organization.usage.completions.result", "input_tokens": input, "input_cached_tokens": 60,
+        "input_cache_write_tokens": 10, "output_tokens": 20, "num_model_requests": 3, "project_id": "proj_1",
+        "user_id": user, "api_key_id": key, "model": "gpt-6-astra",
         "batch": null, "service_tier": null, "input_uncached_tokens": null})
 }
 
@@ -61,9 +62,11 @@ fn server(ask: &Ask) -> Told {
             {"id": "proj_3", "name": "New", "status": "active"}
         ]})
     } else if has(ask, "/users") && has(ask, "after=user-1") {
-        json!({"object": "list", "has_more": false, "last_id": "user-2", "data": [{"id": "user-2", "user": {"id": "user-2", "email": "bo@example.com"}}]})
+        let user = json!({"id": "user-2", "email": "bo@example.com"});
+        json!({"object": "list", "has_more": false, "last_id": "user-2", "data": [{"id": "user-2", "user": user}]})
     } else if has(ask, "/users") {
-        json!({"object": "list", "has_more": true, "last_id": "user-1", "data": [{"id": "user-1", "name": "Ada", "email": "ada@example.com"}]})
+        let user = json!({"id": "user-1", "name": "Ada", "email": "ada@example.com"});
+        json!({"object": "list", "has_more": true, "last_id": "user-1", "data": [user]})
     } else if has(ask, "/spend_limit") {
         limit(50_000, "inactive")
     } else {
@@ -72,7 +75,8 @@ fn server(ask: &Ask) -> Told {
 }
 
 fn limit(cents: u64, status: &str) -> Value {
-    json!({"object": "organization.spend_limit", "currency": "USD", "interval": "month", "threshold_amount": cents, "enforcement": {"status": status}})
+    json!({"object": "organization.spend_limit", "currency": "USD", "interval": "month", "threshold_amount": cents,
+        "enforcement": {"status": status}})
 }
 
 #[test]

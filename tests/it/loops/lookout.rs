@@ -114,6 +114,7 @@ fn what_is_over_may_be_told_again_and_what_is_snoozed_is_not_told() {
         week_start: Weekday::Mon,
         zone: Zone::UTC,
         attribution: std::sync::Arc::default(),
+        gateways: aifinops::engine::judge::Gateways::default(),
     };
     let look = |sight: &Sight| {
         let ledger = Ledger::open(data.path(), std::time::Duration::from_secs(1)).unwrap().0;

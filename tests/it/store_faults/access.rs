@@ -150,6 +150,7 @@ fn a_stopped_screen_lets_others_write_and_shows_what_they_wrote() {
         week_start: chrono::Weekday::Mon,
         zone: Zone::UTC,
         attribution: std::sync::Arc::default(),
+        gateways: aifinops::engine::judge::Gateways::default(),
     };
     let caps = caps::Setup { rules: Arc::new(rules), dir: home.data(), who: "tester".to_owned() };
     let setup = Setup {

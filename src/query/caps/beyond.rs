@@ -1,0 +1,101 @@
+//! What gateways have counted beyond what this machine's logs say, and the budgets that they hold: both count under caps.
+//!
+//! Of what both sides see, the larger amount counts; what only one of them sees counts as that one says. A budget that a
+//! gateway holds for the developer is a cap like the others: whichever has less left binds.
+
+use crate::budgets::{Spend, Standing};
+use crate::model::cap::{Amount, Cap, Span, Unit};
+use crate::model::{GatewayBudget, Me, Millis, Money, Whose, Window};
+use crate::store::books::Extra;
+use crate::store::{Books, StoreError};
+
+/// What the names of gateways' budgets begin with among caps.
+pub const PREFIX: &str = "gateway.";
+
+/// What is known beyond the logs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beyond {
+    /// What the logs do not say, call by call.
+    pub extras: Vec<Extra>,
+    /// The own budgets at gateways, each with its gateway's name.
+    pub budgets: Vec<(String, GatewayBudget)>,
+}
+
+impl Beyond {
+    /// Reads it of some gateways, since an instant.
+    pub fn read(books: &Books, gateways: &[String], since: Millis) -> Result<Beyond, StoreError> {
+        let mut out = Beyond { extras: books.extras(Window { from: since, to: Millis::MAX })?, budgets: Vec::new() };
+        for account in books.accounts()?.into_iter().filter(|account| gateways.contains(&account.name)) {
+            let (user, me) = (account.own_user(), account.me.clone().unwrap_or_default());
+            let known = books.known(&account.name)?;
+            let mut keys = known.names.iter().filter(|named| named.whose == Whose::Key && Some(&named.id) == me.key.as_ref());
+            let team = keys.next().and_then(|named| named.team.as_deref());
+            let own = |budget: &GatewayBudget| is_own(budget, user.as_deref(), &me, team);
+            out.budgets.extend(known.budgets.into_iter().filter(own).map(|budget| (account.name.clone(), budget)));
+        }
+        Ok(out)
+    }
+
+    /// What counts under a cap besides the logs. Of a call that no log knows, nobody knows the project.
+    pub(super) fn under(&self, cap: &Cap, window: Window) -> Spend {
+        let mut spend = Spend::default();
+        for extra in self.extras.iter().filter(|extra| window.contains(extra.at)) {
+            let model = extra.model.as_deref().map(|model| model.rsplit('/').next().unwrap_or(model));
+            let agent = extra.agent.as_deref().unwrap_or_default();
+            if cap.scope.project.is_none() && cap.scope.covers(agent, None, model) {
+                let steps = u64::from(extra.tokens > 0);
+                spend.add(&Spend { known: extra.money, tokens: extra.tokens, steps, ..Spend::default() });
+            }
+        }
+        spend
+    }
+}
+
+/// Whether a budget is one that the developer's own calls are held to. A key that sees everybody is not the one that agents
+/// use: then only the user counts whom the settings name.
+fn is_own(budget: &GatewayBudget, user: Option<&str>, me: &Me, team: Option<&str>) -> bool {
+    let is_user = user == Some(budget.id.as_str());
+    match budget.whose {
+        // A key of a team does not obey its user's own budget.
+        Whose::User => is_user && (me.sees_all || team.is_none()),
+        Whose::Member => is_user && (me.sees_all || team == budget.team.as_deref()),
+        Whose::Key => !me.sees_all && me.key.as_deref() == Some(budget.id.as_str()),
+        Whose::Team => !me.sees_all && team == Some(budget.id.as_str()),
+        Whose::Model | Whose::Tag | Whose::Customer | Whose::Organization => false,
+    }
+}
+
+/// A gateway's budget as a cap of the calendar; nothing for one without a limit.
+pub(super) fn cap(gateway: &str, budget: &GatewayBudget) -> Option<Cap> {
+    let limit = budget.limit?;
+    let name = match budget.whose {
+        Whose::User => format!("{PREFIX}{gateway}"),
+        whose => format!("{PREFIX}{gateway}.{}", whose.word()),
+    };
+    let span = match budget.period.as_deref().unwrap_or_default() {
+        "7d" | "1w" | "weekly" => Span::Week,
+        "" | "30d" | "1mo" | "monthly" => Span::Month,
+        _ => Span::Day,
+    };
+    Some(Cap { managed: true, gateway: Some(gateway.to_owned()), ..Cap::new(&name, Amount::money(limit), span) })
+}
+
+/// The running period of a budget. One that is over, and that the gateway has not set back yet, has begun anew.
+pub(super) fn window(budget: &GatewayBudget, now: Millis) -> Window {
+    match (budget.since, budget.resets_at) {
+        (Some(since), Some(end)) if end <= now => Window { from: end, to: end.saturating_add(end - since) },
+        (Some(since), Some(end)) => Window { from: since, to: end },
+        _ => Window { from: Millis::MIN, to: Millis::MAX },
+    }
+}
+
+/// How a budget stands, when `seen` is what logs and gateway together say of its period.
+pub(super) fn standing(cap: Cap, budget: &GatewayBudget, window: Window, mut seen: Spend, now: Millis) -> Standing {
+    let is_over = budget.resets_at.is_some_and(|end| end <= now);
+    let counted = budget.spent.filter(|_| !is_over).unwrap_or(Money::ZERO);
+    if seen.money() < counted {
+        seen = Spend { known: counted, ..Spend::default() };
+    }
+    debug_assert_eq!(cap.limit.unit, Unit::Money, "a gateway's budget is money");
+    Standing { cap, window, spend: seen, raised: 0, subject: None }
+}
