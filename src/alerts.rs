@@ -52,6 +52,8 @@ pub enum AlertKind {
     TaskCost,
     /// A model made for more did many short tasks without a tool.
     Flagship,
+    /// What a gateway has counted differs from what the logs say.
+    GatewayDrift,
     /// Several alerts that quiet hours held back.
     HeldBack,
     /// A trial by `aifinops alerts test`.
@@ -60,7 +62,7 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// Those that can be switched off for a while, in the order of the manual.
-    pub const TOLD: [AlertKind; 14] = [
+    pub const TOLD: [AlertKind; 15] = [
         AlertKind::CapLevel,
         AlertKind::CapHit,
         AlertKind::Experiment,
@@ -75,6 +77,7 @@ impl AlertKind {
         AlertKind::PromptGrowth,
         AlertKind::TaskCost,
         AlertKind::Flagship,
+        AlertKind::GatewayDrift,
     ];
 
     /// The word for programs.
@@ -95,6 +98,7 @@ impl AlertKind {
             AlertKind::PromptGrowth => "prompt_growth",
             AlertKind::TaskCost => "task_cost",
             AlertKind::Flagship => "flagship",
+            AlertKind::GatewayDrift => "gateway_drift",
             AlertKind::HeldBack => "held_back",
             AlertKind::Test => "test",
         }

@@ -11,12 +11,27 @@ use std::collections::BTreeMap;
 use crate::model::{GatewayFact, Me, Millis, Money, Whose};
 
 mod answer;
+pub mod anthropic_admin;
+pub mod claude_apps;
+pub mod cursor_admin;
+pub mod langfuse;
 pub mod litellm;
+pub mod openai_admin;
+pub mod openrouter;
+mod sheet;
 
 pub use answer::{Answer, Refusal};
 
 /// The gateways that are known. A provider's own address finds its gateway first.
-pub const ALL: &[&dyn Gateway] = &[&litellm::LiteLlm];
+pub const ALL: &[&dyn Gateway] = &[
+    &litellm::LiteLlm,
+    &claude_apps::ClaudeApps,
+    &openrouter::OpenRouter,
+    &anthropic_admin::AnthropicAdmin,
+    &openai_admin::OpenAiAdmin,
+    &cursor_admin::CursorAdmin,
+    &langfuse::Langfuse,
+];
 
 /// The gateway of a kind's name.
 #[must_use]

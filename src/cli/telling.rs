@@ -89,6 +89,7 @@ fn sight(context: &Context, store: &Store, orders: &Orders) -> Result<Sight, Cli
         baseline: &baseline::baseline(store, &living, now, zone)?,
         present: baseline::present(store, now, zone)?,
         running: &loops::running(store, &living, now)?,
+        drifts: &orders.rules.gateways.drifts(now),
         now,
     };
     Ok(lookout::look(&view))

@@ -63,7 +63,10 @@ impl Shape {
             | (Shape::Cap, "limit" | "per" | "agent" | "project" | "model" | "action")
             | (Shape::Experiment, "owner" | "budget" | "ends" | "action")
             | (Shape::Gateway, "url" | "kind" | "token_env" | "token_command" | "token_file" | "user")
-            | (Shape::Lookout, "loop_steps" | "loop_p99" | "same_call" | "retries" | "burn" | "prompt_growth" | "task_cost" | "flagship")
+            | (
+                Shape::Lookout,
+                "loop_steps" | "loop_p99" | "same_call" | "retries" | "burn" | "prompt_growth" | "task_cost" | "flagship" | "drift",
+            )
             | (Shape::Assumed, "input" | "output") => Shape::Text,
             (Shape::Card, "context_window") | (Shape::Gateway, "keyring" | "every") => Shape::Bare,
             (Shape::Cap, "notify") | (Shape::Keys, _) | (Shape::Alerts, "ways") | (Shape::Lookout, "mute") => Shape::List,

@@ -10,8 +10,16 @@ use super::value::Value;
 use crate::model::lookout::{Lookout as Limits, Mute};
 
 /// The keys that are numbers, each with the least that makes sense.
-const NUMBERS: [(&str, u32); 7] =
-    [("loop_steps", 1), ("same_call", 2), ("retries", 1), ("burn", 1), ("prompt_growth", 1), ("task_cost", 101), ("flagship", 1)];
+const NUMBERS: [(&str, u32); 8] = [
+    ("loop_steps", 1),
+    ("same_call", 2),
+    ("retries", 1),
+    ("burn", 1),
+    ("prompt_growth", 1),
+    ("task_cost", 101),
+    ("flagship", 1),
+    ("drift", 1),
+];
 /// The one that is a switch, and the one that is a list.
 const SWITCH: &str = "loop_p99";
 const MUTE: &str = "mute";
@@ -36,6 +44,7 @@ impl Lookout {
             prompt_growth: number("prompt_growth"),
             task_cost: number("task_cost"),
             flagship: number("flagship"),
+            drift: number("drift"),
             mute: self.0.get(MUTE).into_iter().flat_map(|text| text.split(',')).filter_map(Mute::parse).collect(),
         }
     }

@@ -279,12 +279,13 @@ registry! {
     /// with more than this. `same_call`: the same tool call made so often in a task. `retries`: so many in a task. `burn`:
     /// the last hour so many deviations above what it usually costs. `prompt_growth`: prompts so many percent larger than
     /// in the last two weeks. `task_cost`: a task costs so many percent of last week's. `flagship`: so many short tasks
-    /// without a tool on one day by a model made for more. Each is `off` where it is not wanted. `mute`: projects of which
+    /// without a tool on one day by a model made for more. `drift`: a gateway counts today's calls so many percent apart from
+    /// the logs. Each is `off` where it is not wanted. `mute`: projects of which
     /// nothing is told, or `same_call@scratch*` for one kind.
     /// On one line: `same_call=8;burn=off;mute=scratch*`.
-    lookout: Lookout = "loop_steps=off;loop_p99=on;same_call=5;retries=10;burn=6;prompt_growth=50;task_cost=200;flagship=10;mute=", Lookout,
+    lookout: Lookout = "loop_steps=off;loop_p99=on;same_call=5;retries=10;burn=6;prompt_growth=50;task_cost=200;flagship=10;drift=5;mute=", Lookout,
     "AIFINOPS_LOOKOUT", "--lookout" Vec<String>, file: true,
-    lookout::read, || "loop_steps, same_call, retries, burn, prompt_growth, task_cost, flagship = a number or off; loop_p99 = on or off; mute = projects".to_owned();
+    lookout::read, || "loop_steps, same_call, retries, burn, prompt_growth, task_cost, flagship, drift = a number or off; loop_p99 = on or off; mute = projects".to_owned();
 
     /// Keys of the screen's actions, one or several each; `?` on the screen lists the actions.
     /// Example: `quit = ["q", "ctrl-c"]`

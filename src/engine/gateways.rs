@@ -12,7 +12,7 @@ mod round;
 mod secret;
 
 pub use client::{Client, Reply, Trouble, recognize};
-pub use compare::{compare, ledgers, local_calls, remote_calls};
+pub use compare::{Drift, compare, drift_of, ledgers, local_calls, look_for_drift, remote_calls};
 pub use order::{Order, Outcome};
 pub use poll::Poller;
 pub use round::{Ask, Report, round};

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use chrono::Weekday;
 
 use super::gate::caps as proxied;
+use super::gateways::{self, Drift};
 use super::ingest::Ingest;
 use super::journal;
 use crate::attribution::Attribution;
@@ -67,6 +68,17 @@ impl Gateways {
         }
         let books = Books::open_existing(&self.dir, BOOKS_PATIENCE).ok().flatten();
         books.and_then(|books| Beyond::read(&books, &self.names, now - LOOK_BACK).ok()).unwrap_or_default()
+    }
+
+    /// By how much each of them differs from the logs today, as of the last comparison.
+    #[must_use]
+    pub fn drifts(&self, now: Millis) -> Vec<Drift> {
+        if self.names.is_empty() {
+            return Vec::new();
+        }
+        let books = Books::open_existing(&self.dir, BOOKS_PATIENCE).ok().flatten();
+        let of = |books: &Books| self.names.iter().filter_map(|name| gateways::drift_of(books, name, now)).collect();
+        books.as_ref().map(of).unwrap_or_default()
     }
 }
 

@@ -12,6 +12,8 @@ use crate::model::{Lookout, Millis, Money};
 use crate::query::baseline::{Baseline, Present};
 use crate::query::loops::Loop;
 
+use super::gateways::Drift;
+
 /// How long it is remembered that a task was told of.
 const MONTH: Millis = 31 * 24 * HOUR;
 /// What goes up and down is told again after so long, if it has not ended.
@@ -35,6 +37,8 @@ pub struct View<'a> {
     pub present: Present,
     /// The running tasks.
     pub running: &'a [Loop],
+    /// By how much gateways and logs differ today.
+    pub drifts: &'a [Drift],
     /// Now.
     pub now: Millis,
 }
@@ -56,6 +60,7 @@ pub fn look(view: &View<'_>) -> Sight {
         let found = [long(view, task), circling(view, task), storm(view, task)];
         sight.alerts.extend(found.into_iter().flatten().filter(|alert| !view.limits.is_muted(alert.kind.word(), task.cwd.as_deref())));
     }
+    sight.alerts.extend(view.drifts.iter().filter_map(|drift| drifted(view, drift)));
     for found in [burn(view), prompts(view), task_cost(view)].into_iter().flatten() {
         match found {
             Found::Unusual(alert) => sight.alerts.push(alert),
@@ -63,6 +68,24 @@ pub fn look(view: &View<'_>) -> Sight {
         }
     }
     sight
+}
+
+/// A difference of less than this is nothing to worry about, however large a part it is.
+const LEAST_DRIFT: Money = Money::from_nanos(1_000_000_000);
+
+fn drifted(view: &View<'_>, drift: &Drift) -> Option<Alert> {
+    let limit = i128::from(view.limits.drift?);
+    let apart = i128::from(drift.apart.nanos()) * 100;
+    if drift.apart < LEAST_DRIFT || apart < limit * i128::from(drift.base.nanos().max(1)) {
+        return None;
+    }
+    let title = format!("The gateway {} and the logs differ by {}", drift.gateway, drift.apart.display());
+    let body = format!(
+        "Of {} today, in calls that both should have; from {limit} % on it is told. `aifinops gateway reconcile` says why, call by call.",
+        drift.base.display()
+    );
+    let key = format!("{}:{}:{}", AlertKind::GatewayDrift.word(), drift.gateway, drift.day);
+    Some(alert(view, AlertKind::GatewayDrift, key, 2 * DAY, title, body))
 }
 
 /// Where something stands that goes up and down.

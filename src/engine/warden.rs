@@ -239,6 +239,7 @@ impl Worker {
             baseline: usual,
             present: baseline::present(store, now, orders.rules.zone)?,
             running: &loops::running(store, living, now)?,
+            drifts: &orders.rules.gateways.drifts(now),
             now,
         };
         let sight = lookout::look(&view);

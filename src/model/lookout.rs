@@ -21,6 +21,8 @@ pub struct Lookout {
     pub task_cost: Option<u32>,
     /// So many short tasks without a tool, on one day, of a model that is made for more.
     pub flagship: Option<u32>,
+    /// What a gateway has counted today and what the logs say of the same calls, so many percent apart.
+    pub drift: Option<u32>,
     /// Where nothing is told.
     pub mute: Vec<Mute>,
 }
@@ -36,6 +38,7 @@ impl Default for Lookout {
             prompt_growth: Some(50),
             task_cost: Some(200),
             flagship: Some(10),
+            drift: Some(5),
             mute: Vec::new(),
         }
     }

@@ -33,10 +33,12 @@ fn plan(from_day: i64) -> Plan {
     Plan { now: NOW, from_day, calls_from: None, whole: false, memory: BTreeMap::new(), me: None }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "money as facts have it")]
 fn usd(nanos: i64) -> Option<Money> {
     Some(Money::from_nanos(nanos))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a name as facts have it")]
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
@@ -142,14 +144,6 @@ impl Round {
 
     fn cannot(&self) -> Vec<&str> {
         let of = |fact: &GatewayFact| if let GatewayFact::Cannot(what) = fact { Some(*what) } else { None };
-        self.facts.iter().filter_map(of).collect()
-    }
-
-    /// What is to be remembered; of one name the last word counts.
-    fn memory(&self) -> BTreeMap<String, String> {
-        let of = |fact: &GatewayFact| {
-            if let GatewayFact::Remember(name, value) = fact { Some(((*name).to_owned(), value.clone())) } else { None }
-        };
         self.facts.iter().filter_map(of).collect()
     }
 

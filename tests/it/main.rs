@@ -21,6 +21,7 @@ mod crash;
 mod dedup;
 mod demo;
 mod forecast;
+mod gateways_others;
 mod guards;
 mod home;
 mod hostile;

@@ -69,6 +69,7 @@ pub fn sync(context: &Context, books: &mut Books, setup: &GatewaySetup, again_fr
     let report = wait(gateways::round(books, setup, ask, &mut |report| bar.say(|| words(&setup.name, report))))?;
     let store = crate::store::Store::open_beside(&context.settings.data_dir, ask::PATIENCE)?;
     let user = books.account(&setup.name)?.and_then(|account| account.own_user());
+    gateways::look_for_drift(&store, books, &setup.name, user.as_deref(), now)?;
     gateways::compare(&store, books, &setup.name, user.as_deref(), now - RECENT, now)?;
     Ok(report)
 }

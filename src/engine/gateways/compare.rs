@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::gateways::DAY;
 use crate::insight::reconcile::{self, Class, Local, Reconciliation, Remote};
-use crate::model::{GatewayCall, GatewayRates, IdMap, Millis, Money, SessionKind, Window};
+use crate::model::{GatewayCall, GatewayFact, GatewayRates, IdMap, Millis, Money, SessionKind, Window};
 use crate::pricing::Pricer;
 use crate::sources;
 use crate::store::books::Extra;
@@ -112,6 +113,50 @@ pub fn ledgers(
         }
     }
     Ok((locals, remotes, inside))
+}
+
+/// By how much a gateway and the logs differ on a day, in calls that both should have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drift {
+    /// The gateway.
+    pub gateway: String,
+    /// The day, in days since 1970-01-01, of UTC.
+    pub day: i64,
+    /// What differs: lost rows, side calls, other prices, other tokens, what was written twice. What went around the gateway,
+    /// and what other machines have spent, is nobody's mistake.
+    pub apart: Money,
+    /// What both have counted, the larger of the two.
+    pub base: Money,
+}
+
+/// What a drift is remembered by.
+const DRIFT: &str = "drift";
+
+/// Looks how far a gateway and the logs are apart today, and remembers it.
+pub fn look_for_drift(store: &Store, books: &mut Books, gateway: &str, user: Option<&str>, now: Millis) -> Result<(), StoreError> {
+    let Some(user) = user else { return Ok(()) };
+    let day = now.div_euclid(DAY);
+    let window = Window { from: day * DAY, to: now - LATE };
+    if window.from >= window.to {
+        return Ok(());
+    }
+    let (_, _, joined) = ledgers(store, books, gateway, window, Some(user), None)?;
+    let is_drift = |class: Class| !matches!(class, Class::Same | Class::Rounding | Class::Bypassed | Class::Elsewhere);
+    let totals = joined.totals();
+    let apart: i64 = totals.iter().filter(|(class, _)| is_drift(**class)).map(|(_, total)| total.difference.nanos().saturating_abs()).sum();
+    let base = joined.local.max(joined.gateway);
+    let text = format!("{day} {apart} {}", base.nanos());
+    books.take(gateway, 0, &[GatewayFact::Remember(DRIFT, text)], false)
+}
+
+/// By how much a gateway and the logs differ today, as was last found out.
+#[must_use]
+pub fn drift_of(books: &Books, gateway: &str, now: Millis) -> Option<Drift> {
+    let memory = books.memory(gateway).ok()?;
+    let mut parts = memory.get(DRIFT)?.split(' ').filter_map(|part| part.parse::<i64>().ok());
+    let (day, apart, base) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_today = day == now.div_euclid(DAY);
+    is_today.then(|| Drift { gateway: gateway.to_owned(), day, apart: Money::from_nanos(apart), base: Money::from_nanos(base) })
 }
 
 /// Says anew what a gateway's own calls since an instant add to the logs. Without a user nobody's calls are one's own.

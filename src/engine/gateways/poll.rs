@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Thread};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::compare::compare;
+use super::compare::{compare, look_for_drift};
 use super::round::{self, Ask, usual};
 use crate::model::time::SLOTS_A_DAY;
 use crate::model::{GatewaySetup, Millis};
@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_secs(5);
 /// What is compared after each round; all of a month the first time.
 const RECENT: Millis = 2 * 3_600_000;
+/// How often it is looked how far a gateway and the logs are apart: all calls of the day are gone through.
+const DRIFT: Duration = Duration::from_secs(120);
 /// Caps look back a month at most.
 const MONTH: Millis = 32 * SLOTS_A_DAY * crate::model::time::SLOT;
 
@@ -37,7 +39,7 @@ impl Poller {
         let stopped = stop.clone();
         let handle = thread::Builder::new().name("gateways".to_owned()).spawn(move || {
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-            let mut state = State { dir, books: None, compared: Vec::new() };
+            let mut state = State { dir, books: None, compared: Vec::new(), drift_at: None };
             while !stopped.load(Ordering::Relaxed) {
                 let pause = state.look(&setups(), &runtime);
                 thread::park_timeout(pause);
@@ -60,6 +62,8 @@ struct State {
     books: Option<Books>,
     /// Gateways that have been compared with a month of logs.
     compared: Vec<String>,
+    /// When it was last looked how far gateways and logs are apart.
+    drift_at: Option<Instant>,
 }
 
 impl State {
@@ -87,10 +91,13 @@ impl State {
                 let is_first = !self.compared.contains(&setup.name);
                 let since = now - if is_first { MONTH } else { RECENT };
                 let user = books.account(&setup.name).ok().flatten().and_then(|account| account.own_user());
-                if let Ok(store) = Store::open_beside(&self.dir, PATIENCE)
-                    && compare(&store, books, &setup.name, user.as_deref(), since, now).is_ok()
-                    && is_first
-                {
+                let Ok(store) = Store::open_beside(&self.dir, PATIENCE) else { continue };
+                if self.drift_at.is_none_or(|at| at.elapsed() >= DRIFT) {
+                    self.drift_at = Some(Instant::now());
+                    // Looked for again in a while, whatever went wrong.
+                    let _ = look_for_drift(&store, books, &setup.name, user.as_deref(), now);
+                }
+                if compare(&store, books, &setup.name, user.as_deref(), since, now).is_ok() && is_first {
                     self.compared.push(setup.name.clone());
                 }
             }

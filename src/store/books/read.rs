@@ -96,7 +96,7 @@ impl Books {
                 team: Some(r.get::<_, String>(2)?).filter(|team| !team.is_empty()),
                 limit: r.get::<_, Option<i64>>(3)?.map(Money::from_nanos),
                 spent: r.get::<_, Option<i64>>(4)?.map(Money::from_nanos),
-                period: r.get(5)?,
+                period: Some(r.get::<_, String>(5)?).filter(|period| !period.is_empty()),
                 since: r.get(6)?,
                 resets_at: r.get(7)?,
                 blocked: r.get(8)?,

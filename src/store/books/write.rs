@@ -198,7 +198,7 @@ fn budget(tx: &Transaction<'_>, name: &str, round: i64, row: &GatewayBudget) -> 
             row.team.as_deref().unwrap_or_default(),
             limit,
             spent,
-            row.period,
+            row.period.as_deref().unwrap_or_default(),
             row.since,
             row.resets_at,
             row.blocked,

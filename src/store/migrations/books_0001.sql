@@ -68,12 +68,12 @@ CREATE TABLE budget (
     team      TEXT    NOT NULL,
     nanos     INTEGER,
     spent     INTEGER,
-    period    TEXT,
+    period    TEXT    NOT NULL,
     since     INTEGER,
     resets_at INTEGER,
     blocked   INTEGER NOT NULL,
     round     INTEGER NOT NULL,
-    PRIMARY KEY (gateway, whose, id, team)
+    PRIMARY KEY (gateway, whose, id, team, period)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE call (

@@ -148,7 +148,7 @@ fn it_is_known_by_how_it_refuses() {
 
 #[test]
 fn whoever_gets_a_limit_is_looked_up() {
-    let answer = json!({"data": [ada(), bo()].concat(), "next_page": null}).to_string();
+    let answer = json!({"data": ([ada(), bo()].concat()), "next_page": null}).to_string();
     let answer = Answer { status: 200, version: None, body: answer.as_bytes() };
     let ask = |wish: &BudgetWish| ClaudeApps.find(wish).unwrap().path;
 

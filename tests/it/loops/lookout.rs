@@ -42,7 +42,7 @@ fn alerts(home: &Home, limits: &Lookout) -> Vec<(AlertKind, String)> {
     let usual = baseline(&ingest.store, &living, now, Zone::UTC).unwrap();
     let running = running(&ingest.store, &living, now).unwrap();
     assert_eq!(running.len(), 1);
-    let view = View { limits, baseline: &usual, present: Present::default(), running: &running, now };
+    let view = View { limits, baseline: &usual, present: Present::default(), running: &running, drifts: &[], now };
     look(&view).alerts.into_iter().map(|alert| (alert.kind, format!("{}. {}", alert.title, alert.body))).collect()
 }
 
@@ -91,7 +91,7 @@ fn hour(cost: i64) -> Sight {
     let hours: Spread = [9, 10, 11, 10, 10].map(dollars).into_iter().collect();
     let usual = Baseline { hours, ..Baseline::default() };
     let present = Present { hour: Money::from_nanos(dollars(cost)), ..Present::default() };
-    look(&View { limits: &Lookout::default(), baseline: &usual, present, running: &[], now: at(0) })
+    look(&View { limits: &Lookout::default(), baseline: &usual, present, running: &[], drifts: &[], now: at(0) })
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn larger_prompts_and_dearer_tasks_are_told_against_what_they_were() {
     let usual = Baseline { prompts: [50_000; 5].into_iter().collect(), weeks: (week(20, 40), week(20, 20)), ..Baseline::default() };
     let seen = |prompt, usual: &Baseline| {
         let present = Present { prompt: Some(prompt), ..Present::default() };
-        let view = View { limits: &Lookout::default(), baseline: usual, present, running: &[], now: at(0) };
+        let view = View { limits: &Lookout::default(), baseline: usual, present, running: &[], drifts: &[], now: at(0) };
         look(&view).alerts.into_iter().map(|alert| alert.title).collect::<Vec<_>>()
     };
     assert_eq!(seen(75_000, &usual), ["Prompts are 50% larger than usual", "A task costs $2.00 now"]);
