@@ -13,6 +13,7 @@ use super::modes;
 use super::out::Out;
 
 pub mod findings;
+pub mod gateways;
 pub mod holds;
 pub mod print;
 

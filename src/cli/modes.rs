@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 /// What the store and the price list put into their directory; names of everything else begin otherwise.
 #[cfg(unix)]
-const OURS: [&str; 8] = [
+const OURS: [&str; 9] = [
     "aifinops.db",
     "writer.lock",
     "prices.tsv",
     "ledger.db",
+    "gateways.db",
     "caps.last.toml",
     "experiments.last.toml",
     "policy.last.toml",

@@ -13,6 +13,7 @@ pub const ACTIONS: &[&str] = &[
     "page-down",
     "top",
     "trends",
+    "team",
     "bottom",
     "open",
     "back",

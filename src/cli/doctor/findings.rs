@@ -12,6 +12,7 @@ use crate::sources;
 use crate::store::Store;
 use crate::store::rebuild::RebuildReport;
 
+use super::gateways::{self, GatewayFound};
 use super::holds::{self, GuardState, PolicyState};
 
 /// Everything.
@@ -28,6 +29,7 @@ pub struct Findings {
     pub store: StoreState,
     pub guards: Vec<GuardState>,
     pub policy: PolicyState,
+    pub gateways: Vec<GatewayFound>,
     pub settings: Vec<Row>,
     pub problems: Vec<String>,
     pub inotify: Option<Inotify>,
@@ -219,6 +221,7 @@ impl Findings {
                 unusable: false,
             },
             guards: holds::guards(context)?,
+            gateways: gateways::gateways(context),
             policy: holds::policy(context),
             settings: settings(context),
             problems: context.problems.iter().map(ToString::to_string).chain(fresh.problems.clone()).map(|p| clean(&p)).collect(),

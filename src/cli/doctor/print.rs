@@ -6,7 +6,7 @@ use crate::cli::out::{Out, STRONG};
 use crate::cli::table::{Column, Table, bytes, count};
 
 use super::findings::{Findings, LogFile, Row};
-use super::holds;
+use super::{gateways, holds};
 
 /// Prints everything.
 pub fn print(found: &Findings, all_files: bool, out: &mut Out) -> io::Result<()> {
@@ -18,6 +18,7 @@ pub fn print(found: &Findings, all_files: bool, out: &mut Out) -> io::Result<()>
     prices(found, out)?;
     store(found, out)?;
     holds::print(&found.policy, &found.guards, out)?;
+    gateways::print(&found.gateways, out)?;
     out.line("")?;
     out.styled(STRONG, "Settings")?;
     settings(&found.settings, out)?;

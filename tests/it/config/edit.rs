@@ -78,12 +78,16 @@ fn every_key_can_be_set_and_is_in_force_then() {
         ("caps.loops.notify", "[80, 100]"),
         ("experiments.router", "budget:200,owner:ana,ends:2026-12-31"),
         ("experiments.router.action", "block"),
+        ("gateways.team", "url:https://gateway.example.com,kind:litellm,token_env:LITELLM_KEY"),
+        ("gateways.team.user", "ana"),
+        ("gateways.team.every", "60"),
         ("alerts.ways", "terminal,webhook"),
         ("alerts.webhook", "https://hooks.example.com/T0/secret"),
         ("alerts.quiet", "22:00-07:00"),
         ("alerts.session_over", "7.50"),
         ("lookout.same_call", "8"),
         ("lookout.burn", "off"),
+        ("lookout.drift", "10"),
         ("lookout.mute", "scratch*,same_call@api"),
         ("keys.quit", "q,ctrl-c"),
         ("roots.codex", "/a:/b"),
@@ -115,11 +119,13 @@ fn every_key_can_be_set_and_is_in_force_then() {
     caps.day = limit:$20,per:day (config file)
     caps.loops = limit:60 steps,per:task,agent:codex,notify:80/100,action:stop (config file)
     experiments.router = budget:$200,owner:ana,ends:2026-12-31,action:block (config file)
+    gateways.team = https://gateway.example.com (litellm, key from the variable LITELLM_KEY) (config file)
     alerts.ways = terminal,webhook (config file)
     alerts.webhook = https://hooks.example.com/… (config file)
     alerts.quiet = 22:00-07:00 (config file)
     alerts.session_over = 7.5 (config file)
     lookout.burn = off (config file)
+    lookout.drift = 10 (config file)
     lookout.flagship = 10 (default)
     lookout.loop_p99 = on (default)
     lookout.loop_steps = off (default)
