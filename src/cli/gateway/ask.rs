@@ -77,6 +77,7 @@ pub fn trouble(trouble: Trouble) -> CliError {
             "`aifinops gateway add` with the address that it redirects to, if that is a gateway you trust"
         }
         Trouble::Refused(Refusal::TooMany | Refusal::Broken { .. }) => "try again in a while; what was known before stays",
+        Trouble::Refused(Refusal::Refused { status: 200, .. }) => "change it at the gateway itself",
         Trouble::Refused(_) => "is the address really a gateway's, and of which kind? `--kind` says",
     };
     match trouble {

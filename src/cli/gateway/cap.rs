@@ -8,10 +8,10 @@ use serde::Serialize;
 
 use super::ask::{books, chosen, trouble, wait};
 use super::key::KeyArgs;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, clock};
 use crate::cli::error::CliError;
 use crate::cli::out::{FAINT, Out};
-use crate::engine::gateways::{Client, Order, look_up};
+use crate::engine::gateways::{Ask, Client, Order, look_up, round};
 use crate::export::json::{self, MoneyJson};
 use crate::gateways::{BudgetWish, Gateway, Holder, Per, Request, by_kind};
 use crate::model::cap::{Amount, Unit};
@@ -182,7 +182,8 @@ fn amount(text: &str) -> Result<(Money, Per), CliError> {
 fn change(context: &Context, args: &WhoArgs, limit: Option<Money>, per: Per, reset: bool) -> Result<ExitCode, CliError> {
     let setup = chosen(context, args.gateway.as_deref())?;
     let Some(gateway) = by_kind(&setup.kind) else { return Err(CliError::NoGateways) };
-    let known = books(context)?.known(&setup.name)?;
+    let mut books = books(context)?;
+    let known = books.known(&setup.name)?;
     let whose = args.of.whose();
     let team = args.team.as_deref().map(|team| id_of(&known, Whose::Team, team)).transpose()?;
     if whose == Whose::Member && team.is_none() {
@@ -204,6 +205,11 @@ fn change(context: &Context, args: &WhoArgs, limit: Option<Money>, per: Per, res
         .ok_or_else(|| CliError::NoHolder(format!("{} knows no {} called `{}`", clean(&setup.name), whose.word(), clean(&args.who))))?;
     let before = order.holder.clone();
     let after = if args.dry_run { None } else { wait(order.carry_out(&client, gateway, &wish))?.holder };
+    if after.is_some() {
+        // So that `team` shows it at once; it would with the next look, too.
+        let ask = Ask { now: clock(), again_from: None, calls: false };
+        let _ = wait(round(&mut books, setup, ask, &mut |_| {}));
+    }
     let report =
         Report { name: clean(&setup.name), gateway, wish: &wish, before: &before, after: after.as_ref(), requests: &order.requests };
     report.tell(context, args.dry_run)
@@ -273,6 +279,10 @@ impl Report<'_> {
             let over = if already_over { ": it is used up from the first moment" } else { "" };
             let help = if self.wish.reset { "" } else { "; --reset sets it back to nothing" };
             out.line(&format!("already counted in the running period: {}{over}{help}", context.money(spent)))?;
+        }
+        // A release that knows no period for this holder takes the amount and leaves it out.
+        if let Some(after) = self.after.filter(|after| self.wish.limit.is_some() && after.period.is_none()) {
+            out.line(&format!("note: {} has taken no period for {}: the budget holds for good", self.name, short(&clean(&after.id))))?;
         }
         for note in &self.before.notes {
             out.styled(FAINT, &format!("note: {}", clean(note)))?;

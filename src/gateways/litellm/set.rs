@@ -76,18 +76,17 @@ pub(super) fn found(wish: &BudgetWish, answer: &Answer<'_>) -> Result<Option<Hol
         Whose::User => Ok(user(answer.json()?, &wish.id)),
         Whose::Team => {
             let row = answer.json::<TeamAnswer>()?.team_info;
-            Ok(Some(holder(&row.team_id, row.team_alias, row.max_budget, row.budget_duration, row.spend)))
+            let mut holder = holder(&row.team_id, row.team_alias, row.max_budget, row.budget_duration, row.spend);
+            if wish.reset {
+                holder.notes.push("LiteLLM cannot set back what a team has spent; that happens when its period ends".to_owned());
+            }
+            Ok(Some(holder))
         }
         Whose::Member => {
             let rows = answer.json::<TeamAnswer>()?.team_memberships.unwrap_or_default();
             Ok(rows.into_iter().find(|row| row.user_id == wish.id).map(|row| {
                 let (limit, period) = row.litellm_budget_table.map_or((Usd(None), None), |table| (table.max_budget, table.budget_duration));
-                let mut holder = holder(&row.user_id, None, limit, period, row.spend);
-                holder.notes.push(
-                    "within a team, LiteLLM holds a budget for good, not per day, unless the team's members have a period of their own"
-                        .to_owned(),
-                );
-                holder
+                holder(&row.user_id, None, limit, period, row.spend)
             }))
         }
         Whose::Key => key(answer.json()?),
@@ -154,24 +153,39 @@ pub(super) fn requests(wish: &BudgetWish, holder: &Holder) -> Vec<Request> {
         }
         Whose::Team => {
             out.push(Request::post("/team/update", &json!({"team_id": holder.id, "max_budget": limit, "budget_duration": duration})));
-            if wish.reset {
-                out.push(Request::post(format!("/team/{}/reset_spend", escaped(&holder.id)), &json!({"reset_to": 0})));
+        }
+        Whose::Member => {
+            let body = json!({"team_id": wish.team, "user_id": holder.id, "max_budget_in_team": limit, "budget_duration": duration});
+            out.push(Request::post("/team/member_update", &body));
+            if let (true, Some(team)) = (wish.reset, &wish.team) {
+                let path = format!("/team/{}/member/{}/reset_spend", escaped(team), escaped(&holder.id));
+                out.push(Request::post(path, &json!({"reset_to": 0})));
             }
         }
-        Whose::Member => out
-            .push(Request::post("/team/member_update", &json!({"team_id": wish.team, "user_id": holder.id, "max_budget_in_team": limit}))),
         Whose::Key => {
             out.push(Request::post("/key/update", &json!({"key": holder.id, "max_budget": limit, "budget_duration": duration})));
             if wish.reset {
                 out.push(Request::post(format!("/key/{}/reset_spend", escaped(&holder.id)), &json!({"reset_to": 0})));
             }
         }
-        Whose::Customer => {
-            out.push(Request::post("/customer/update", &json!({"user_id": holder.id, "max_budget": limit, "budget_duration": duration})));
+        // A customer has no period: only a budget of its own has one.
+        Whose::Customer if wish.limit.is_some() => {
+            let id = customer_budget(&holder.id);
+            let body = json!({"budget_id": id, "max_budget": limit, "budget_duration": duration});
+            out.push(Request::post("/budget/new", &body));
+            out.push(Request::post("/budget/update", &body));
+            out.push(Request::post("/customer/update", &json!({"user_id": holder.id, "budget_id": id})));
         }
+        // No order takes a customer's budget away but the end of the budget itself; one that others have made stays.
+        Whose::Customer => out.push(Request::post("/budget/delete", &json!({"id": customer_budget(&holder.id)}))),
         Whose::Tag | Whose::Model | Whose::Organization => {}
     }
     out
+}
+
+/// The name of the budget that is made for a customer from here.
+fn customer_budget(customer: &str) -> String {
+    format!("aifinops-customer-{customer}")
 }
 
 /// Dollars as a JSON number with the digits that they have.
