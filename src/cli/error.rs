@@ -54,12 +54,14 @@ pub enum CliError {
         known: String,
     },
     /// The machine's policy sets this cap.
-    #[error("`{cap}` is a {words} set by this machine's policy")]
+    #[error("`{cap}` is a {words}{}", if *at_gateway { "" } else { " set by this machine's policy" })]
     Managed {
         /// Its name.
         cap: String,
         /// What it is.
         words: String,
+        /// Whether it is a budget at a gateway.
+        at_gateway: bool,
     },
     /// No price list knows this model.
     #[error("the price of `{0}` is unknown")]
@@ -223,6 +225,9 @@ impl CliError {
                 "there is none at all; `aifinops cap set 20` makes a daily cap of $20".to_owned()
             }
             CliError::NoCap { known, .. } => format!("there are: {known}"),
+            CliError::Managed { at_gateway: true, .. } => {
+                "whoever looks after the gateway can change it: `aifinops gateway cap set`, with a key that may".to_owned()
+            }
             CliError::Managed { .. } => "only the machine's administrator can raise or clear it, in the policy file".to_owned(),
             CliError::UnknownModel(model) => {
                 format!(

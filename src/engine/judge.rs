@@ -67,7 +67,7 @@ impl Gateways {
             return Beyond::default();
         }
         let books = Books::open_existing(&self.dir, BOOKS_PATIENCE).ok().flatten();
-        books.and_then(|books| Beyond::read(&books, &self.names, now - LOOK_BACK).ok()).unwrap_or_default()
+        books.and_then(|books| Beyond::read(&books, &self.names, now - LOOK_BACK, now).ok()).unwrap_or_default()
     }
 
     /// By how much each of them differs from the logs today, as of the last comparison.

@@ -204,9 +204,10 @@ pub(super) fn some(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-/// An instant as the gateway writes it.
+/// An instant as the gateway writes it. Without a zone it is UTC's: some answers leave it out.
 pub(super) fn instant(text: Option<&str>) -> Option<Millis> {
-    time::parse_stamp(text?.as_bytes())
+    let text = text?;
+    time::parse_stamp(text.as_bytes()).or_else(|| time::parse_stamp(format!("{text}Z").as_bytes()))
 }
 
 /// A day, `2026-11-22` or the beginning of an instant, in days since 1970-01-01.

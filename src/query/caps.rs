@@ -5,7 +5,7 @@ use chrono::Weekday;
 use crate::budgets::{self, Assumed, Raise, Spend, Standing};
 use crate::model::cap::{Cap, Span, Unit};
 use crate::model::time::{HOUR, SLOT, SLOTS_A_DAY};
-use crate::model::{Amount, GatewayBudget, Key, Millis, Money, Whose, Window, Zone};
+use crate::model::{Amount, Key, Millis, Money, Whose, Window, Zone};
 use crate::store::read::StepRow;
 use crate::store::spend::{Closed, SpendRow, Task, Who};
 use crate::store::{Ledger, Store, StoreError, Sums};
@@ -14,7 +14,7 @@ mod beyond;
 mod days;
 
 pub use crate::store::ledger::{Decision, Kind};
-pub use beyond::{Beyond, PREFIX as GATEWAY_PREFIX};
+pub use beyond::{Beyond, OwnBudget, PREFIX as GATEWAY_PREFIX};
 pub use days::{DAYS, Days, days};
 
 /// Who is asked about: caps that do not cover it do not stand in its way.
@@ -82,28 +82,22 @@ pub fn standings(store: &Store, asking: &Asking<'_>, focus: Option<&Focus>) -> R
             None => out.extend(narrow(store, asking, cap, raised, focus)?),
         }
     }
-    for (gateway, budget) in &asking.beyond.budgets {
-        out.extend(at_gateway(store, asking, gateway, budget, &mut read)?);
+    for own in &asking.beyond.budgets {
+        out.extend(at_gateway(store, asking, own, &mut read)?);
     }
     Ok(out)
 }
 
 /// How a budget at a gateway stands. That of a team is spent by others as well: the gateway alone knows how much.
-fn at_gateway(
-    store: &Store,
-    asking: &Asking<'_>,
-    gateway: &str,
-    budget: &GatewayBudget,
-    read: &mut Read,
-) -> Result<Option<Standing>, StoreError> {
-    let Some(cap) = beyond::cap(gateway, budget) else { return Ok(None) };
-    let window = beyond::window(budget, asking.now);
-    let is_known = window.from != Millis::MIN && budget.whose != Whose::Team;
+fn at_gateway(store: &Store, asking: &Asking<'_>, own: &OwnBudget, read: &mut Read) -> Result<Option<Standing>, StoreError> {
+    let Some(cap) = beyond::cap(&own.gateway, &own.budget) else { return Ok(None) };
+    let window = beyond::window(&own.budget, asking.now);
+    let is_known = window.from != Millis::MIN && own.budget.whose != Whose::Team;
     let mut seen = if is_known { within(store, asking, &cap, window, read)? } else { Spend::default() };
     if is_known {
         seen.add(&asking.beyond.under(&cap, window));
     }
-    Ok(Some(beyond::standing(cap, budget, window, seen, asking.now)))
+    Ok(Some(beyond::standing(cap, own, window, &seen, asking.now)))
 }
 
 /// Windows that have been read for one question.

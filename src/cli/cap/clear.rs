@@ -84,7 +84,7 @@ fn find(context: &Context, name: &str, own: &[Cap]) -> Result<Cap, CliError> {
         return Ok(cap.clone());
     }
     if let Some(cap) = rules::policy(&context.settings).caps.into_iter().find(|cap| cap.name == name) {
-        return Err(CliError::Managed { cap: clean(&cap.name), words: clean(&cap.words()) });
+        return Err(CliError::Managed { cap: clean(&cap.name), words: clean(&cap.words()), at_gateway: cap.gateway.is_some() });
     }
     let known = own.iter().map(|cap| clean(&cap.name)).collect::<Vec<_>>().join(", ");
     Err(CliError::NoCap { name: clean(name), known })

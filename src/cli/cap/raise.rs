@@ -131,7 +131,7 @@ fn chosen<'a>(standings: &'a Standings, name: Option<&str>, unit: Unit) -> Resul
 
 fn fits(cap: &Cap, by: Amount) -> Result<(), CliError> {
     if cap.managed {
-        return Err(CliError::Managed { cap: clean(&cap.name), words: clean(&cap.words()) });
+        return Err(CliError::Managed { cap: clean(&cap.name), words: clean(&cap.words()), at_gateway: cap.gateway.is_some() });
     }
     if cap.limit.unit != by.unit {
         let message = format!("`{}` is a {}, which cannot be raised by {by}", clean(&cap.name), clean(&cap.words()));

@@ -81,6 +81,7 @@ pub struct CapJson {
     action: &'static str,
     notify: Vec<u16>,
     managed: bool,
+    gateway: Option<String>,
 }
 
 /// A cap as JSON.
@@ -97,6 +98,7 @@ pub fn cap_json(cap: &Cap) -> CapJson {
         action: cap.action.word(),
         notify: cap.notify.clone(),
         managed: cap.managed,
+        gateway: text(&cap.gateway),
     }
 }
 
@@ -295,7 +297,9 @@ fn notes(context: &Context, standings: &Standings, standing: &Standing) -> Vec<S
         let reason = raise.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         notes.push(format!("raised by {} until {until}{reason}", show(context, raise.by)));
     }
-    if standing.cap.managed {
+    if let Some(gateway) = &standing.cap.gateway {
+        notes.push(format!("held by the gateway {}; `aifinops gateway cap set` changes it, with a key that may", clean(gateway)));
+    } else if standing.cap.managed {
         notes.push("set by this machine's policy; only its administrator can raise it".to_owned());
     }
     if standing.is_assumed() {

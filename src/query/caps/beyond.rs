@@ -17,13 +17,25 @@ pub const PREFIX: &str = "gateway.";
 pub struct Beyond {
     /// What the logs do not say, call by call.
     pub extras: Vec<Extra>,
-    /// The own budgets at gateways, each with its gateway's name.
-    pub budgets: Vec<(String, GatewayBudget)>,
+    /// The own budgets at gateways.
+    pub budgets: Vec<OwnBudget>,
+}
+
+/// A budget that the developer's own calls are held to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnBudget {
+    /// The gateway.
+    pub gateway: String,
+    /// The budget.
+    pub budget: GatewayBudget,
+    /// What the developer's own calls of the running period add up to at the gateway, call by call. The gateway's own figure may
+    /// be another one: it can be set back.
+    pub calls: Money,
 }
 
 impl Beyond {
     /// Reads it of some gateways, since an instant.
-    pub fn read(books: &Books, gateways: &[String], since: Millis) -> Result<Beyond, StoreError> {
+    pub fn read(books: &Books, gateways: &[String], since: Millis, now: Millis) -> Result<Beyond, StoreError> {
         let mut out = Beyond { extras: books.extras(Window { from: since, to: Millis::MAX })?, budgets: Vec::new() };
         for account in books.accounts()?.into_iter().filter(|account| gateways.contains(&account.name)) {
             let (user, me) = (account.own_user(), account.me.clone().unwrap_or_default());
@@ -31,7 +43,13 @@ impl Beyond {
             let mut keys = known.names.iter().filter(|named| named.whose == Whose::Key && Some(&named.id) == me.key.as_ref());
             let team = keys.next().and_then(|named| named.team.as_deref());
             let own = |budget: &GatewayBudget| is_own(budget, user.as_deref(), &me, team);
-            out.budgets.extend(known.budgets.into_iter().filter(own).map(|budget| (account.name.clone(), budget)));
+            for budget in known.budgets.into_iter().filter(own) {
+                let calls = match user.as_deref() {
+                    Some(user) => books.spend_of(&account.name, user, window(&budget, now))?,
+                    None => Money::ZERO,
+                };
+                out.budgets.push(OwnBudget { gateway: account.name.clone(), budget, calls });
+            }
         }
         Ok(out)
     }
@@ -89,13 +107,13 @@ pub(super) fn window(budget: &GatewayBudget, now: Millis) -> Window {
     }
 }
 
-/// How a budget stands, when `seen` is what logs and gateway together say of its period.
-pub(super) fn standing(cap: Cap, budget: &GatewayBudget, window: Window, mut seen: Spend, now: Millis) -> Standing {
-    let is_over = budget.resets_at.is_some_and(|end| end <= now);
-    let counted = budget.spent.filter(|_| !is_over).unwrap_or(Money::ZERO);
-    if seen.money() < counted {
-        seen = Spend { known: counted, ..Spend::default() };
-    }
+/// How a budget stands, when `seen` is what logs and gateway together say of its period: what the gateway itself has counted,
+/// and whatever was spent beyond the calls that it knows.
+pub(super) fn standing(cap: Cap, own: &OwnBudget, window: Window, seen: &Spend, now: Millis) -> Standing {
     debug_assert_eq!(cap.limit.unit, Unit::Money, "a gateway's budget is money");
-    Standing { cap, window, spend: seen, raised: 0, subject: None }
+    let is_over = own.budget.resets_at.is_some_and(|end| end <= now);
+    let counted = own.budget.spent.filter(|_| !is_over).unwrap_or(Money::ZERO);
+    let more = (seen.known - own.calls).max(Money::ZERO);
+    let spend = Spend { known: counted + more, ..*seen };
+    Standing { cap, window, spend, raised: 0, subject: None }
 }

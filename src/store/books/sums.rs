@@ -125,6 +125,14 @@ impl Books {
         rows.map_err(&fail)?.collect::<Result<_, _>>().map_err(&fail)
     }
 
+    /// What a user's calls of a window add up to.
+    pub fn spend_of(&self, gateway: &str, user: &str, window: Window) -> Result<Money, StoreError> {
+        let sql = "SELECT coalesce(sum(nanos), 0) FROM call WHERE gateway = ?1 AND user = ?2 AND at >= ?3 AND at < ?4 AND NOT gone";
+        let values = params![gateway, user, window.from, window.to];
+        let mut query = self.conn.prepare_cached(sql).map_err(self.fail("adding up a user's calls"))?;
+        query.query_row(values, |r| r.get(0)).map(Money::from_nanos).map_err(self.fail("adding up a user's calls"))
+    }
+
     /// What gateways have counted in a window that no log of this machine says.
     pub fn extras(&self, window: Window) -> Result<Vec<Extra>, StoreError> {
         let fail = self.fail("adding up what only gateways know");

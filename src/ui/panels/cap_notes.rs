@@ -44,11 +44,16 @@ fn notes(app: &App, snapshot: &Snapshot, standing: &Standing) -> Vec<(String, Ro
         notes.push((format!("+{} until {until}{reason}", amount(app, raise.by)), Role::Ok));
     }
     if standing.halts() {
-        let how =
-            if cap.managed { "your administrator can raise it".to_owned() } else { format!("{} raises it", app.keys.first(Action::Cap)) };
+        let how = match (&cap.gateway, cap.managed) {
+            (Some(_), _) => "whoever looks after the gateway can raise it".to_owned(),
+            (None, true) => "your administrator can raise it".to_owned(),
+            (None, false) => format!("{} raises it", app.keys.first(Action::Cap)),
+        };
         notes.push((format!("Agents are STOPPED by it: {how}."), Role::Over));
     }
-    if cap.managed {
+    if let Some(gateway) = &cap.gateway {
+        notes.push((format!("Held by the gateway {}.", text::shown(gateway)), Role::Text));
+    } else if cap.managed {
         notes.push(("Set by this machine's policy.".to_owned(), Role::Text));
     }
     notes.push((text::shown(&cap.words()), Role::Dim));

@@ -111,7 +111,7 @@ fn cells(app: &App, standing: &Standing, binding: Option<&str>, now: Millis) -> 
     let mark = if binding == Some(cap.name.as_str()) { " ◂" } else { "" };
     let resets = budgets::time_left(standing, now).map_or_else(|| format!("new {}", cap.span), |left| format!("in {left}"));
     let limit = if standing.halts() { "STOPPED".to_owned() } else { cap.action.to_string() };
-    let managed = if cap.managed { "managed" } else { "" };
+    let managed = if cap.gateway.is_some() { "gateway" } else { "managed" };
     let scope = match (cap.scope.is_everything(), cap.managed) {
         (true, true) => managed.to_owned(),
         (true, false) => "everything".to_owned(),
