@@ -8,6 +8,7 @@ mod hostile;
 mod loops;
 mod sizes;
 pub(crate) mod stage;
+mod team;
 mod trends;
 mod words;
 pub(crate) mod world;
