@@ -129,6 +129,24 @@ impl Class {
         }
     }
 
+    /// In a few words.
+    #[must_use]
+    pub const fn short(self) -> &'static str {
+        match self {
+            Class::Same => "the same",
+            Class::Rounding => "rounding",
+            Class::Bypassed => "around the gateway",
+            Class::RowLost => "row lost",
+            Class::SideCall => "side call",
+            Class::Elsewhere => "another machine",
+            Class::GatewayUnpriced => "no price at the gateway",
+            Class::LocalUnpriced => "no price here",
+            Class::Rate => "another price",
+            Class::Tokens => "other tokens",
+            Class::Duplicate => "written twice",
+        }
+    }
+
     /// In words.
     #[must_use]
     pub const fn sentence(self) -> &'static str {

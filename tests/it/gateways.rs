@@ -39,7 +39,7 @@ fn refusal(status: u16, body: &str) -> Refusal {
 
 /// Whether a text holds a key, its hash, or a part of one of them.
 fn tells_a_secret(text: &str) -> bool {
-    [&SECRET[3..10], &SECRET[12..], &ANN_KEY[..8], &ANN_KEY[40..]].iter().any(|part| text.contains(part))
+    [&SECRET[3..10], &SECRET[12..], &ANN_KEY[..8], &ANN_KEY[40..]].iter().any(|part| text.contains(*part))
 }
 
 #[test]

@@ -319,19 +319,12 @@ fn why(class: Class, local: Option<&Local>, remote: Option<&Remote>) -> String {
         Some(format!("price per million: input {input}; output {output}"))
     };
     match class {
-        Class::Rate => rates().unwrap_or_else(|| class.sentence().to_owned()),
+        Class::Rate => rates().unwrap_or_else(|| class.short().to_owned()),
         Class::Tokens => {
             let prompt = |tokens: &crate::model::Tokens| format!("{}+{}", tokens.prompt(), tokens.output);
             let both = local.zip(remote).map(|(ours, theirs)| (prompt(&ours.tokens), prompt(&theirs.call.tokens)));
-            both.map_or_else(|| class.sentence().to_owned(), |(ours, theirs)| format!("tokens: {ours} here, {theirs} there"))
+            both.map_or_else(|| class.short().to_owned(), |(ours, theirs)| format!("tokens: {ours} here, {theirs} there"))
         }
-        Class::GatewayUnpriced => "the gateway has no price".to_owned(),
-        Class::LocalUnpriced => "no price here".to_owned(),
-        Class::Bypassed => "around the gateway".to_owned(),
-        Class::RowLost => "row lost".to_owned(),
-        Class::SideCall => "side call".to_owned(),
-        Class::Elsewhere => "another machine".to_owned(),
-        Class::Duplicate => "written twice".to_owned(),
-        Class::Same | Class::Rounding => class.sentence().to_owned(),
+        class => class.short().to_owned(),
     }
 }

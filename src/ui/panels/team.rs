@@ -28,7 +28,7 @@ const COLUMNS: [Column; 11] = [
     figures("OVER", 9),
     figures("BUDGET", 2),
     figures("LEFT", 2),
-    words("RESETS", 5, 12),
+    words("RESETS", 5, 14),
 ];
 /// The bar's width: at least, where it is there at all, and at most.
 const BAR: (usize, usize) = (8, 30);

@@ -34,7 +34,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
         let sign = if total.difference < Money::ZERO { "" } else { "+" };
         let calls = count_of(total.calls, "call");
         let role = if total.difference == Money::ZERO { Role::Dim } else { Role::Warn };
-        line(&format!("  {} ({calls})", class.sentence()), format!("{sign}{}", exact(total.difference)), role, buf);
+        line(&format!("  {} ({calls})", class.short()), format!("{sign}{}", exact(total.difference)), role, buf);
     }
     line("the gateway says", exact(ledger.gateway), Role::Spend, buf);
     if ledger.local == ledger.gateway && ledger.totals.iter().all(|(class, _)| *class == Class::Same) {
