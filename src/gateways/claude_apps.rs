@@ -134,7 +134,11 @@ impl Gateway for ClaudeApps {
         Ok(match wish.whose {
             Whose::User => {
                 let is_theirs = |row: &&effective::Row| row.holder() == Some((Whose::User, wish.id.clone()));
-                page.data.iter().find(is_theirs).map(|known| {
+                // The gateway has a row for whoever is asked about; who has ever signed in has a name there, or a limit.
+                let is_known = |row: &&effective::Row| {
+                    row.name().is_some() || row.source() == Some((Whose::User, wish.id.clone())) || row.spent() > Some(Money::ZERO)
+                };
+                page.data.iter().filter(is_theirs).find(is_known).map(|known| {
                     let row = rows().find(is_theirs);
                     Holder {
                         name: known.name(),

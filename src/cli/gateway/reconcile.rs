@@ -163,10 +163,16 @@ pub fn run(context: &Context, args: &ReconcileArgs) -> Result<ExitCode, CliError
     let mut books = books(context)?;
     if !args.offline {
         let report = sync(context, &mut books, setup, Some(window.from - 3_600_000))?;
-        if report.cannot.contains(&"calls") {
+        // Who tells calls says how far it has told them.
+        let tells_calls = books.memory(&setup.name)?.contains_key("calls");
+        if report.cannot.contains(&"calls") || !tells_calls {
             return Err(CliError::Gateway {
-                why: format!("the key of {} does not see single calls", clean(&setup.name)),
-                hint: "a key of the user himself, or of a viewer, does".to_owned(),
+                why: if tells_calls {
+                    format!("the key of {} does not see single calls", clean(&setup.name))
+                } else {
+                    format!("{} tells no single calls, only sums: there is nothing to compare call by call", clean(&setup.name))
+                },
+                hint: "`aifinops gateway status` says what this key sees; `aifinops team` shows the sums".to_owned(),
             });
         }
     }
