@@ -205,7 +205,7 @@ fn change(context: &Context, args: &WhoArgs, limit: Option<Money>, per: Per, res
         .ok_or_else(|| CliError::NoHolder(format!("{} knows no {} called `{}`", clean(&setup.name), whose.word(), clean(&args.who))))?;
     let before = order.holder.clone();
     let after = if args.dry_run { None } else { wait(order.carry_out(&client, gateway, &wish))?.holder };
-    if after.is_some() {
+    if !args.dry_run {
         // So that `team` shows it at once; it would with the next look, too.
         let ask = Ask { now: clock(), again_from: None, calls: false };
         let _ = wait(round(&mut books, setup, ask, &mut |_| {}));
@@ -273,7 +273,8 @@ impl Report<'_> {
                 out.line(&format!("  {} {} {}", request.method.word(), request.path, request.body.as_deref().unwrap_or_default()))?;
             }
         } else {
-            out.line(&format!("{} {id}{who} has {what} at {}; read back and found so", self.wish.whose.word(), self.name))?;
+            let seen = if self.after.is_some() { "; read back and found so" } else { "; it took the order, and does not show it yet" };
+            out.line(&format!("{} {id}{who} has {what} at {}{seen}", self.wish.whose.word(), self.name))?;
         }
         if let Some(spent) = spent.filter(|spent| *spent > Money::ZERO && self.wish.limit.is_some()) {
             let over = if already_over { ": it is used up from the first moment" } else { "" };

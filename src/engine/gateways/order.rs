@@ -20,7 +20,7 @@ pub struct Order {
 /// What has been done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// The holder afterwards.
+    /// The holder as it was read back with the budget; nothing where the budget is not to be seen there.
     pub holder: Option<Holder>,
 }
 
@@ -45,16 +45,17 @@ impl Order {
             }
         }
         tokio::time::sleep(SETTLE).await;
-        let Some(find) = gateway.find(&BudgetWish { id: self.holder.id.clone(), ..wish.clone() }) else {
-            return Ok(Outcome { holder: None });
-        };
+        let wish = BudgetWish { id: self.holder.id.clone(), ..wish.clone() };
+        let Some(find) = gateway.find(&wish) else { return Ok(Outcome { holder: None }) };
         let reply = client.send(&find).await?;
-        let holder = gateway.found(&BudgetWish { id: self.holder.id.clone(), ..wish.clone() }, &reply.answer())?;
-        if holder.as_ref().is_some_and(|holder| holder.limit != wish.limit) {
+        let holder = gateway.found(&wish, &reply.answer())?;
+        // A limit that nobody is held to yet may not be shown at all.
+        let shown = holder.as_ref().and_then(|holder| holder.limit);
+        if shown.is_some() && shown != wish.limit {
             return Err(
                 Refusal::Refused { status: 200, why: "it took the order and shows another budget than it was given".to_owned() }.into()
             );
         }
-        Ok(Outcome { holder })
+        Ok(Outcome { holder: holder.filter(|_| shown == wish.limit) })
     }
 }
