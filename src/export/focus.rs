@@ -83,9 +83,11 @@ pub struct Account {
     pub name: Option<String>,
 }
 
-/// What tells rows of a day apart, in the order that they are written in.
+/// What tells rows of a day apart, in the order that they are written in: two stores of the same logs write the same file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Sku {
+    agent: Arc<str>,
+    uid: Arc<str>,
     session: i64,
     model: Arc<str>,
     meter: Meter,
@@ -149,6 +151,8 @@ impl<W: Write> Focus<W> {
         }
         for charge in charges {
             let sku = Sku {
+                agent: call.owner.agent.clone(),
+                uid: call.owner.uid.clone(),
                 session: call.session,
                 model: call.model.clone(),
                 meter: charge.meter,
