@@ -41,6 +41,7 @@ mod what {
     pub(super) const CUSTOMERS: &str = "budgets of customers";
     pub(super) const TAG_BUDGETS: &str = "budgets of tags";
     pub(super) const CALLS: &str = "calls";
+    pub(super) const OLD_CALLS: &str = "calls, as older releases tell them to a user";
 }
 
 impl Gateway for LiteLlm {
@@ -100,6 +101,7 @@ impl Gateway for LiteLlm {
             what::CUSTOMERS => budgets::customers(answer),
             what::TAG_BUDGETS => budgets::tags(answer),
             what::CALLS => calls::page(ask, answer, plan),
+            what::OLD_CALLS => calls::day(ask, answer, plan),
             _ => Ok(News::default()),
         }?;
         if let Some(version) = answer.version {

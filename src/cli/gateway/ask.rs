@@ -66,7 +66,9 @@ pub fn trouble(trouble: Trouble) -> CliError {
     use crate::gateways::Refusal;
     let hint = match &trouble {
         Trouble::Store(_) => "",
-        Trouble::Key(_) => "see `aifinops gateway status` for where the key is looked for",
+        Trouble::Key(_) => {
+            "a key can come from --token-env, --token-command, --token-file and --keyring; `aifinops gateway add` changes where it is looked for"
+        }
         Trouble::Network { .. } | Trouble::Late(_) => {
             "check the address, the network, and that the gateway runs; what was known before stays"
         }

@@ -84,6 +84,12 @@ pub fn run(context: &Context, args: &StatusArgs) -> Result<ExitCode, CliError> {
     context.note_problems();
     let setups = match ask::all(context, args.name.as_deref()) {
         Err(CliError::NoGateways) if context.json => Vec::new(),
+        Err(CliError::NoGateways) => {
+            let mut out = Out::text();
+            out.line("There is no gateway. `aifinops gateway add NAME URL --token-env VARIABLE` adds one.")?;
+            out.flush()?;
+            return Ok(ExitCode::SUCCESS);
+        }
         setups => setups?,
     };
     let books = Books::open_existing(&context.settings.data_dir, ask::PATIENCE)?;

@@ -1,9 +1,11 @@
-//! Single calls: `GET /spend/logs/v2`, oldest first.
+//! Single calls: `GET /spend/logs/v2`, oldest first. Older releases do not show it to a plain user; `GET /spend/logs` shows him
+//! his own, whatever is asked for, a day at a time.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::super::answer::{Count, PerToken, Usd, escaped, instant, some};
-use super::super::{Answer, Ask, News, Plan, Refusal, Request};
+use super::super::answer::{Count, PerToken, Usd, date, escaped, instant, some};
+use super::super::{Answer, Ask, DAY, News, Plan, Refusal, Request};
 use super::what;
 use crate::model::{GatewayCall, GatewayFact, GatewayRates, Millis, Tokens, time};
 
@@ -59,7 +61,7 @@ struct Row {
     session_id: Option<String>,
     #[serde(default)]
     status: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "meta")]
     metadata: Option<Meta>,
 }
 
@@ -145,6 +147,13 @@ struct Prices {
     cache_creation_input_token_cost: PerToken,
 }
 
+/// The metadata: an object, or one that was written into a text. What is neither says nothing.
+fn meta<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Meta>, D::Error> {
+    let raw = Box::<RawValue>::deserialize(deserializer)?;
+    let text = serde_json::from_str::<String>(raw.get());
+    Ok(serde_json::from_str(text.as_deref().unwrap_or(raw.get())).ok())
+}
+
 /// The first page of all calls that are wanted.
 pub(super) fn asks(plan: &Plan) -> Vec<Ask> {
     plan.calls_from.map(|from| ask(from, plan.now + AHEAD, 1)).into_iter().collect()
@@ -162,11 +171,12 @@ fn ask(from: Millis, to: Millis, page: u32) -> Ask {
 }
 
 pub(super) fn page(asked: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
-    if answer.is_denied() {
-        return Ok(News::cannot("calls"));
-    }
     let mut at = asked.at.split(' ').filter_map(|part| part.parse::<Millis>().ok());
     let (Some(from), Some(to), Some(page)) = (at.next(), at.next(), at.next()) else { return Ok(News::default()) };
+    if answer.is_denied() {
+        let days = from.div_euclid(DAY)..=plan.today();
+        return Ok(News { facts: Vec::new(), asks: days.map(old_ask).collect() });
+    }
     let Page { data, total, total_is_capped } = answer.json()?;
     if page == 1 && (total.0 > MOST || total_is_capped == Some(true)) && to - from > SHORTEST {
         let middle = from + (to - from) / 2;
@@ -183,12 +193,31 @@ pub(super) fn page(asked: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News
     Ok(news)
 }
 
+fn old_ask(day: i64) -> Ask {
+    let path = format!("/spend/logs?start_date={}&end_date={}&summarize=false", date(day), date(day + 1));
+    Ask::at(what::OLD_CALLS, day.to_string(), Request::get(path))
+}
+
+/// A day of a user's own calls.
+pub(super) fn day(asked: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
+    if answer.is_denied() {
+        return Ok(News::cannot("calls"));
+    }
+    let from = asked.at.parse::<i64>().unwrap_or(0) * DAY;
+    let rows: Vec<Row> = answer.json()?;
+    let calls = GatewayFact::Calls(rows.into_iter().filter_map(call).collect());
+    Ok(News::facts(vec![calls, GatewayFact::AllCalls { from, to: (from + DAY).min(plan.now) }]))
+}
+
 fn call(row: Row) -> Option<GatewayCall> {
     // Refused questions about keys and users stand among the calls of models.
     if row.call_type.as_deref().is_some_and(|kind| kind.starts_with('/')) {
         return None;
     }
     let meta = row.metadata.unwrap_or_default();
+    // What Claude Code calls its user has the session in it. Older releases leave it on other agents' calls with the same key.
+    let is_claude =
+        row.call_type.as_deref() == Some("anthropic_messages") || meta.user_agent.as_deref().is_some_and(|name| name.starts_with("claude"));
     let at = instant(row.start.as_deref())?;
     let failed = [row.status.as_deref(), meta.status.as_deref()].contains(&Some("failure"));
     let over_budget = meta.error_information.is_some_and(|trouble| {
@@ -213,7 +242,7 @@ fn call(row: Row) -> Option<GatewayCall> {
         team: some(row.team_id),
         key: some(row.api_key),
         model: some(row.model),
-        session: some(row.end_user).as_deref().and_then(session_of_user).or_else(|| some(row.session_id)),
+        session: some(row.end_user).filter(|_| is_claude).as_deref().and_then(session_of_user).or_else(|| some(row.session_id)),
         client: some(meta.user_agent),
         tokens: tokens(row.prompt_tokens, row.completion_tokens, &usage, &more),
         spend: row.spend.0.unwrap_or_default(),

@@ -41,17 +41,20 @@ pub struct Extra {
     pub tokens: u64,
 }
 
+/// The user of a day's row. Older releases of `LiteLLM` name no user there: then it is whose key it is.
+const USER: &str =
+    "coalesce(nullif(user, ''), (SELECT n.user FROM named n WHERE n.gateway = day_spend.gateway AND n.whose = 'key' AND n.id = key), '')";
+
 impl Books {
     /// Sums by somebody or something over some days, both included. Of a tag and of everything else by its own table.
     pub fn sums(&self, gateway: &str, whose: Whose, days: (i64, i64)) -> Result<BTreeMap<String, SpendSum>, StoreError> {
         let column = match whose {
-            Whose::User => "user",
+            Whose::User => USER,
             Whose::Team => "team",
             Whose::Key => "key",
             Whose::Model => "model",
             Whose::Tag => return self.tag_sums(gateway, days),
-            Whose::Member => "user || char(10) || team",
-            Whose::Customer | Whose::Organization => return Ok(BTreeMap::new()),
+            Whose::Member | Whose::Customer | Whose::Organization => return Ok(BTreeMap::new()),
         };
         self.sum_up(gateway, column, "", days, None)
     }
@@ -61,8 +64,8 @@ impl Books {
         let column = match whose {
             Whose::Team => "team",
             Whose::Key => "key",
-            Whose::Model => return self.sum_up(gateway, "user", "AND model = ?4", days, Some(id)),
-            _ => "user",
+            Whose::Model => return self.sum_up(gateway, USER, "AND model = ?4", days, Some(id)),
+            _ => USER,
         };
         self.sum_up(gateway, "model", &format!("AND {column} = ?4"), days, Some(id))
     }
