@@ -165,7 +165,7 @@ pub struct GlobalArgs {
     /// An experiment for this run, such as new-router=budget:200; may be given more than once
     #[arg(long = "experiment", global = true, value_name = "NAME=EXPERIMENT", hide_short_help = true)]
     pub experiments: Vec<String>,
-    /// A gateway for this run, such as team=url:https://gateway.example.com,kind:litellm,token_env:NAME
+    /// A gateway for this run, such as `team=url:https://gateway.example.com,kind:litellm,token_env:NAME`
     #[arg(long, global = true, value_name = "NAME=GATEWAY", hide_short_help = true)]
     pub gateways: Vec<String>,
     /// The configuration file [env: `AIFINOPS_CONFIG`]

@@ -262,6 +262,17 @@ impl Per {
     pub fn from_word(word: &str) -> Option<Per> {
         [Per::Day, Per::Week, Per::Month].into_iter().find(|per| per.word() == word)
     }
+
+    /// From a period in a gateway's words.
+    #[must_use]
+    pub fn from_period(period: &str) -> Option<Per> {
+        match period {
+            "1d" | "24h" | "daily" | "day" => Some(Per::Day),
+            "7d" | "1w" | "weekly" | "week" => Some(Per::Week),
+            "30d" | "1mo" | "monthly" | "month" => Some(Per::Month),
+            _ => None,
+        }
+    }
 }
 
 /// A gateway. It never does I/O and never sees a key.

@@ -190,7 +190,7 @@ impl CliError {
     pub const fn code(&self) -> &'static str {
         match self {
             CliError::Usage { .. } => "usage",
-            CliError::NoSession(_) => "not_found",
+            CliError::NoSession(_) | CliError::NoHolder(_) => "not_found",
             CliError::Ambiguous { .. } => "ambiguous",
             CliError::NoCap { .. } => "no_cap",
             CliError::Managed { .. } => "managed",
@@ -201,7 +201,6 @@ impl CliError {
             CliError::File { .. } => "file",
             CliError::Network { .. } => "network",
             CliError::NoGateway { .. } | CliError::NoGateways => "no_gateway",
-            CliError::NoHolder(_) => "not_found",
             CliError::Gateway { .. } => "gateway",
             CliError::Busy | CliError::Held { .. } => "busy",
             CliError::Archive { .. } => "archive",
@@ -218,7 +217,8 @@ impl CliError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            CliError::Usage { hint, .. } => hint.clone(),
+            CliError::Gateway { hint, .. } if hint.is_empty() => return None,
+            CliError::Usage { hint, .. } | CliError::Gateway { hint, .. } => hint.clone(),
             CliError::NoSession(_) => "list all ids with `aifinops sessions --all`".to_owned(),
             CliError::Ambiguous { .. } => "give more of the id".to_owned(),
             CliError::NoCap { known, .. } if known.is_empty() => {
@@ -262,8 +262,6 @@ impl CliError {
                 "`aifinops gateway add NAME URL --token-env VARIABLE` adds one".to_owned()
             }
             CliError::NoHolder(_) => "`aifinops team --by user`, `--by key` or `--by team` lists who there is; nothing was changed".to_owned(),
-            CliError::Gateway { hint, .. } if hint.is_empty() => return None,
-            CliError::Gateway { hint, .. } => hint.clone(),
             CliError::Busy | CliError::Held { .. } => "end it first, then try again".to_owned(),
             CliError::Screen(_) => "`aifinops top --once` prints the same figures without a screen".to_owned(),
             CliError::Run(_) => "`aifinops run --no-proxy` starts it without the proxy".to_owned(),

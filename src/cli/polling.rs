@@ -7,6 +7,7 @@ use super::context::Context;
 use crate::engine::gateways::Poller;
 
 /// Starts to ask the gateways of the settings, those that are added later as well. Where that cannot be, it is said.
+#[must_use]
 pub fn start(context: &Context) -> Option<Poller> {
     let (again, file) = (context.again(), context.config_file());
     let mut known = (written(&file), context.settings.gateways.value.clone());

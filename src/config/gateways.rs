@@ -1,13 +1,13 @@
 //! Readers of gateways. One with a bad part is no gateway at all: a key must not travel by half a setting.
 
-use super::caps::check_name;
+use super::caps;
 use super::context::Context;
 use super::map::{as_map, unknown};
 use super::node::{Node, quoted};
 use super::read::{Faults, as_scalar, as_text, did_you_mean, nearest, note, path};
 use super::value::Value;
 use crate::gateways::{ALL, by_kind};
-use crate::model::gateway::address;
+use crate::model::gateway::{address, is_variable};
 use crate::model::text::is_hostile;
 use crate::model::{GatewaySetup, KeySource, Millis};
 
@@ -30,7 +30,7 @@ pub(super) fn allowed() -> String {
 pub(super) fn gateways(node: &Node, cx: &Context, faults: &mut Faults) -> Option<Vec<GatewaySetup>> {
     let mut out = Vec::new();
     for (name, part) in note(as_map(node, "names and their gateways"), node, faults)? {
-        match check_name(name).and_then(|()| as_map(part, "`url`, `kind` and more")) {
+        match caps::check_name(name).and_then(|()| as_map(part, "`url`, `kind` and more")) {
             Ok(fields) => out.extend(gateway(name, part, fields, cx, faults)),
             Err(reason) => faults.below(&[name], part, reason),
         }
@@ -80,15 +80,15 @@ fn of_kind(text: &str) -> Result<String, String> {
     by_kind(text).map(|gateway| gateway.kind().to_owned()).ok_or_else(|| format!("unknown kind {}{}", quoted(text), near()))
 }
 
+/// Whether a gateway may be called so; why not, in words.
+pub fn check_name(name: &str) -> Result<(), String> {
+    caps::check_name(name)
+}
+
 /// The name of a variable; what looks like a key is refused without being repeated.
 fn variable(text: &str) -> Result<String, String> {
-    let fits =
-        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && !text.starts_with(|c: char| c.is_ascii_digit());
-    if fits {
-        Ok(text.to_owned())
-    } else {
-        Err("is no name of a variable; put the key into a variable and write that one's name here".to_owned())
-    }
+    let wrong = "is no name of a variable in capital letters; put the key into a variable and write that one's name here";
+    if is_variable(text) { Ok(text.to_owned()) } else { Err(wrong.to_owned()) }
 }
 
 fn sound(text: &str) -> Result<String, String> {

@@ -3,7 +3,7 @@
 use super::table::{Column, Kind, Value};
 use crate::insight::reconcile::Class;
 use crate::model::{Millis, Money, Tokens};
-use crate::query::team::{TeamRow, spend};
+use crate::query::team::{BudgetView, TeamRow, spend};
 
 const fn column(key: &'static str, title: &'static str, kind: Kind) -> Column {
     Column { key, title, kind }
@@ -50,7 +50,7 @@ pub fn team(row: &TeamRow) -> Vec<Value<'_>> {
         count(Some(row.over_budget)),
         Value::money(budget.map(|view| view.limit)),
         Value::money(budget.map(|view| view.spent)),
-        Value::money(budget.map(|view| view.left())),
+        Value::money(budget.map(BudgetView::left)),
         Value::text(budget.and_then(|view| view.budget.period.as_deref())),
         Value::time(budget.and_then(|view| view.budget.resets_at)),
         budget.map_or(Value::Null, |view| Value::Text(view.state().word())),

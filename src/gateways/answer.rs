@@ -36,6 +36,9 @@ pub enum Refusal {
     /// Too many questions.
     #[error("the gateway asks for fewer requests (429)")]
     TooMany,
+    /// It keeps nothing that could be asked for.
+    #[error("{0}")]
+    Useless(&'static str),
     /// Another refusal.
     #[error("the gateway refuses ({status}): {why}")]
     Refused {
@@ -79,7 +82,7 @@ impl Answer<'_> {
     /// `LiteLLM`'s word for "only admins".
     #[must_use]
     pub fn is_denied(&self) -> bool {
-        matches!(self.status, 403 | 404 | 405) || (self.status == 401 && self.says("admin"))
+        matches!(self.status, 403..=405) || (self.status == 401 && self.says("admin"))
     }
 
     /// Whether its body has a word in it.
@@ -139,17 +142,20 @@ impl Answer<'_> {
     }
 }
 
-/// A text without words that look like keys or their hashes.
+/// A text without words that look like keys or their hashes, short enough to be read.
 fn without_keys(text: &str) -> String {
     const LONGEST: usize = 160;
-    let is_secret = |word: &str| {
-        let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        word.starts_with("sk-") || (word.len() >= 24 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'))
-    };
-    let words: Vec<&str> =
-        text.split(' ').map(|word| word.split('=').next_back().map_or(word, |last| if is_secret(last) { "…" } else { word })).collect();
-    let text = words.join(" ");
-    if text.chars().count() > LONGEST { format!("{}…", text.chars().take(LONGEST).collect::<String>()) } else { text }
+    const KEY: usize = 24;
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|c| is_of_word(c) != is_of_word(first)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        out.push_str(if word.starts_with("sk-") || (is_of_word(first) && word.len() >= KEY) { "…" } else { word });
+        rest = after;
+    }
+    if out.chars().count() > LONGEST { format!("{}…", out.chars().take(LONGEST).collect::<String>()) } else { out }
 }
 
 /// Dollars as another program's floating point number, read from its text; `null` is nothing.
@@ -223,12 +229,9 @@ pub(super) fn date(day: i64) -> String {
 
 /// Text as a part of a query.
 pub(super) fn escaped(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-        out
-    })
+    let one = |byte: u8| match byte {
+        b if b.is_ascii_alphanumeric() || b"-._~".contains(&b) => char::from(b).to_string(),
+        b => format!("%{b:02X}"),
+    };
+    text.bytes().map(one).collect()
 }

@@ -140,7 +140,7 @@ pub(super) fn unpacked<T: DeserializeOwned>(ask: &Ask) -> Result<T, Refusal> {
 
 /// Whether this key may not have it, or nothing is there. A key that is not accepted at all is something else.
 pub(super) const fn is_closed(answer: &Answer<'_>) -> bool {
-    matches!(answer.status, 403 | 404 | 405)
+    matches!(answer.status, 403..=405)
 }
 
 /// The mark of the next page; the one that was asked for just now would never end.

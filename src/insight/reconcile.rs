@@ -12,6 +12,10 @@ use std::sync::Arc;
 
 use crate::model::{GatewayCall, GatewayRates, Key, KeyMap, Millis, Money, Tokens};
 
+mod class;
+
+pub use class::Class;
+
 /// Clocks differ by so much at most.
 const CLOCKS: Millis = 2_000;
 /// A log's line may come so long after the answer: Codex writes its counters when the tool has run.
@@ -55,115 +59,6 @@ pub struct Remote {
     pub call: GatewayCall,
     /// The identities under which a log may have it.
     pub keys: Vec<Key>,
-}
-
-/// What a call's difference comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
-    /// Both say the same.
-    Same,
-    /// They differ by the last nano-dollar.
-    Rounding,
-    /// Only a log has it: it went around the gateway.
-    Bypassed,
-    /// Only a log has it, of a session that the gateway knows: its row is lost.
-    RowLost,
-    /// Only the gateway has it, of a session that is known here: a side call, such as a title.
-    SideCall,
-    /// Only the gateway has it: another machine, or a run whose log is gone.
-    Elsewhere,
-    /// Same tokens; the gateway has no price for the model.
-    GatewayUnpriced,
-    /// Same tokens; no price is known here.
-    LocalUnpriced,
-    /// Same tokens at another price.
-    Rate,
-    /// Other tokens.
-    Tokens,
-    /// The gateway has written a call twice.
-    Duplicate,
-}
-
-impl Class {
-    /// All of them, as a report lists them.
-    pub const ALL: [Class; 11] = [
-        Class::Same,
-        Class::Rounding,
-        Class::Bypassed,
-        Class::RowLost,
-        Class::SideCall,
-        Class::Elsewhere,
-        Class::GatewayUnpriced,
-        Class::LocalUnpriced,
-        Class::Rate,
-        Class::Tokens,
-        Class::Duplicate,
-    ];
-
-    /// The class in JSON.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Class::Same => "same",
-            Class::Rounding => "rounding",
-            Class::Bypassed | Class::RowLost => "only-local",
-            Class::SideCall | Class::Elsewhere => "only-gateway",
-            Class::GatewayUnpriced | Class::LocalUnpriced | Class::Rate => "price",
-            Class::Tokens => "tokens",
-            Class::Duplicate => "duplicate",
-        }
-    }
-
-    /// Why, in JSON, where a class has more than one reason.
-    #[must_use]
-    pub const fn why(self) -> Option<&'static str> {
-        match self {
-            Class::Bypassed => Some("bypassed"),
-            Class::RowLost => Some("row-lost"),
-            Class::SideCall => Some("side-call"),
-            Class::Elsewhere => Some("elsewhere"),
-            Class::GatewayUnpriced => Some("gateway-unpriced"),
-            Class::LocalUnpriced => Some("local-unpriced"),
-            Class::Rate => Some("rate"),
-            Class::Same | Class::Rounding | Class::Tokens | Class::Duplicate => None,
-        }
-    }
-
-    /// In a few words.
-    #[must_use]
-    pub const fn short(self) -> &'static str {
-        match self {
-            Class::Same => "the same",
-            Class::Rounding => "rounding",
-            Class::Bypassed => "around the gateway",
-            Class::RowLost => "row lost",
-            Class::SideCall => "side call",
-            Class::Elsewhere => "another machine",
-            Class::GatewayUnpriced => "no price at the gateway",
-            Class::LocalUnpriced => "no price here",
-            Class::Rate => "another price",
-            Class::Tokens => "other tokens",
-            Class::Duplicate => "written twice",
-        }
-    }
-
-    /// In words.
-    #[must_use]
-    pub const fn sentence(self) -> &'static str {
-        match self {
-            Class::Same => "the same on both sides",
-            Class::Rounding => "the last nano-dollar",
-            Class::Bypassed => "only in the logs: went around the gateway",
-            Class::RowLost => "only in the logs: the gateway has lost the row",
-            Class::SideCall => "only at the gateway: a side call of a session here, such as its title",
-            Class::Elsewhere => "only at the gateway: another machine, or a log that is gone",
-            Class::GatewayUnpriced => "same tokens: the gateway has no price for the model and counts nothing",
-            Class::LocalUnpriced => "same tokens: no price is known here",
-            Class::Rate => "same tokens at another price",
-            Class::Tokens => "other tokens",
-            Class::Duplicate => "written twice by the gateway",
-        }
-    }
 }
 
 /// One call, as one or both of the sides have it.
@@ -232,6 +127,9 @@ pub fn model_name(name: &str) -> String {
 
 /// The tokens that are compared. What a gateway calls a cache write may not say for how long.
 type Counts = (u64, u64, u64, u64);
+
+/// What two rows of one call have in common: tokens, model and key.
+type Looks<'a> = (Counts, Option<&'a str>, Option<&'a str>);
 
 fn counts(tokens: &Tokens) -> Counts {
     (tokens.input, tokens.cache_read, tokens.cache_write_5m.saturating_add(tokens.cache_write_1h), tokens.output)
@@ -446,7 +344,7 @@ impl<'a> Join<'a> {
     /// The gateway's calls that no log has, and that are another one of its calls once more.
     fn written_twice(&self) -> HashSet<usize> {
         let mut requests: HashMap<&str, usize> = HashMap::new();
-        let mut looks: HashMap<(Counts, Option<&str>, Option<&str>), Vec<usize>> = HashMap::new();
+        let mut looks: HashMap<Looks<'_>, Vec<usize>> = HashMap::new();
         let mut twice = HashSet::new();
         // Those that are joined come first: of two that are alike, it is the other one that is too much.
         let is_joined = |at: &usize| self.to_local.get(*at).is_some_and(Option::is_some);

@@ -274,6 +274,14 @@ impl KeySource {
     }
 }
 
+/// Whether a text can be the name of a variable and not a key: capital letters, digits and `_`.
+#[must_use]
+pub fn is_variable(text: &str) -> bool {
+    const LONGEST: usize = 64;
+    let fits = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    !text.is_empty() && text.len() <= LONGEST && text.bytes().all(fits) && !text.starts_with(|c: char| c.is_ascii_digit())
+}
+
 /// A gateway as the settings name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewaySetup {
@@ -333,7 +341,8 @@ pub fn address(text: &str) -> Result<String, NotAnAddress> {
 /// The host of an address, without brackets and port.
 #[must_use]
 pub fn host(url: &str) -> &str {
-    let place = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default();
+    let place = url.split_once("//").map_or(url, |(_, rest)| rest).split(['/', '?', '#']).next().unwrap_or_default();
+    let place = place.rsplit('@').next().unwrap_or_default();
     match place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, _)) => host,
         None => place.split(':').next().unwrap_or_default(),

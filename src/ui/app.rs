@@ -297,32 +297,22 @@ impl App {
         self.take(snapshot)
     }
 
+    /// What a key or a click means in the view alone; `None` is for what means the same everywhere.
+    fn act_in_view(&mut self, action: Action, page: isize, snapshot: &Arc<Snapshot>) -> Option<Vec<Effect>> {
+        match self.view {
+            View::Sessions => None,
+            View::Session => self.act_in_full(action, page, snapshot),
+            View::Loops => self.act_in_loops(action, page, snapshot),
+            View::Trends => self.act_in_trends(action),
+            View::Caps => self.act_in_caps(action, page, snapshot),
+            View::Team => self.act_in_team(action, page, snapshot),
+        }
+    }
+
     /// Does what a key or a click means.
     pub fn act(&mut self, action: Action, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
         let page = usize::from(self.hits.body.height.saturating_sub(1)).max(1);
-        if self.view == View::Session
-            && let Some(effects) = self.act_in_full(action, page.cast_signed(), snapshot)
-        {
-            return effects;
-        }
-        if self.view == View::Caps
-            && let Some(effects) = self.act_in_caps(action, page.cast_signed(), snapshot)
-        {
-            return effects;
-        }
-        if self.view == View::Loops
-            && let Some(effects) = self.act_in_loops(action, page.cast_signed(), snapshot)
-        {
-            return effects;
-        }
-        if self.view == View::Team
-            && let Some(effects) = self.act_in_team(action, page.cast_signed(), snapshot)
-        {
-            return effects;
-        }
-        if self.view == View::Trends
-            && let Some(effects) = self.act_in_trends(action)
-        {
+        if let Some(effects) = self.act_in_view(action, page.cast_signed(), snapshot) {
             return effects;
         }
         match action {

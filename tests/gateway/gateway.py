@@ -20,6 +20,15 @@ def run_directory():
     return pathlib.Path(given or f"{os.environ.get('TMPDIR') or '/tmp'}/aifinops-gateway-{os.getuid()}")
 
 
+def binary(given=None):
+    """The aifinops to take: what is given, $AIFINOPS, or the release build of this checkout."""
+    built = pathlib.Path(__file__).resolve().parent.parent.parent / "target" / "release" / "aifinops"
+    found = pathlib.Path(given or os.environ.get("AIFINOPS") or built).resolve()
+    if not os.access(found, os.X_OK):
+        raise SystemExit(f"there is no {found}: build it, or set AIFINOPS")
+    return str(found)
+
+
 def quoted(value):
     """A text as SQL has it."""
     return "'" + str(value).replace("'", "''") + "'"
@@ -104,7 +113,8 @@ class Gateway:
 
     def settle(self, rows=0, where="true", quiet=2.0, longest=60):
         """Waits until the gateway has so many rows, and then writes no more: spend is written seconds after the answer."""
-        watched = (f'"LiteLLM_SpendLogs" where {where}', '"LiteLLM_SpendLogs"', '"LiteLLM_DailyUserSpend"', '"LiteLLM_VerificationToken"')
+        tables = ("SpendLogs", "DailyUserSpend", "DailyTeamSpend", "DailyTagSpend", "DailyEndUserSpend", "VerificationToken")
+        watched = [f'"LiteLLM_SpendLogs" where {where}', *(f'"LiteLLM_{table}"' for table in tables)]
         query = "select " + ", ".join(f"(select count(*) || ':' || coalesce(sum(spend), 0) from {table})" for table in watched)
         state, since, end = None, time.monotonic(), time.monotonic() + longest
         while time.monotonic() < end:
@@ -115,6 +125,14 @@ class Gateway:
                 return
             time.sleep(0.25)
         raise SystemExit(f"the gateway does not come to rest at {rows} rows: {state}")
+
+    def budgets_begin(self, longest=30):
+        """Waits until every budget knows when it is set back: LiteLLM begins those of tags some time after they were made, and from nothing."""
+        end = time.monotonic() + longest
+        while self.sql('select 1 as one from "LiteLLM_BudgetTable" where budget_duration is not null and budget_reset_at is null'):
+            if time.monotonic() > end:
+                raise SystemExit("budgets do not begin")
+            time.sleep(0.5)
 
     def answered(self):
         """How many calls the upstream has answered."""

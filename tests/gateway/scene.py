@@ -37,11 +37,30 @@ class Codex(agents.Codex):
         return {"MOCK_KEY": self.key}
 
 
-KINDS = {"claude": Claude, "codex": Codex}
+class OpenCode(agents.OpenCode):
+    """OpenCode with a provider of its own, and the price that the gateway has for the model: it keeps its own books."""
+    url = key = upstream = ""
+    cost = {"input": 0.25, "output": 2, "cache_read": 0.025}
+
+    def setup(self):
+        super().setup()
+        file = self.home / self.settings[0]
+        given = json.loads(file.read_text(encoding="utf-8"))
+        provider = given["provider"]["mock"]
+        provider["options"] = {"baseURL": f"{self.url}/v1", "apiKey": self.key}
+        provider["models"][self.model]["cost"] = self.cost
+        agents.write(file, json.dumps(given))
+
+    def env(self):
+        # It waits for a registry that does not answer, not for one that says no.
+        return super().env() | {"npm_config_registry": f"{self.upstream}/"}
+
+
+KINDS = {"claude": Claude, "codex": Codex, "opencode": OpenCode}
 
 
 class Scene:
-    """One developer. `options` has `binary`, `installed` (where agents are) and `keep`."""
+    """One developer. `options` has `binary`, `installed` (where agents are), `admin` (whose key aifinops has) and `keep`."""
 
     def __init__(self, gateway, name, options):
         self.gateway, self.options = gateway, options
@@ -74,6 +93,7 @@ class Scene:
         kind = KINDS[name]
         agent = kind(home, str(pathlib.Path(self.options.installed) / word / "node_modules" / ".bin" / kind.program_name))
         agent.model, agent.url, agent.key = model, url or self.gateway.url, self.key["key"]
+        agent.upstream = self.gateway.upstream
         agent.setup()
         before = self.gateway.answered()
         done = subprocess.run(agent.command(f"{prompt} {json.dumps(plan)}", False), env=self.base_env(home) | agent.env(), cwd=self.project, stdin=subprocess.DEVNULL,
@@ -99,17 +119,20 @@ class Scene:
         """The session that Claude Code wrote last."""
         return max((self.home / ".claude" / "projects").glob("*/*.jsonl"), key=lambda file: file.stat().st_mtime).stem
 
-    def aifinops(self, *given, token=None):
-        env = self.base_env(self.home) | {"AIFINOPS_HOME": str(self.home), "AIFINOPS_TIMEZONE": "UTC", "GATEWAY_KEY": token or self.key["key"]}
+    def aifinops(self, *given, **more):
+        """A command of aifinops, with the key that it knows the gateway by in its environment, and `more` besides."""
+        key = self.gateway.master if self.options.admin else self.key["key"]
+        env = self.base_env(self.home) | {"AIFINOPS_HOME": str(self.home), "AIFINOPS_TIMEZONE": "UTC", "GATEWAY_KEY": key, **more}
         done = subprocess.run([self.options.binary, *given], env=env, cwd=self.project, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"aifinops {' '.join(given)}: {done.stdout}{done.stderr}")
         return done.stdout
 
-    def join(self, token=None):
+    def join(self):
         """Tells aifinops of the gateway; the key stays in the environment."""
-        self.aifinops("gateway", "add", "team", self.gateway.url, "--token-env", "GATEWAY_KEY", token=token)
+        self.aifinops("gateway", "add", "team", self.gateway.url, "--token-env", "GATEWAY_KEY")
 
     def reconciled(self):
         self.aifinops("gateway", "sync")
-        return json.loads(self.aifinops("gateway", "reconcile", "--json"))
+        whose = ["--user", self.user] if self.options.admin else []
+        return json.loads(self.aifinops("gateway", "reconcile", *whose, "--json"))

@@ -27,6 +27,7 @@ MODELS = {
     "gpt-6-sol": (0.16, CODEX, 200_000),
     "gpt-5-mini": (0.08, SCRIPT, 60_000),
 }
+EVER = "'-infinity'::timestamp"
 # A spend that counts from the beginning of a budget's window, as LiteLLM sets it back.
 WINDOW = """case {of}.budget_duration when '1d' then date_trunc('day', now() at time zone 'utc')
             when '30d' then date_trunc('month', now() at time zone 'utc') else '-infinity'::timestamp end"""
@@ -79,10 +80,10 @@ def templates(gateway):
     mine = f"api_key = '{key['token']}'"
     gateway.settle(len(MODELS) + 1, mine)
     rows = gateway.sql(f'select * from "LiteLLM_SpendLogs" where {mine}')
-    gateway.ask("POST", "/key/delete", {"keys": [key["token"]]})
-    daily = [f'delete from "LiteLLM_Daily{of}Spend" where {mine}' for of in ("User", "Team", "Tag", "EndUser")]
-    # With the anonymous one of the templates, LiteLLM has made a customer.
-    gateway.do(f'delete from "LiteLLM_SpendLogs" where {mine}', *daily, f"""delete from "LiteLLM_EndUserTable" where user_id like '%{uuid.UUID(int=0)}%'""")
+    # /key/delete fails in some releases; of the session LiteLLM has made a customer.
+    gateway.do(*(f'delete from "LiteLLM_{table}" where {mine}' for table in ("SpendLogs", "DailyUserSpend", "DailyTeamSpend", "DailyTagSpend", "DailyEndUserSpend")),
+               f"""delete from "LiteLLM_VerificationToken" where token = '{key["token"]}'""",
+               f"""delete from "LiteLLM_EndUserTable" where user_id like '%{uuid.UUID(int=0)}%'""")
     by_model = {row["model_group"]: row for row in rows if row["status"] == "success"}
     failed = next(row for row in rows if row["status"] == "failure")
     return by_model, failed
@@ -175,7 +176,8 @@ def row_of(template, call, price, month):
         if about.get(part):
             about[part] = counted(about[part], tokens)
     if about.get("cost_breakdown"):
-        told = {"input_cost": spend - parts[4], "output_cost": parts[4], "total_cost": spend, "original_cost": spend, "cache_read_cost": parts[1], "cache_creation_cost": parts[2] + parts[3]}
+        told = {"input_cost": spend - parts[4], "output_cost": parts[4], "total_cost": spend, "original_cost": spend, "cache_read_cost": parts[1],
+                "cache_creation_cost": parts[2] + parts[3]}
         about["cost_breakdown"] = about["cost_breakdown"] | {name: value for name, value in told.items() if name in about["cost_breakdown"]}
     customer = json.dumps({"device_id": hashed(name), "account_uuid": "", "session_id": session}, separators=(",", ":")) if agent == CLAUDE and not failed else ""
     known = {
@@ -224,21 +226,25 @@ def sum_up(gateway):
                               group by {", ".join(str(at + 3) for at in range(len(by)))}""")
     statements.append("""insert into "LiteLLM_EndUserTable" (user_id, spend, blocked) select end_user, sum(spend), false from "LiteLLM_SpendLogs"
                          where end_user <> '' group by end_user on conflict do nothing""")
-    for table, mine in [("VerificationToken", "api_key = t.token"), ("UserTable", '"user" = t.user_id'), ("TeamTable", "team_id = t.team_id")]:
-        statements.append(spent(table, mine, WINDOW.format(of="t")))
-    statements.append(spent("TeamMembership", 's.team_id = t.team_id and s."user" = t.user_id', "'-infinity'::timestamp"))
-    statements.append("""update "LiteLLM_TagTable" t set spend = coalesce((select sum(s.spend) from "LiteLLM_SpendLogs" s where s.request_tags ? t.tag_name
-                         and s."startTime" >= date_trunc('month', now() at time zone 'utc')), 0)""")
+    # Whose spend it is; members have no budget that is set back.
+    member = 's.team_id = t.team_id and s."user" = t.user_id'
+    since = {
+        "VerificationToken": ("s.api_key = t.token", WINDOW.format(of="t")),
+        "UserTable": ('s."user" = t.user_id', WINDOW.format(of="t")),
+        "TeamTable": ("s.team_id = t.team_id", WINDOW.format(of="t")),
+        "TeamMembership": (member, EVER),
+        "TagTable": ("s.request_tags ? t.tag_name", "date_trunc('month', now() at time zone 'utc')"),
+    }
+    statements += [spent(table, "spend", *of) for table, of in since.items()]
     if gateway.sql("select 1 as one from information_schema.columns where table_name = 'LiteLLM_VerificationToken' and column_name = 'total_spend'"):
-        for table, mine in [("VerificationToken", "api_key = t.token"), ("TeamMembership", 's.team_id = t.team_id and s."user" = t.user_id')]:
-            statements.append(spent(table, mine, "'-infinity'::timestamp", "total_spend"))
+        statements += [spent("VerificationToken", "total_spend", "s.api_key = t.token", EVER), spent("TeamMembership", "total_spend", member, EVER)]
     gateway.do(*statements)
     gateway.psql_run("-c", "analyze")
 
 
-def spent(table, mine, since, column="spend"):
-    return f"""update "LiteLLM_{table}" t set {column} = coalesce((select sum(s.spend) from "LiteLLM_SpendLogs" s
-               where {mine.replace("team_id = t", "s.team_id = t").replace("s.s.", "s.")} and s."startTime" >= {since}), 0)"""
+def spent(table, column, mine, since):
+    """Sets what somebody has spent since a time."""
+    return f"""update "LiteLLM_{table}" t set {column} = coalesce((select sum(s.spend) from "LiteLLM_SpendLogs" s where {mine} and s."startTime" >= {since}), 0)"""
 
 
 def seed(gateway):
@@ -246,6 +252,7 @@ def seed(gateway):
     rng = random.Random(20_261_126)
     staff = people(gateway, rng)
     keys = gateway.staff()
+    gateway.budgets_begin()
     by_model, failed = templates(gateway)
     rates = prices(gateway)
     month = Month(rng, staff, datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None, microsecond=0))
@@ -254,9 +261,12 @@ def seed(gateway):
         good = by_model[call[1]]
         # A failed call is told of as LiteLLM tells of one, with the model and the route that it had.
         template = failed | {name: good[name] for name in ("model", "model_id", "custom_llm_provider", "call_type", "api_base")} if call[6] else good
+        if call[6] and "/" not in failed["model"]:  # older releases leave the provider out
+            template["model"] = call[1]
         rows.append(row_of(template, call, rates[call[1]], month))
     write(gateway, rows)
     sum_up(gateway)
-    size = gateway.sql('select avg(pg_column_size(metadata))::int as stored, avg(length(metadata::text))::int as text, sum(spend)::numeric(12, 4) as usd from "LiteLLM_SpendLogs"')[0]
+    size = gateway.sql("""select avg(pg_column_size(metadata))::int as stored, avg(length(metadata::text))::int as text, sum(spend)::numeric(12, 4) as usd
+                          from "LiteLLM_SpendLogs" """)[0]
     print(f"{len(rows)} rows of {size['text']} bytes ({size['stored']} stored), ${size['usd']}, {time.monotonic() - began:.0f} s")
     return {"users": NAMES, "teams": {team: team for team in TEAMS}, "keys": {f"{name}-laptop": {"key": secret(name), "token": hashed(secret(name))} for name in NAMES}, **keys}

@@ -125,6 +125,7 @@ def seed(gateway):
     began = time.monotonic()
     teams, keys = people(gateway)
     staff = gateway.staff()
+    gateway.budgets_begin()
     caller = Caller(gateway, dict(keys))
     ordinary(caller)
     failing(caller)

@@ -71,9 +71,11 @@ install_engine() {
 
 use_tools() {
   # LiteLLM looks whether there is a `prisma`; the tables are made below, so it has nothing to do.
-  mkdir -p "$GATEWAY_TOOLS/bin"
-  printf '#!/bin/sh\nexit 1\n' >"$GATEWAY_TOOLS/bin/prisma"
-  chmod +x "$GATEWAY_TOOLS/bin/prisma"
+  if [ ! -x "$GATEWAY_TOOLS/bin/prisma" ]; then
+    mkdir -p "$GATEWAY_TOOLS/bin"
+    printf '#!/bin/sh\nexit 1\n' >"$GATEWAY_TOOLS/bin/prisma"
+    chmod +x "$GATEWAY_TOOLS/bin/prisma"
+  fi
   export PATH="$GATEWAY_TOOLS/bin:$venv/bin:$PATH"
   export NODE_PATH="$node_tools/node_modules"
   # The second is never started, but Prisma fetches what is not named.
@@ -102,7 +104,10 @@ start_postgres() {
   if ! as_postgres "$bin/pg_ctl" -D "$data" status >/dev/null 2>&1; then
     # What is lost when the machine stops is wiped anyway.
     local settings="-p $GATEWAY_PG_PORT -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c timezone=UTC -c fsync=off -c full_page_writes=off"
-    as_postgres "$bin/pg_ctl" -D "$data" -l "$GATEWAY_RUN/postgres/log" -w -o "$settings" start >/dev/null || { tail -5 "$GATEWAY_RUN/postgres/log" >&2; fail "PostgreSQL did not start"; }
+    if ! as_postgres "$bin/pg_ctl" -D "$data" -l "$GATEWAY_RUN/postgres/log" -w -o "$settings" start >/dev/null; then
+      tail -5 "$GATEWAY_RUN/postgres/log" >&2
+      fail "PostgreSQL did not start"
+    fi
   fi
 }
 
@@ -134,6 +139,8 @@ await() {
     [ $SECONDS -lt $end ] || fail "$1 does not answer at $2"
     sleep 0.5
   done
+  # Or somebody else answers there.
+  runs "$1" || { tail -20 "$GATEWAY_RUN/$1.log" >&2; fail "$1 ended: is its port taken?"; }
 }
 
 start_upstream() {
@@ -164,7 +171,9 @@ mkdir -p "$GATEWAY_RUN" "$GATEWAY_TOOLS"
 [ -O "$GATEWAY_RUN" ] || fail "$GATEWAY_RUN belongs to somebody else: choose another GATEWAY_RUN"
 chmod 711 "$GATEWAY_RUN"
 # The tables are of one release.
-echo "$LITELLM_VERSION" | cmp -s - "$GATEWAY_RUN/version" || [ ! -e "$data" ] || fail "$GATEWAY_RUN is of LiteLLM $(cat "$GATEWAY_RUN/version"): down.sh --wipe, or another GATEWAY_RUN"
+if [ -e "$data" ] && ! echo "$LITELLM_VERSION" | cmp -s - "$GATEWAY_RUN/version"; then
+  fail "$GATEWAY_RUN is of LiteLLM $(cat "$GATEWAY_RUN/version"): down.sh --wipe, or another GATEWAY_RUN"
+fi
 echo "$LITELLM_VERSION" >"$GATEWAY_RUN/version"
 install_packages
 install_litellm

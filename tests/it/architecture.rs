@@ -98,7 +98,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("wildmatch", &["model/cap.rs"]),
     ("ruzstd", &["tail/pool.rs", "engine/proxy"]),
     ("flate2", &["store/archive"]),
-    ("memchr", &["sources", "tail", "pricing/line.rs"]),
+    ("memchr", &["engine/gateways/secret.rs", "sources", "tail", "pricing/line.rs"]),
     ("rapidhash", &["sources/recent.rs"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli/completions.rs"]),

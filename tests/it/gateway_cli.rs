@@ -2,6 +2,7 @@
 
 mod adding;
 mod budgets;
+mod ledger;
 mod reconciling;
 mod secrets;
 mod server;
@@ -16,7 +17,8 @@ use aifinops::store::Books;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use server::{ADMIN, ALICE, MASTER, Server, VIEWER};
+use ledger::{ADMIN, ALICE, MASTER, VIEWER};
+use server::Server;
 
 /// A machine with nothing on it, and keys in its environment.
 struct Machine {

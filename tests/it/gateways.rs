@@ -55,7 +55,10 @@ fn every_kind_is_found_by_its_name() {
 #[test]
 fn words_read_back() {
     for per in [Per::Day, Per::Week, Per::Month] {
-        assert_eq!(Per::from_word(per.word()), Some(per));
+        assert_eq!((Per::from_word(per.word()), Per::from_period(per.word())), (Some(per), Some(per)));
+    }
+    for (period, per) in [("1d", Some(Per::Day)), ("7d", Some(Per::Week)), ("30d", Some(Per::Month)), ("2d", None), ("", None)] {
+        assert_eq!(Per::from_period(period), per, "{period}");
     }
     for whose in Whose::ALL {
         assert_eq!(Whose::from_word(whose.word()), Some(whose));
@@ -119,6 +122,7 @@ fn only_what_may_pass_is_asked_again() {
     }
     assert!(!Refusal::Elsewhere("https://other.example.com".to_owned()).is_passing());
     assert!(!Refusal::Unreadable("a web page".to_owned()).is_passing());
+    assert!(!Refusal::Useless("it keeps nothing").is_passing());
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod crash;
 mod dedup;
 mod demo;
 mod forecast;
+mod gateway_cli;
 mod gateways_others;
 mod guards;
 mod home;

@@ -13,7 +13,7 @@ use crate::cli::bar::Bar;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::out::{FAINT, Out};
-use crate::config::{gateway_parts, set_table};
+use crate::config::{check_gateway_name, gateway_parts, set_table};
 use crate::engine::gateways::{self, Ask, recognize};
 use crate::gateways::{ALL, Gateway, by_kind};
 use crate::model::gateway::address;
@@ -98,6 +98,7 @@ struct Answer {
 
 /// Adds a gateway. Nothing is remembered unless it answers and takes the key.
 pub fn run(context: &Context, args: &AddArgs) -> Result<ExitCode, CliError> {
+    check_gateway_name(&args.name).map_err(|why| CliError::usage(why, "such as `team`"))?;
     let url = address(&args.url).map_err(|why| CliError::usage(format!("the address {why}"), "such as https://gateway.example.com"))?;
     let Some(key) = args.key.source()? else {
         return Err(CliError::usage(

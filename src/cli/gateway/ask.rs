@@ -62,6 +62,7 @@ pub fn wait<T>(what: impl Future<Output = Result<T, Trouble>>) -> Result<T, CliE
 }
 
 /// What went wrong, and what to do.
+#[must_use]
 pub fn trouble(trouble: Trouble) -> CliError {
     use crate::gateways::Refusal;
     let hint = match &trouble {
@@ -79,6 +80,7 @@ pub fn trouble(trouble: Trouble) -> CliError {
             "`aifinops gateway add` with the address that it redirects to, if that is a gateway you trust"
         }
         Trouble::Refused(Refusal::TooMany | Refusal::Broken { .. }) => "try again in a while; what was known before stays",
+        Trouble::Refused(Refusal::Useless(_)) => "there is nothing to be asked of it",
         Trouble::Refused(Refusal::Refused { status: 200, .. }) => "change it at the gateway itself",
         Trouble::Refused(_) => "is the address really a gateway's, and of which kind? `--kind` says",
     };

@@ -141,6 +141,7 @@ struct Answer {
     spent: Option<MoneyJson>,
     already_over: bool,
     dry_run: bool,
+    confirmed: bool,
     requests: Vec<RequestJson>,
     notes: Vec<String>,
 }
@@ -255,6 +256,7 @@ impl Report<'_> {
                 spent: spent.map(json::money),
                 already_over,
                 dry_run,
+                confirmed: self.after.is_some(),
                 requests: self.requests.iter().map(request_json).collect(),
                 notes: self.before.notes.iter().map(|note| clean(note)).collect(),
             })?;
@@ -264,13 +266,14 @@ impl Report<'_> {
         let who = self.before.name.as_deref().map_or_else(String::new, |name| format!(" ({})", clean(name)));
         let id = short(&clean(&self.before.id));
         let what = match self.wish.limit {
-            Some(limit) => format!("a budget of {} a {}", context.money(limit), self.wish.per.word()),
+            Some(limit) => format!("a budget of {} a {}", dollars(limit), self.wish.per.word()),
             None => "no budget".to_owned(),
         };
         if dry_run {
             out.line(&format!("would give {} {id}{who} {what} at {} ({}):", self.wish.whose.word(), self.name, self.gateway.title()))?;
             for request in self.requests {
-                out.line(&format!("  {} {} {}", request.method.word(), request.path, request.body.as_deref().unwrap_or_default()))?;
+                let body = request.body.as_deref().map(clean).unwrap_or_default();
+                out.line(&format!("  {} {} {body}", request.method.word(), clean(&request.path)))?;
             }
         } else {
             let seen = if self.after.is_some() { "; read back and found so" } else { "; it took the order, and does not show it yet" };
@@ -293,6 +296,12 @@ impl Report<'_> {
     }
 }
 
+/// Dollars and cents, or all the digits that there are. A gateway's budget is in dollars.
+fn dollars(money: Money) -> String {
+    const CENT: i64 = 10_000_000;
+    if money.nanos() % CENT == 0 { money.display() } else { format!("${}", money.exact()) }
+}
+
 /// A hash as people see it.
 fn short(id: &str) -> String {
     if id.len() == 64 { format!("{}…", id.chars().take(12).collect::<String>()) } else { id.to_owned() }
@@ -301,7 +310,7 @@ fn short(id: &str) -> String {
 fn request_json(request: &Request) -> RequestJson {
     RequestJson {
         method: request.method.word(),
-        path: request.path.clone(),
-        body: request.body.as_deref().and_then(|body| serde_json::from_str(body).ok()),
+        path: clean(&request.path),
+        body: request.body.as_deref().and_then(|body| serde_json::from_str(&clean(body)).ok()),
     }
 }

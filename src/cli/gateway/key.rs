@@ -8,6 +8,7 @@ use clap::Args;
 use crate::cli::error::CliError;
 use crate::engine::gateways::Secret;
 use crate::model::KeySource;
+use crate::model::gateway::is_variable;
 
 /// Where the key is.
 #[derive(Debug, Clone, Default, Args)]
@@ -31,9 +32,8 @@ impl KeyArgs {
     /// Where the key comes from, if that was said.
     pub fn source(&self) -> Result<Option<KeySource>, CliError> {
         if let Some(name) = &self.token_env {
-            let fits = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
             // What is no name may be the key itself: it is not repeated.
-            return if fits { Ok(Some(KeySource::Env(name.clone()))) } else { Err(no_name()) };
+            return if is_variable(name) { Ok(Some(KeySource::Env(name.clone()))) } else { Err(no_name()) };
         }
         if let Some(path) = &self.token_file {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
@@ -45,7 +45,7 @@ impl KeyArgs {
 
 fn no_name() -> CliError {
     CliError::usage(
-        "--token-env takes the name of a variable, not a key",
+        "--token-env takes the name of a variable, in capital letters, and not a key",
         "put the key into a variable, such as `read -rs LITELLM_KEY; export LITELLM_KEY`, then `--token-env LITELLM_KEY`",
     )
 }

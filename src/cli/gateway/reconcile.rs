@@ -167,7 +167,7 @@ pub fn run(context: &Context, args: &ReconcileArgs) -> Result<ExitCode, CliError
         let tells_calls = books.memory(&setup.name)?.contains_key("calls");
         if report.cannot.contains(&"calls") || !tells_calls {
             return Err(CliError::Gateway {
-                why: if tells_calls {
+                why: if report.cannot.contains(&"calls") {
                     format!("the key of {} does not see single calls", clean(&setup.name))
                 } else {
                     format!("{} tells no single calls, only sums: there is nothing to compare call by call", clean(&setup.name))

@@ -76,6 +76,8 @@ pub struct Client {
     base: String,
     host: String,
     key: Option<(HeaderName, HeaderValue)>,
+    /// The key, so that an answer that repeats it is not repeated once more.
+    secret: Option<Secret>,
 }
 
 impl Client {
@@ -95,7 +97,7 @@ impl Client {
         }
         let http = http.build().map_err(|error| fail(chain(&error.without_url())))?;
         let key = secret.map(|secret| key_header(auth, secret)).transpose()?;
-        Ok(Client { http, base: base.trim_end_matches('/').to_owned(), host, key })
+        Ok(Client { http, base: base.trim_end_matches('/').to_owned(), host, key, secret: secret.cloned() })
     }
 
     /// Sends a request and takes its answer whole.
@@ -123,7 +125,7 @@ impl Client {
         let status = answer.status();
         if status.is_redirection() {
             let to = answer.headers().get(header::LOCATION).and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
-            let to = if to.contains("://") { host(to) } else { "another path of the same host" };
+            let to = if to.contains("//") { host(to) } else { "another path of the same host" };
             return Err(Refusal::Elsewhere(clean(to)).into());
         }
         let text = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(clean);
@@ -135,6 +137,9 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
+        if let Some(secret) = &self.secret {
+            secret.black_out(&mut body);
+        }
         Ok(Reply { status: status.as_u16(), version, body, retry_after })
     }
 
@@ -143,7 +148,10 @@ impl Client {
             return Trouble::Late(self.host.clone());
         }
         // An error of the library's would show the whole address.
-        Trouble::Network { host: self.host.clone(), why: clean(&chain(&error.without_url())) }
+        let why = clean(&chain(&error.without_url()));
+        let speaks_no_tls = self.base.starts_with("https") && why.contains("InvalidContentType");
+        let why = if speaks_no_tls { "what answers there speaks no TLS: it is not https://, or another port".to_owned() } else { why };
+        Trouble::Network { host: self.host.clone(), why }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::client::{Client, Trouble};
-use crate::gateways::{BudgetWish, Gateway, Holder, Refusal, Request};
+use crate::gateways::{BudgetWish, Gateway, Holder, Per, Refusal, Request};
 
 /// A gateway shows a change after a moment.
 const SETTLE: Duration = Duration::from_millis(1200);
@@ -40,7 +40,7 @@ impl Order {
             let reply = client.send(request).await?;
             let answer = reply.answer();
             // What is there already is as good as made.
-            if !answer.is_good() && !(answer.status < 500 && answer.says("already exist")) {
+            if !(answer.is_good() || answer.status < 500 && answer.says("already exist")) {
                 return Err(answer.refusal().into());
             }
         }
@@ -55,6 +55,10 @@ impl Order {
             return Err(
                 Refusal::Refused { status: 200, why: "it took the order and shows another budget than it was given".to_owned() }.into()
             );
+        }
+        let period = holder.as_ref().and_then(|holder| holder.period.as_deref());
+        if shown.is_some() && period.is_some_and(|period| Per::from_period(period) != Some(wish.per)) {
+            return Err(Refusal::Refused { status: 200, why: "it took the order and shows a budget for another period".to_owned() }.into());
         }
         Ok(Outcome { holder: holder.filter(|_| shown == wish.limit) })
     }

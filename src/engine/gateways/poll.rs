@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// What is compared after each round; all of a month the first time.
 const RECENT: Millis = 2 * 3_600_000;
 /// How often it is looked how far a gateway and the logs are apart: all calls of the day are gone through.
-const DRIFT: Duration = Duration::from_secs(120);
+const DRIFT: Duration = Duration::from_mins(2);
 /// Caps look back a month at most.
 const MONTH: Millis = 32 * SLOTS_A_DAY * crate::model::time::SLOT;
 

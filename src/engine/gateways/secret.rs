@@ -33,6 +33,22 @@ impl Secret {
         Ok(Secret(text.to_owned()))
     }
 
+    /// Takes the key, and both halves of a pair, out of an answer that repeats it. Its length stays.
+    pub(super) fn black_out(&self, body: &mut [u8]) {
+        const SHORTEST: usize = 8;
+        let halves = self.0.split_once(':').map(|(name, word)| [name, word]).into_iter().flatten();
+        for part in halves.chain([self.0.as_str()]).filter(|part| part.len() >= SHORTEST) {
+            let mut from = 0;
+            while let Some(at) = memchr::memmem::find(body.get(from..).unwrap_or_default(), part.as_bytes()) {
+                let end = from + at + part.len();
+                if let Some(found) = body.get_mut(from + at..end) {
+                    found.fill(b'*');
+                }
+                from = end;
+            }
+        }
+    }
+
     /// The key itself, for the one header that it goes into.
     pub(super) fn reveal(&self) -> &str {
         &self.0

@@ -22,7 +22,8 @@ struct Page {
     #[serde(default)]
     has_more: Option<bool>,
     #[serde(default)]
-    next_page: Option<String>,
+    #[serde(rename = "next_page")]
+    next: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -165,7 +166,7 @@ pub(super) fn usage(asked: &Ask, answer: &Answer<'_>) -> Result<News, Refusal> {
         let tokens = tokens(usage.uncached_input_tokens, usage.cache_read_input_tokens, usage.cache_creation, usage.output_tokens);
         sheet.add(DaySpend { requests: usage.requests.0, tokens, ..row });
     }
-    let next = next_page(asked, page.next_page.filter(|_| page.has_more != Some(false)));
+    let next = next_page(asked, page.next.filter(|_| page.has_more != Some(false)));
     let cost = if asked.what == what::USAGE { what::COST } else { what::PLAIN_COST };
     let next = match next {
         Some(next) => ask(asked.what, &packed(&sheet), &sheet, Some(&next)),
@@ -188,7 +189,7 @@ pub(super) fn cost(asked: &Ask, answer: &Answer<'_>) -> Result<News, Refusal> {
         sheet.add(DaySpend { spend, ..row });
     }
     let mut news = News::facts(vec![GatewayFact::Names(names)]);
-    match next_page(asked, page.next_page.filter(|_| page.has_more != Some(false))) {
+    match next_page(asked, page.next.filter(|_| page.has_more != Some(false))) {
         Some(next) => news.asks.push(ask(asked.what, &packed(&sheet), &sheet, Some(&next))),
         None => news.facts.push(sheet.days()),
     }

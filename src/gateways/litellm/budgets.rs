@@ -158,9 +158,9 @@ pub(super) fn keys(ask: &Ask, answer: &Answer<'_>) -> Result<News, Refusal> {
     }
     let Keys { keys, total_pages } = answer.json()?;
     let keys = keys.unwrap_or_default();
-    let named: Vec<(&str, &KeyRow)> = keys.iter().filter_map(|row| Some((row.token.as_deref()?, row))).collect();
-    let names = named.iter().map(|(token, row)| key_name(token, row)).collect();
-    let budgets = named.iter().map(|(token, row)| key_budget(token, row)).collect();
+    let with_ids: Vec<(&str, &KeyRow)> = keys.iter().filter_map(|row| Some((row.token.as_deref()?, row))).collect();
+    let names = with_ids.iter().map(|(token, row)| key_name(token, row)).collect();
+    let budgets = with_ids.iter().map(|(token, row)| key_budget(token, row)).collect();
     let asks = next(ask, total_pages, what::KEYS, keys_path);
     Ok(News { facts: vec![GatewayFact::Names(names), GatewayFact::Budgets(budgets)], asks })
 }
@@ -207,8 +207,8 @@ pub(super) fn team(answer: &Answer<'_>) -> Result<News, Refusal> {
 }
 
 fn team_facts(team: &TeamRow, members: &[MemberRow], names: &mut Vec<Named>, budgets: &mut Vec<GatewayBudget>) {
-    let named = |whose, id: &str, name: Option<String>, team| Named { whose, id: id.to_owned(), name, team, user: None };
-    names.push(named(Whose::Team, &team.team_id, some(team.team_alias.clone()), None));
+    let call_it = |whose, id: &str, name: Option<String>, team| Named { whose, id: id.to_owned(), name, team, user: None };
+    names.push(call_it(Whose::Team, &team.team_id, some(team.team_alias.clone()), None));
     budgets.push(GatewayBudget {
         blocked: team.blocked.unwrap_or(false),
         ..budget(Whose::Team, &team.team_id, team.max_budget, team.spend, team.budget_duration.as_deref(), team.budget_reset_at.as_deref())

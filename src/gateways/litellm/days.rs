@@ -189,14 +189,14 @@ impl Sums {
                         subtract(&mut rest, &row);
                         self.name(&key, &of.metadata);
                     }
-                    self.add(Some(&key), Some(&of.metadata), Some(&model), row);
+                    self.add(Some(&key), Some(&of.metadata), Some(&model), &row);
                 }
             }
             // What a key has done without a model, such as being refused; and what no key is named for.
             for (key, row) in left {
-                self.add(Some(key), keys.get(key).map(|of| &of.metadata), None, row);
+                self.add(Some(key), keys.get(key).map(|of| &of.metadata), None, &row);
             }
-            self.add(None, None, None, rest);
+            self.add(None, None, None, &rest);
         }
     }
 
@@ -207,13 +207,13 @@ impl Sums {
         }
     }
 
-    fn add(&mut self, key: Option<&str>, names: Option<&KeyNames>, model: Option<&str>, row: DaySpend) {
+    fn add(&mut self, key: Option<&str>, names: Option<&KeyNames>, model: Option<&str>, row: &DaySpend) {
         if row.requests == 0 && row.failed == 0 && row.spend.unwrap_or_default() == Money::ZERO && row.tokens == Tokens::default() {
             return;
         }
         let owned = |text: Option<&str>| some(text.map(str::to_owned));
         let (user, team) = names.map_or((None, None), |names| (some(names.user_id.clone()), some(names.team_id.clone())));
-        let row = DaySpend { user, team, key: owned(key), model: owned(model), ..row };
+        let row = DaySpend { user, team, key: owned(key), model: owned(model), ..row.clone() };
         self.put(row);
     }
 
@@ -324,13 +324,15 @@ pub(super) fn tags(answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
     Ok(News::facts(tag_facts(tag_rows(activity.results.unwrap_or_default(), BTreeMap::new()), plan)))
 }
 
+/// A tag's row between two pages: day, tag, nano-dollars, calls, failed ones.
+type KeptTag = (i64, String, i64, u64, u64);
+
 pub(super) fn tag_page(ask: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
     if answer.is_denied() {
         return Ok(News::cannot("spend by tag"));
     }
     let activity: Activity = answer.json()?;
-    let (page, known): (u32, Vec<(i64, String, i64, u64, u64)>) =
-        serde_json::from_str(&ask.at).unwrap_or_else(|_| (ask.at.parse().unwrap_or(1), Vec::new()));
+    let (page, known): (u32, Vec<KeptTag>) = serde_json::from_str(&ask.at).unwrap_or_else(|_| (ask.at.parse().unwrap_or(1), Vec::new()));
     let known = known.into_iter().map(|(day, tag, nanos, requests, failed)| {
         ((day, tag.clone()), TagSpend { day, tag, spend: Money::from_nanos(nanos), requests, failed })
     });

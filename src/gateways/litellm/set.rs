@@ -93,7 +93,11 @@ pub(super) fn found(wish: &BudgetWish, answer: &Answer<'_>) -> Result<Option<Hol
         Whose::Customer => {
             let row: CustomerRow = answer.json()?;
             let (limit, period) = row.litellm_budget_table.map_or((Usd(None), None), |table| (table.max_budget, table.budget_duration));
-            Ok(Some(holder(&row.user_id, row.alias, limit, period, row.spend)))
+            let mut holder = holder(&row.user_id, row.alias, limit, period, row.spend);
+            if wish.reset {
+                holder.notes.push("LiteLLM cannot set back what a customer has spent; that happens when the period ends".to_owned());
+            }
+            Ok(Some(holder))
         }
         Whose::Tag | Whose::Model | Whose::Organization => Ok(None),
     }

@@ -55,7 +55,7 @@ pub(super) fn key(answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
         return Ok(all_else(me, Vec::new(), plan));
     }
     if answer.status >= 500 && answer.says("not connected") {
-        return Err(Refusal::Broken { status: answer.status, why: "it runs without a database, and keeps no spend".to_owned() });
+        return Err(Refusal::Useless("this LiteLLM runs without a database, and keeps no spend"));
     }
     let KeyInfo { key, info } = answer.json()?;
     let me = Me {

@@ -31,7 +31,8 @@ struct Page<T> {
     #[serde(default)]
     has_more: Option<bool>,
     #[serde(default)]
-    next_page: Option<String>,
+    #[serde(rename = "next_page")]
+    next: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -137,7 +138,7 @@ pub(super) fn usage(asked: &Ask, answer: &Answer<'_>) -> Result<News, Refusal> {
             });
         }
     }
-    let next = next_page(asked, page.next_page.filter(|_| page.has_more != Some(false)));
+    let next = next_page(asked, page.next.filter(|_| page.has_more != Some(false)));
     let what = if next.is_some() { what::USAGE } else { what::COSTS };
     Ok(News { facts: Vec::new(), asks: vec![ask(what, &packed(&gathered), &gathered.sheet, next.as_deref())] })
 }
@@ -169,7 +170,7 @@ pub(super) fn costs(asked: &Ask, answer: &Answer<'_>) -> Result<News, Refusal> {
             });
         }
     }
-    match next_page(asked, page.next_page.filter(|_| page.has_more != Some(false))) {
+    match next_page(asked, page.next.filter(|_| page.has_more != Some(false))) {
         Some(next) => {
             let next = ask(asked.what, &packed(&gathered), &gathered.sheet, Some(&next));
             Ok(News { facts: Vec::new(), asks: vec![next] })

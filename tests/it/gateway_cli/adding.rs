@@ -5,7 +5,8 @@ use std::fs;
 use serde_json::json;
 
 use super::Machine;
-use super::server::{ADMIN, ALICE, Ledger, MASTER, Mood, Server, VIEWER, WORDS};
+use super::ledger::{ADMIN, ALICE, Ledger, MASTER, VIEWER, WORDS};
+use super::server::{Asked, Mood, Server};
 
 #[test]
 fn a_gateway_is_found_out_and_told_in_plain_words() {
@@ -35,7 +36,7 @@ fn a_gateway_is_found_out_and_told_in_plain_words() {
         "/tag/list",
         "/public/model_hub/info",
     ];
-    assert_eq!(asked.iter().map(|asked| asked.place()).collect::<Vec<_>>(), places);
+    assert_eq!(asked.iter().map(Asked::place).collect::<Vec<_>>(), places);
     assert!(!asked[0].head.contains("sk-"), "{}", asked[0].head);
     assert!(asked.iter().skip(1).all(|asked| asked.key.as_deref() == Some(VIEWER)));
     assert!(asked.iter().all(|asked| asked.method == "GET" && !asked.path.contains("sk-")));
@@ -190,7 +191,7 @@ fn what_makes_no_sense_is_refused_before_anybody_is_asked() {
         ("ftp://gateway.example.com", &env, "is no address"),
         ("gateway.example.com", &env, "is no address"),
         (&url, &[], "where is the key? Not on the command line"),
-        (&url, &["--token-env", ALICE], "takes the name of a variable, not a key"),
+        (&url, &["--token-env", ALICE], "takes the name of a variable, in capital letters, and not a key"),
         (&url, &["--token-env", "VIEWER", "--token-file", "x"], "cannot be used with"),
         (&url, &["--token-env", "VIEWER", "--kind", "abacus"], "invalid value 'abacus'"),
         (&url, &["--token-env", "VIEWER", "--every", "1"], "invalid value '1'"),
@@ -275,12 +276,14 @@ fn something_else_at_the_address_is_no_gateway() {
 #[test]
 fn a_name_can_be_given_to_another_gateway() {
     let (first, second, machine) = (Server::new(Ledger::new()), Server::new(Ledger::new()), Machine::new());
-    second.change(|ledger| ledger.users[0]["max_budget"] = json!(77.0));
+    second.change(|ledger| ledger.users[0]["user_alias"] = json!("Another Alice"));
     for server in [&first, &second] {
         machine.ok(&["gateway", "add", "team", &server.url(), "--token-env", "VIEWER"]);
     }
     let team = machine.json(&["team"]);
-    assert_eq!((&team["gateway"]["url"], &team["rows"][0]["budget"]["limit"]["usd"]), (&json!(second.url()), &json!(77)));
+    let names: Vec<&str> = team["rows"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(team["gateway"]["url"], json!(second.url()));
+    assert!(names.contains(&"Another Alice") && !names.contains(&"Alice"), "{names:?}");
     let config = machine.config().unwrap();
     assert!(config.matches("url = ").count() == 1 && config.contains(&second.url()), "{config}");
 }
@@ -289,8 +292,8 @@ fn a_name_can_be_given_to_another_gateway() {
 fn status_says_how_gateways_stand() {
     let (server, machine) = (Server::new(Ledger::new()), Machine::new());
     assert_eq!(machine.json(&["gateway", "status"]), json!({"gateways": []}));
-    let run = machine.run(&["gateway", "status"]);
-    assert!(run.code == 1 && run.err.contains("there is no gateway yet\n hint: `aifinops gateway add "), "{}", run.err);
+    let said = machine.run(&["gateway", "status"]).all();
+    assert!(said.contains("here is no gateway") && said.contains("`aifinops gateway add NAME URL --token-env VARIABLE`"), "{said}");
 
     machine.ok(&["gateway", "add", "team", &server.url(), "--token-env", "VIEWER"]);
     server.news();

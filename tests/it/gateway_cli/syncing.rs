@@ -3,11 +3,13 @@
 
 use std::process::Stdio;
 
+use aifinops::model::Tokens;
 use aifinops::model::text::is_hostile;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::server::{Call, Ledger, Mood, Server, WORDS, ago, date, key, plain_port, stamp, token, user};
+use super::ledger::{Call, Ledger, WORDS, ago, date, key, stamp, token, user};
+use super::server::{Mood, Server, plain_port};
 use super::{Machine, Run};
 use crate::proxy::service::Service;
 
@@ -18,7 +20,7 @@ fn ledger() -> Ledger {
         Call { tags: tags(&["feature:search"]), ..Call::of("alice", "c1", ago(0, 1), 9_000_000) },
         Call { model: "large".to_owned(), ..Call::of("alice", "c2", ago(0, 2), 123_456_789) },
         Call::of("alice", "c3", ago(3, 1), 1_000_000_001),
-        Call { is_refused: true, tokens: aifinops::model::Tokens::default(), ..Call::of("alice", "c4", ago(10, 1), 0) },
+        Call { is_refused: true, tokens: Tokens::default(), ..Call::of("alice", "c4", ago(10, 1), 0) },
         Call { tags: tags(&["feature:search", "nightly"]), ..Call::of("bob", "c5", ago(0, 3), 500_000_000) },
         Call::of("bob", "c6", ago(20, 1), 2_000_000_000),
     ];
@@ -181,7 +183,7 @@ fn whatever_goes_wrong_is_said_and_what_was_known_stays() {
         (Mood::Says(404, WORDS), "the gateway has nothing there (404): Not today.", "is the address really a gateway's"),
         (Mood::Says(422, WORDS), "the gateway refuses (422): Not today.", "is the address really a gateway's"),
         (Mood::Says(500, WORDS), "the gateway is in trouble (500): Not today.", "try again in a while"),
-        (Mood::Says(500, "DB not connected"), "it runs without a database, and keeps no spend", "try again in a while"),
+        (Mood::Says(500, "DB not connected"), "runs without a database, and keeps no spend", "there is nothing to be asked of it"),
         (Mood::Busy { times: 99, again: "120" }, "the gateway asks for fewer requests (429)", "try again in a while"),
         (Mood::Page, "the gateway's answer cannot be read: a web page", "is the address really a gateway's"),
         (Mood::Cut, "the gateway's answer cannot be read: not the JSON that was expected", "is the address really a gateway's"),
@@ -383,7 +385,7 @@ fn hostile_names_never_reach_the_terminal() {
     let server = Server::new(hostile());
     let machine = Machine::synced(&server);
     let by = ["user", "team", "key", "model", "tag"];
-    let mut commands: Vec<Vec<&str>> = by.iter().map(|by| vec!["team", "--by", by]).collect();
+    let mut commands: Vec<Vec<&str>> = by.iter().map(|by| vec!["team", "--by", *by]).collect();
     commands.extend([
         vec!["team", "=1+1"],
         vec!["team", "@a;=b"],
@@ -396,7 +398,7 @@ fn hostile_names_never_reach_the_terminal() {
     ]);
     for command in &commands {
         for more in [&[][..], &["--json"]] {
-            let args = [command, more].concat();
+            let args = [command.as_slice(), more].concat();
             let run = machine.run(&args);
             is_harmless(&run, &args);
             assert!(!run.all().contains(r"\u001b"), "{args:?}: {}", run.all());

@@ -10,7 +10,7 @@ mod set;
 use std::collections::{BTreeMap, VecDeque};
 
 use aifinops::gateways::litellm::LiteLlm;
-use aifinops::gateways::{Answer, Ask, Gateway as _, Method, News, Plan, Refusal};
+use aifinops::gateways::{Answer, Ask, DAY, Gateway as _, Method, News, Plan, Refusal};
 use aifinops::model::time::HOUR;
 use aifinops::model::{DaySpend, GatewayBudget, GatewayCall, GatewayFact, Me, Millis, Named, TagSpend};
 use serde_json::json;
@@ -114,12 +114,12 @@ impl Round {
     }
 }
 
-fn budgets(facts: &[GatewayFact]) -> Vec<GatewayBudget> {
+fn told_budgets(facts: &[GatewayFact]) -> Vec<GatewayBudget> {
     let of = |fact: &GatewayFact| if let GatewayFact::Budgets(budgets) = fact { budgets.clone() } else { Vec::new() };
     facts.iter().flat_map(of).collect()
 }
 
-fn names(facts: &[GatewayFact]) -> Vec<Named> {
+fn told_names(facts: &[GatewayFact]) -> Vec<Named> {
     let of = |fact: &GatewayFact| if let GatewayFact::Names(names) = fact { names.clone() } else { Vec::new() };
     facts.iter().flat_map(of).collect()
 }
@@ -203,6 +203,7 @@ fn old(ask: &Ask) -> Told {
         "/user/daily/activity/aggregated" | "/spend/logs/v2" => no(401, ONLY_ADMINS),
         "/user/daily/activity" => ok(DAYS),
         "/tag/daily/activity" => ok(TAGS),
+        "/spend/logs" => ok(serde_json::from_str::<serde_json::Value>(CALLS).unwrap()["data"].to_string()),
         _ => developer(ask),
     }
 }
@@ -350,15 +351,17 @@ fn an_older_release_is_asked_in_its_own_words() {
             "/public/model_hub/info",
             "/spend/logs/v2?start_date=2026-11-22%2011%3A00%3A00&end_date=2026-11-22%2013%3A00%3A00&page=1&page_size=500\
              &sort_by=startTime&sort_order=asc",
+            "/spend/logs?start_date=2026-11-22&end_date=2026-11-23&summarize=false",
         ]
     );
     let newer = self::round(&plan(), developer).unwrap();
     assert_eq!(round.me(), newer.me());
     assert_eq!(day_rows(&round.facts), day_rows(&newer.facts));
     assert_eq!(tag_rows(&round.facts), tag_rows(&newer.facts));
-    // The team's answer has told of its members: only calls are missing.
-    assert_eq!((round.cannot(), round.versions()), (vec!["calls"], vec![]));
-    assert_eq!(all_calls(&round.facts), []);
+    assert_eq!(all_calls(&round.facts), all_calls(&newer.facts));
+    assert_eq!(windows(&round.facts), [(TODAY * DAY, NOW)]);
+    // The team's answer has told of its members: only the version is missing.
+    assert_eq!((round.cannot(), round.versions()), (vec![], vec![]));
 }
 
 #[test]
@@ -402,7 +405,7 @@ fn a_blocked_key_ends_the_round_although_administrators_are_named() {
 fn a_gateway_that_keeps_nothing_or_is_none_says_so() {
     let why = |told: Told| round(&plan(), |_| told.clone()).unwrap_err().to_string();
     let without = r#"{"error": {"message": "Authentication Error, DB not connected. See the docs", "code": "500"}}"#;
-    assert_eq!(why(no(500, without)), "the gateway is in trouble (500): it runs without a database, and keeps no spend");
+    assert_eq!(why(no(500, without)), "this LiteLLM runs without a database, and keeps no spend");
     assert_eq!(why(no(500, "oops")), "the gateway is in trouble (500): no reason given");
     // There is nothing here: that is not the master key's 404.
     assert_eq!(why(no(404, NOT_FOUND)), "the gateway has nothing there (404): Not Found");
