@@ -151,7 +151,7 @@ struct RowJson {
     month: SumJson,
     requests: u64,
     failed: u64,
-    over_budget: u64,
+    over_budget: Option<u64>,
     budget: Option<BudgetJson>,
 }
 
@@ -396,7 +396,7 @@ fn print(context: &Context, team: &Team, by: By, inside: Option<&Inside>) -> Res
             money(month),
             month.requests.to_string(),
             month.failed.to_string(),
-            row.over_budget.to_string(),
+            row.over_budget.map_or_else(|| "?".to_owned(), |calls| calls.to_string()),
             budget.map_or_else(dot, |view| format!("{}% of {}", view.permille() / 10, context.money(view.limit))),
             budget.map_or_else(dot, |view| context.money(view.left())),
             budget.and_then(|view| view.budget.resets_at).map_or_else(dot, |at| format!("in {}", span((at - context.now).max(0)))),

@@ -47,7 +47,7 @@ pub fn team(row: &TeamRow) -> Vec<Value<'_>> {
         Value::money(spend(row, 2)),
         count(month.map(|sum| sum.requests)),
         count(month.map(|sum| sum.failed)),
-        count(Some(row.over_budget)),
+        row.over_budget.map_or(Value::Null, |calls| count(Some(calls))),
         Value::money(budget.map(|view| view.limit)),
         Value::money(budget.map(|view| view.spent)),
         Value::money(budget.map(BudgetView::left)),

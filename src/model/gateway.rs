@@ -114,6 +114,8 @@ pub struct TagSpend {
     pub requests: u64,
     /// Calls that failed.
     pub failed: u64,
+    /// Tokens of all kinds.
+    pub tokens: u64,
 }
 
 /// A name for people, and where the named belongs.

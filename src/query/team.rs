@@ -120,8 +120,8 @@ pub struct TeamRow {
     pub own: bool,
     /// Today, the last 7 and the last 30 days, today included.
     pub sums: [SpendSum; 3],
-    /// Calls of 30 days that were refused for want of a budget.
-    pub over_budget: u64,
+    /// Calls of 30 days that were refused for want of a budget; nothing where single calls are not to be seen.
+    pub over_budget: Option<u64>,
     /// The budget that binds first.
     pub budget: Option<BudgetView>,
 }
@@ -177,7 +177,11 @@ fn month(now: Millis) -> Window {
 /// The team behind a gateway; nothing where it has never been asked.
 pub fn team(books: &Books, gateway: &str, by: Whose, now: Millis) -> Result<Option<Team>, StoreError> {
     let Some(account) = books.account(gateway)? else { return Ok(None) };
-    let known = books.known(gateway)?;
+    let mut known = books.known(gateway)?;
+    if by == Whose::Tag {
+        count_tags(books, gateway, &mut known, now)?;
+    }
+    let sees_calls = by != Whose::Tag && books.memory(gateway)?.contains_key("calls") && account.cannot.iter().all(|what| what != "calls");
     let mut rows: BTreeMap<String, [SpendSum; 3]> = BTreeMap::new();
     for (at, days) in spans(now).into_iter().enumerate() {
         for (id, sum) in books.sums(gateway, by, days)? {
@@ -201,7 +205,7 @@ pub fn team(books: &Books, gateway: &str, by: Whose, now: Millis) -> Result<Opti
             name: name(&known, by, &id),
             team: team_of(&known, by, &id),
             own: is_own(&me, user.as_deref(), by, &id),
-            over_budget: over.get(&id).copied().unwrap_or(0),
+            over_budget: sees_calls.then(|| over.get(&id).copied().unwrap_or(0)),
             budget: budget(&known, by, &id, now),
             sums,
             id,
@@ -209,6 +213,16 @@ pub fn team(books: &Books, gateway: &str, by: Whose, now: Millis) -> Result<Opti
         .collect();
     rows.sort_by(|a, b| spend(b, 2).cmp(&spend(a, 2)).then_with(|| a.name.cmp(&b.name)).then_with(|| a.id.cmp(&b.id)));
     Ok(Some(Team { account, rows, total }))
+}
+
+/// What was spent of tags' budgets, where the gateway does not say: its own figures of the period's days.
+fn count_tags(books: &Books, gateway: &str, known: &mut Known, now: Millis) -> Result<(), StoreError> {
+    for budget in known.budgets.iter_mut().filter(|budget| budget.whose == Whose::Tag && budget.spent.is_none()) {
+        let Some(since) = budget.since.filter(|_| budget.limit.is_some()) else { continue };
+        let sums = books.sums(gateway, Whose::Tag, (since.div_euclid(DAY), now.div_euclid(DAY) + 1))?;
+        budget.spent = Some(sums.get(&budget.id).and_then(|sum| sum.spend).unwrap_or(Money::ZERO));
+    }
+    Ok(())
 }
 
 /// What a row has spent in one of its three spans; nothing where the gateway tells no money.

@@ -121,10 +121,11 @@ make_tables() {
   "${psql[@]}" -c 'alter database unfinished rename to litellm'
 }
 
-# Starts a program that outlives this shell: start NAME COMMAND...
+# Starts a program that outlives this shell: start NAME PORT COMMAND...
 start() {
-  local name="$1"
-  shift
+  local name="$1" port="$2"
+  shift 2
+  ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || fail "port $port, for $name, is somebody else's: choose another"
   setsid "$@" >>"$GATEWAY_RUN/$name.log" 2>&1 </dev/null &
   echo $! >"$GATEWAY_RUN/$name.pid"
 }
@@ -139,12 +140,10 @@ await() {
     [ $SECONDS -lt $end ] || fail "$1 does not answer at $2"
     sleep 0.5
   done
-  # Or somebody else answers there.
-  runs "$1" || { tail -20 "$GATEWAY_RUN/$1.log" >&2; fail "$1 ended: is its port taken?"; }
 }
 
 start_upstream() {
-  runs upstream || start upstream "$python" -B "$here/upstream.py" --port "$GATEWAY_UPSTREAM_PORT" --log "$GATEWAY_RUN/upstream.jsonl"
+  runs upstream || start upstream "$GATEWAY_UPSTREAM_PORT" "$python" -B "$here/upstream.py" --port "$GATEWAY_UPSTREAM_PORT" --log "$GATEWAY_RUN/upstream.jsonl"
   await upstream "http://127.0.0.1:$GATEWAY_UPSTREAM_PORT/__stats"
 }
 
@@ -154,7 +153,7 @@ start_litellm() {
     export DATABASE_URL="$database" LITELLM_MASTER_KEY="$master_key" LITELLM_SALT_KEY=sk-gateway-test-salt
     export DISABLE_SCHEMA_UPDATE=true LITELLM_LOCAL_MODEL_COST_MAP=True LITELLM_TELEMETRY=False DO_NOT_TRACK=1
     export UPSTREAM_ANTHROPIC="http://127.0.0.1:$GATEWAY_UPSTREAM_PORT" UPSTREAM_OPENAI="http://127.0.0.1:$GATEWAY_UPSTREAM_PORT/v1"
-    (cd "$GATEWAY_RUN" && start litellm litellm --config "$config" --host 127.0.0.1 --port "$GATEWAY_PORT")
+    (cd "$GATEWAY_RUN" && start litellm "$GATEWAY_PORT" litellm --config "$config" --host 127.0.0.1 --port "$GATEWAY_PORT")
   fi
   await litellm "$url/health/readiness"
 }

@@ -11,6 +11,8 @@ use crate::model::{GatewayCall, GatewayFact, GatewayRates, Millis, Tokens, time}
 
 /// Rows of a page. A row has seven to ten kilobytes, most of which is the gateway's price list.
 const PAGE: usize = 500;
+/// Older releases take no more than this, and say so with 422.
+const OLD_PAGE: usize = 100;
 /// The gateway counts to ten thousand and no further; and late pages cost it more than early ones. A window with more calls than
 /// this is asked for in two halves.
 const MOST: u64 = 5_000;
@@ -156,37 +158,40 @@ fn meta<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Meta
 
 /// The first page of all calls that are wanted.
 pub(super) fn asks(plan: &Plan) -> Vec<Ask> {
-    plan.calls_from.map(|from| ask(from, plan.now + AHEAD, 1)).into_iter().collect()
+    plan.calls_from.map(|from| ask(from, plan.now + AHEAD, 1, PAGE)).into_iter().collect()
 }
 
-fn ask(from: Millis, to: Millis, page: u32) -> Ask {
+fn ask(from: Millis, to: Millis, page: u32, size: usize) -> Ask {
     // The end is included: a row that both halves tell is the same row.
     let stamp = |at: Millis| escaped(&time::utc(at).format("%Y-%m-%d %H:%M:%S").to_string());
     let path = format!(
-        "/spend/logs/v2?start_date={}&end_date={}&page={page}&page_size={PAGE}&sort_by=startTime&sort_order=asc",
+        "/spend/logs/v2?start_date={}&end_date={}&page={page}&page_size={size}&sort_by=startTime&sort_order=asc",
         stamp(from),
         stamp(to + 999)
     );
-    Ask::at(what::CALLS, format!("{from} {to} {page}"), Request::get(path))
+    Ask::at(what::CALLS, format!("{from} {to} {page} {size}"), Request::get(path))
 }
 
 pub(super) fn page(asked: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
     let mut at = asked.at.split(' ').filter_map(|part| part.parse::<Millis>().ok());
-    let (Some(from), Some(to), Some(page)) = (at.next(), at.next(), at.next()) else { return Ok(News::default()) };
+    let (Some(from), Some(to), Some(page), Some(size)) = (at.next(), at.next(), at.next(), at.next()) else { return Ok(News::default()) };
+    let size = usize::try_from(size).unwrap_or(PAGE);
+    if answer.status == 422 && size > OLD_PAGE {
+        return Ok(News { facts: Vec::new(), asks: vec![ask(from, to, 1, OLD_PAGE)] });
+    }
     if answer.is_denied() {
-        let days = from.div_euclid(DAY)..=plan.today();
-        return Ok(News { facts: Vec::new(), asks: days.map(old_ask).collect() });
+        return Ok(News { facts: Vec::new(), asks: vec![old_ask(from.div_euclid(DAY))] });
     }
     let Page { data, total, total_is_capped } = answer.json()?;
     if page == 1 && (total.0 > MOST || total_is_capped == Some(true)) && to - from > SHORTEST {
         let middle = from + (to - from) / 2;
-        return Ok(News { facts: Vec::new(), asks: vec![ask(from, middle, 1), ask(middle, to, 1)] });
+        return Ok(News { facts: Vec::new(), asks: vec![ask(from, middle, 1, size), ask(middle, to, 1, size)] });
     }
     let rows = data.unwrap_or_default();
-    let is_full = rows.len() >= PAGE;
+    let is_full = rows.len() >= size;
     let mut news = News::facts(vec![GatewayFact::Calls(rows.into_iter().filter_map(call).collect())]);
     if is_full {
-        news.asks.push(ask(from, to, u32::try_from(page).unwrap_or(1).saturating_add(1)));
+        news.asks.push(ask(from, to, u32::try_from(page).unwrap_or(1).saturating_add(1), size));
     } else {
         news.facts.push(GatewayFact::AllCalls { from, to: to.min(plan.now) });
     }
@@ -203,10 +208,11 @@ pub(super) fn day(asked: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News,
     if answer.is_denied() {
         return Ok(News::cannot("calls"));
     }
-    let from = asked.at.parse::<i64>().unwrap_or(0) * DAY;
+    let day = asked.at.parse::<i64>().unwrap_or_else(|_| plan.today());
     let rows: Vec<Row> = answer.json()?;
     let calls = GatewayFact::Calls(rows.into_iter().filter_map(call).collect());
-    Ok(News::facts(vec![calls, GatewayFact::AllCalls { from, to: (from + DAY).min(plan.now) }]))
+    let facts = vec![calls, GatewayFact::AllCalls { from: day * DAY, to: ((day + 1) * DAY).min(plan.now) }];
+    Ok(News { facts, asks: (day < plan.today()).then(|| old_ask(day + 1)).into_iter().collect() })
 }
 
 fn call(row: Row) -> Option<GatewayCall> {

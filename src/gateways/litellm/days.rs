@@ -324,8 +324,8 @@ pub(super) fn tags(answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
     Ok(News::facts(tag_facts(tag_rows(activity.results.unwrap_or_default(), BTreeMap::new()), plan)))
 }
 
-/// A tag's row between two pages: day, tag, nano-dollars, calls, failed ones.
-type KeptTag = (i64, String, i64, u64, u64);
+/// A tag's row between two pages: day, tag, nano-dollars, calls, failed ones, tokens.
+type KeptTag = (i64, String, i64, u64, u64, u64);
 
 pub(super) fn tag_page(ask: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
     if answer.is_denied() {
@@ -333,15 +333,15 @@ pub(super) fn tag_page(ask: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<Ne
     }
     let activity: Activity = answer.json()?;
     let (page, known): (u32, Vec<KeptTag>) = serde_json::from_str(&ask.at).unwrap_or_else(|_| (ask.at.parse().unwrap_or(1), Vec::new()));
-    let known = known.into_iter().map(|(day, tag, nanos, requests, failed)| {
-        ((day, tag.clone()), TagSpend { day, tag, spend: Money::from_nanos(nanos), requests, failed })
+    let known = known.into_iter().map(|(day, tag, nanos, requests, failed, tokens)| {
+        ((day, tag.clone()), TagSpend { day, tag, spend: Money::from_nanos(nanos), requests, failed, tokens })
     });
     let is_last = activity.metadata.as_ref().and_then(|paging| paging.has_more) != Some(true);
     let rows = tag_rows(activity.results.unwrap_or_default(), known.collect());
     if is_last {
         return Ok(News::facts(tag_facts(rows, plan)));
     }
-    let rows: Vec<_> = rows.values().map(|row| (row.day, &row.tag, row.spend.nanos(), row.requests, row.failed)).collect();
+    let rows: Vec<_> = rows.values().map(|row| (row.day, &row.tag, row.spend.nanos(), row.requests, row.failed, row.tokens)).collect();
     let mut next = page_ask(what::TAG_PAGES, "tag", page + 1, plan);
     next.at = serde_json::to_string(&(page + 1, rows)).unwrap_or_default();
     Ok(News { facts: Vec::new(), asks: vec![next] })
@@ -355,6 +355,7 @@ fn tag_rows(days: Vec<Day>, mut rows: BTreeMap<(i64, String), TagSpend>) -> BTre
             row.spend += part.metrics.spend.0.unwrap_or_default();
             row.requests = row.requests.saturating_add(part.metrics.api_requests.0);
             row.failed = row.failed.saturating_add(part.metrics.failed_requests.0);
+            row.tokens = row.tokens.saturating_add(part.metrics.tokens().total());
         }
     }
     rows

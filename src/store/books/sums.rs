@@ -100,12 +100,12 @@ impl Books {
 
     fn tag_sums(&self, gateway: &str, days: (i64, i64)) -> Result<BTreeMap<String, SpendSum>, StoreError> {
         let fail = self.fail("adding up what a gateway has counted");
-        let sql = "SELECT tag, sum(nanos), sum(requests), sum(failed) FROM tag_spend
+        let sql = "SELECT tag, sum(nanos), sum(requests), sum(failed), sum(tokens) FROM tag_spend
              WHERE gateway = ?1 AND day >= ?2 AND day <= ?3 GROUP BY 1";
         let mut query = self.conn.prepare_cached(sql).map_err(&fail)?;
         let rows = query.query_map(params![gateway, days.0, days.1], |r| {
             let spend = r.get::<_, Option<i64>>(1)?.map(Money::from_nanos);
-            Ok((r.get(0)?, SpendSum { spend, requests: count(r.get(2)?), failed: count(r.get(3)?), tokens: 0 }))
+            Ok((r.get(0)?, SpendSum { spend, requests: count(r.get(2)?), failed: count(r.get(3)?), tokens: count(r.get(4)?) }))
         });
         rows.map_err(&fail)?.collect::<Result<_, _>>().map_err(&fail)
     }

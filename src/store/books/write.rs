@@ -173,8 +173,8 @@ fn day(tx: &Transaction<'_>, name: &str, row: &DaySpend) -> rusqlite::Result<()>
 }
 
 fn tag(tx: &Transaction<'_>, name: &str, row: &TagSpend) -> rusqlite::Result<()> {
-    tx.prepare_cached("INSERT OR REPLACE INTO tag_spend VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute(params![name, row.day, row.tag, row.spend.nanos(), int(row.requests), int(row.failed)])
+    tx.prepare_cached("INSERT OR REPLACE INTO tag_spend VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+        .execute(params![name, row.day, row.tag, row.spend.nanos(), int(row.requests), int(row.failed), int(row.tokens)])
         .map(|_| ())
 }
 

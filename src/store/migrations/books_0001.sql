@@ -48,6 +48,7 @@ CREATE TABLE tag_spend (
     nanos    INTEGER NOT NULL,
     requests INTEGER NOT NULL,
     failed   INTEGER NOT NULL,
+    tokens   INTEGER NOT NULL,
     PRIMARY KEY (gateway, day, tag)
 ) STRICT, WITHOUT ROWID;
 

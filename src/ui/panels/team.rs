@@ -161,7 +161,7 @@ fn cells(app: &App, row: &TeamRow, now: Millis) -> Vec<Cell> {
         (money(month), style(Role::Text)),
         (month.requests.to_string(), style(Role::Dim)),
         (count(month.failed), style(if month.failed > 0 { Role::Warn } else { Role::Dim })),
-        (count(row.over_budget), style(if row.over_budget > 0 { Role::Over } else { Role::Dim })),
+        (row.over_budget.map_or_else(|| "?".to_owned(), count), style(if row.over_budget > Some(0) { Role::Over } else { Role::Dim })),
         (budget.map(|view| app.currency.show(view.limit)).unwrap_or_default(), style(Role::Text)),
         (budget.map(|view| app.currency.show(view.left())).unwrap_or_default(), style(left_role)),
         (resets.unwrap_or_default(), style(Role::Dim)),

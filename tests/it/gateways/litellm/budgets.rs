@@ -153,6 +153,9 @@ fn a_period_begins_where_its_end_and_its_length_say() {
         ("1d", tomorrow, TODAY * DAY),
         ("24h", tomorrow, TODAY * DAY),
         ("daily", tomorrow, TODAY * DAY),
+        // Without a zone it is UTC's.
+        ("1d", "2026-11-23T00:00:00", TODAY * DAY),
+        ("1d", "2026-11-23T00:00:00.000000", TODAY * DAY),
         ("7d", monday, (TODAY - 6) * DAY),
         ("1w", monday, (TODAY - 6) * DAY),
         ("weekly", monday, (TODAY - 6) * DAY),
