@@ -134,7 +134,9 @@ fn no_refusal_repeats_a_key_or_its_hash() {
         format!("`{ANN_KEY}` is not known"),
         format!("'{SECRET}', \"{ANN_KEY}\"."),
     ] {
-        for body in [json!({"error": {"message": said}}), json!({"error": said}), json!({"detail": {"error": said}}), json!({"message": said})] {
+        for body in
+            [json!({"error": {"message": said}}), json!({"error": said}), json!({"detail": {"error": said}}), json!({"message": said})]
+        {
             for status in [400, 401, 403, 404, 422, 500] {
                 let text = refusal(status, &body.to_string()).to_string();
                 assert!(!tells_a_secret(&text), "{text}");

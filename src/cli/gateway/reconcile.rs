@@ -1,5 +1,6 @@
 //! `gateway reconcile`: every dollar by which the logs and a gateway differ, and why.
 
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -24,6 +25,7 @@ use crate::model::text::clean;
 use crate::model::time::{rfc3339, utc};
 use crate::model::{GatewayRates, Millis, Money, Window};
 use crate::store::Store;
+use crate::store::books::Word;
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
@@ -36,6 +38,8 @@ EXAMPLES:
 What the logs say, plus the differences, is what the gateway says: to the nano-dollar. The calls of the window are
 asked for anew, so that rows that the gateway has lost are missed; --offline compares what is known already.";
 
+/// Calls just outside of the window may belong to one inside.
+const EDGE: Millis = 3_600_000;
 /// Differences that are listed one by one.
 const LISTED: usize = 12;
 /// The earliest that a gateway is asked about: before it nobody had an agent.
@@ -81,6 +85,15 @@ struct RatesJson {
     cache_write: Option<RateJson>,
 }
 
+/// What the gateway has told a proxy of ours in the head of its answer.
+#[derive(Serialize)]
+struct WordJson {
+    spend: Option<MoneyJson>,
+    retries: Option<u32>,
+    version: Option<String>,
+    status: u16,
+}
+
 #[derive(Serialize)]
 struct CallJson {
     class: &'static str,
@@ -98,6 +111,7 @@ struct CallJson {
     gateway_tokens: Option<TokensJson>,
     local_rates: Option<RatesJson>,
     gateway_rates: Option<RatesJson>,
+    word: Option<WordJson>,
 }
 
 #[derive(Serialize)]
@@ -119,6 +133,8 @@ struct Found {
     locals: Vec<Local>,
     remotes: Vec<Remote>,
     joined: Reconciliation,
+    /// What gateways have told proxies of ours, by the request.
+    words: HashMap<String, Word>,
 }
 
 impl Found {
@@ -162,7 +178,7 @@ pub fn run(context: &Context, args: &ReconcileArgs) -> Result<ExitCode, CliError
     let mut fresh = context.open()?;
     let mut books = books(context)?;
     if !args.offline {
-        let report = sync(context, &mut books, setup, Some(window.from - 3_600_000))?;
+        let report = sync(context, &mut books, setup, Some(window.from - EDGE))?;
         // Who tells calls says how far it has told them.
         let tells_calls = books.memory(&setup.name)?.contains_key("calls");
         if report.cannot.contains(&"calls") || !tells_calls {
@@ -181,7 +197,9 @@ pub fn run(context: &Context, args: &ReconcileArgs) -> Result<ExitCode, CliError
     let user = if args.everybody { None } else { args.user.clone().or_else(own) };
     let store: &Store = &fresh.ingest.store;
     let (locals, remotes, joined) = ledgers(store, &books, &setup.name, window, user.as_deref(), Some(&mut fresh.ingest.prices))?;
-    let found = Found { locals, remotes, joined };
+    let seen = Window { from: window.from.saturating_sub(EDGE), to: window.to.saturating_add(EDGE) };
+    let words = books.words(seen)?.into_iter().map(|word| (word.call.clone(), word)).collect();
+    let found = Found { locals, remotes, joined, words };
     let as_of = account.and_then(|account| account.asked_at);
     if context.json {
         Out::json(&answer(&setup.name, user.as_deref(), window, as_of, &found))?;
@@ -248,6 +266,12 @@ fn call_json(found: &Found, entry: &Entry) -> CallJson {
         gateway_tokens: row.gateway_tokens.as_ref().map(json::tokens),
         local_rates: local.map(|one| rates(&one.rates)),
         gateway_rates: remote.map(|one| rates(&one.call.rates)),
+        word: remote.and_then(|one| found.words.get(one.call.request.as_ref()?)).map(|word| WordJson {
+            spend: word.spend.map(json::money),
+            retries: word.retries,
+            version: word.version.as_deref().map(clean),
+            status: word.status,
+        }),
     }
 }
 

@@ -373,7 +373,8 @@ fn another_gateway_under_the_same_name_begins_with_nothing() {
         assert_eq!(desk.books.begin_round(TEAM, url, kind, None, NOW).unwrap(), 1);
         assert_eq!(desk.picture(), nothing);
         assert_eq!(desk.books.extras(Window::ALL).unwrap(), []);
-        let account = Account { name: TEAM.into(), url: url.into(), kind: kind.into(), tried_at: Some(NOW), round: 1, ..Account::default() };
+        let account =
+            Account { name: TEAM.into(), url: url.into(), kind: kind.into(), tried_at: Some(NOW), round: 1, ..Account::default() };
         assert_eq!(desk.account(), account);
         assert_eq!(picture(&desk.books, "beside"), other, "what others have told stays");
     }
@@ -580,7 +581,8 @@ fn spend_that_names_no_user_is_the_keys_users() {
     let mut desk = Desk::new();
     let of_key = |key: &str, user: &str, spend: &str| DaySpend { key: some(key), ..day(TODAY, user, "m", spend) };
     let names = vec![named(Whose::Key, ANN_KEY, "ann-laptop", "", "ann"), named(Whose::Key, CI_KEY, "ci-bot", "t-web", "")];
-    let rows = vec![of_key(ANN_KEY, "", "1"), of_key(ANN_KEY, "bob", "2"), of_key(CI_KEY, "", "4"), of_key("?", "", "8"), of_key("", "", "16")];
+    let rows =
+        vec![of_key(ANN_KEY, "", "1"), of_key(ANN_KEY, "bob", "2"), of_key(CI_KEY, "", "4"), of_key("?", "", "8"), of_key("", "", "16")];
     desk.round(NOW, &[days(rows), GatewayFact::Names(names)]);
     let spend = |text: &str| Some(usd(text));
     assert_eq!(desk.spends(), [(String::new(), spend("28")), ("ann".to_owned(), spend("1")), ("bob".to_owned(), spend("2"))]);

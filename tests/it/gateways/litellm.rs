@@ -188,7 +188,9 @@ fn master(ask: &Ask) -> Told {
 /// A server that is asked with a key for looking on: of everybody, but not of everything.
 fn viewer(ask: &Ask) -> Told {
     match place(ask) {
-        "/key/info" => ok(json!({"key": "v", "info": {"key_alias": "monitor", "user_id": "monitor", "key_type": "management"}}).to_string()),
+        "/key/info" => {
+            ok(json!({"key": "v", "info": {"key_alias": "monitor", "user_id": "monitor", "key_type": "management"}}).to_string())
+        }
         "/v2/user/info" => ok(json!({"user_id": "monitor", "user_role": "proxy_admin_viewer", "teams": []}).to_string()),
         "/tag/daily/activity/aggregated" | "/tag/daily/activity" | "/tag/list" | "/customer/list" => no(403, FORBIDDEN),
         _ => master(ask),
@@ -436,7 +438,10 @@ fn advice_says_what_the_key_sees_and_which_would_do() {
     let master = of(&Me { role: "master key".into(), sees_all: true, may_write: true, may_spend: true, ..Me::default() });
     assert!(master.contains("belongs to nobody") && master.contains("fewer rights"), "{master}");
     let viewer = of(&Me { role: "proxy_admin_viewer".into(), sees_all: true, ..Me::default() });
-    assert!(viewer.contains("everybody") && !viewer.contains("fewer rights") && viewer.contains("needs a key of a proxy_admin"), "{viewer}");
+    assert!(
+        viewer.contains("everybody") && !viewer.contains("fewer rights") && viewer.contains("needs a key of a proxy_admin"),
+        "{viewer}"
+    );
     let own = of(&Me { role: "internal_user".into(), may_spend: true, ..Me::default() });
     assert!(own.contains("your own spend") && !own.contains("your teams"), "{own}");
 }

@@ -152,3 +152,25 @@ fn larger_prompts_and_dearer_tasks_are_told_against_what_they_were() {
     // Few tasks say nothing.
     assert!(seen(1, &Baseline { weeks: (week(19, 40), week(20, 20)), ..usual }).is_empty());
 }
+
+#[test]
+fn a_gateway_that_drifts_from_the_logs_is_told_from_a_threshold_on() {
+    use aifinops::engine::gateways::Drift;
+
+    let usual = Baseline::default();
+    let told = |apart: i64, base: i64, limits: &Lookout| {
+        let drifts = [Drift { gateway: "team".to_owned(), day: 20_000, apart: Money::from_nanos(apart), base: Money::from_nanos(base) }];
+        let view = View { limits, baseline: &usual, present: Present::default(), running: &[], drifts: &drifts, now: at(0) };
+        look(&view).alerts
+    };
+    const USD: i64 = 1_000_000_000;
+    let limits = Lookout::default();
+    let alerts = told(2 * USD, 40 * USD, &limits);
+    assert_eq!(alerts.len(), 1, "five per cent, and more than a dollar");
+    assert_eq!((alerts[0].kind, alerts[0].key.as_str()), (AlertKind::GatewayDrift, "gateway_drift:team:20000"), "told once a day");
+    assert_eq!(alerts[0].title, "The gateway team and the logs differ by $2.00");
+    assert!(alerts[0].body.starts_with("Of $40.00 today"), "{}", alerts[0].body);
+    assert!(told(2 * USD, 40 * USD + 1, &limits).is_empty(), "a hair below the threshold");
+    assert!(told(USD - 1, USD, &limits).is_empty(), "less than a dollar is nothing to worry about");
+    assert!(told(2 * USD, 40 * USD, &Lookout { drift: None, ..limits }).is_empty(), "off is off");
+}

@@ -78,7 +78,13 @@ fn spans_of_days_end_with_today_and_hold_what_begins_in_them() {
 fn the_dearest_of_the_month_comes_first_and_the_total_is_all_of_it() {
     let mut desk = Desk::new();
     let silent = DaySpend { spend: None, ..day(TODAY, "eve", "m", "0") };
-    let rows = vec![day(TODAY, "ann", "m", "1"), day(TODAY - 8, "bob", "m", "5"), day(TODAY - 3, "cid", "m", "5"), day(TODAY, "", "", "3"), silent];
+    let rows = vec![
+        day(TODAY, "ann", "m", "1"),
+        day(TODAY - 8, "bob", "m", "5"),
+        day(TODAY - 3, "cid", "m", "5"),
+        day(TODAY, "", "", "3"),
+        silent,
+    ];
     desk.round(NOW, &[days(rows), GatewayFact::Names(vec![named(Whose::User, "cid", "Cid", "", "")])]);
     let team = desk.team(Whose::User);
     let order: Vec<(&str, &str)> = team.rows.iter().map(|row| (row.id.as_str(), row.name.as_str())).collect();

@@ -133,6 +133,7 @@ fn what_was_cached_is_no_plain_input_and_is_counted_once() {
         output,
         reasoning: 0,
     };
+    let hours = json!({"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20});
     for (usage, more, expected) in [
         (json!({}), json!({}), tokens(100, 0, 0, 0, 7)),
         (Value::Null, Value::Null, tokens(100, 0, 0, 0, 7)),
@@ -142,17 +143,13 @@ fn what_was_cached_is_no_plain_input_and_is_counted_once() {
         (json!({"prompt_tokens_details": {"cached_tokens": 60}}), json!({}), tokens(40, 60, 0, 0, 7)),
         (json!({"cache_creation_input_tokens": 30}), json!({}), tokens(70, 0, 30, 0, 7)),
         (
-            json!({"prompt_tokens_details": {"cache_creation_tokens": 30, "cache_creation_token_details": {"ephemeral_1h_input_tokens": 20}}}),
+            json!({"prompt_tokens_details": {"cache_creation_tokens": 30, "cache_creation_token_details": hours}}),
             json!({}),
             tokens(70, 0, 10, 20, 7),
         ),
         // What cannot be is cut off where it can.
         (json!({"cache_read_input_tokens": 500}), json!({}), tokens(0, 500, 0, 0, 7)),
-        (
-            json!({"prompt_tokens_details": {"cache_creation_token_details": {"ephemeral_1h_input_tokens": 20}}}),
-            json!({}),
-            tokens(100, 0, 0, 0, 7),
-        ),
+        (json!({"prompt_tokens_details": {"cache_creation_token_details": hours}}), json!({}), tokens(100, 0, 0, 0, 7)),
         (json!({"cache_read_input_tokens": "60", "completion_tokens": 7.0}), json!({}), tokens(40, 60, 0, 0, 7)),
     ] {
         let row = json!({

@@ -146,10 +146,7 @@ fn a_budget_is_set_by_one_order_where_one_will_do() {
     );
     assert_eq!(
         orders(&member("ann")),
-        [post(
-            "/team/member_update",
-            json!({"team_id": "t/web", "user_id": "ann", "max_budget_in_team": 12.5, "budget_duration": "1d"})
-        )]
+        [post("/team/member_update", json!({"team_id": "t/web", "user_id": "ann", "max_budget_in_team": 12.5, "budget_duration": "1d"}))]
     );
     // A customer has no period: it gets a budget of its own that has one, whether or not that is there already.
     let budget = json!({"budget_id": "aifinops-customer-acme", "max_budget": 12.5, "budget_duration": "1d"});
@@ -186,10 +183,7 @@ fn a_budget_is_taken_away_with_its_period() {
     );
     assert_eq!(
         none(member("ann")),
-        [post(
-            "/team/member_update",
-            json!({"team_id": "t/web", "user_id": "ann", "max_budget_in_team": null, "budget_duration": null})
-        )]
+        [post("/team/member_update", json!({"team_id": "t/web", "user_id": "ann", "max_budget_in_team": null, "budget_duration": null}))]
     );
     assert_eq!(none(wish(Whose::Customer, "acme")), [post("/budget/delete", json!({"id": "aifinops-customer-acme"}))]);
 }
