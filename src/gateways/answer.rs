@@ -7,9 +7,6 @@ use serde_json::value::RawValue;
 use crate::model::text::shown;
 use crate::model::{Millis, Money, Rate, time};
 
-/// Bytes of an answer that are quoted when it is no JSON.
-const QUOTED: usize = 80;
-
 /// An answer as it came.
 #[derive(Debug, Clone, Copy)]
 pub struct Answer<'a> {
@@ -97,9 +94,10 @@ impl Answer<'_> {
             return Err(self.refusal());
         }
         serde_json::from_slice(self.body).map_err(|error| {
-            let head = String::from_utf8_lossy(self.body.get(..QUOTED.min(self.body.len())).unwrap_or_default()).into_owned();
-            let kind = if head.trim_start().starts_with('<') { "a web page" } else { "not the JSON that was expected" };
-            Refusal::Unreadable(format!("{kind} ({error})"))
+            // The library's own words would repeat what it met, which may be a key, or a prompt.
+            let is_page = self.body.trim_ascii_start().starts_with(b"<");
+            let kind = if is_page { "a web page" } else { "not the JSON that was expected" };
+            Refusal::Unreadable(format!("{kind} (line {}, column {})", error.line(), error.column()))
         })
     }
 

@@ -156,6 +156,8 @@ struct Join<'a> {
     to_local: Vec<Option<usize>>,
     /// The sessions that have a log here.
     sessions: HashSet<&'a str>,
+    /// The places of both sides' calls in an order of their own: which of two that are alike is taken does not hang on the lists.
+    ranks: (Vec<usize>, Vec<usize>),
     /// The local calls of each conversation, in the order of time.
     of_session: HashMap<&'a str, Vec<usize>>,
     /// What the gateway has no longer.
@@ -193,9 +195,14 @@ impl<'a> Join<'a> {
                 of_session.entry(&local.root).or_default().push(at);
             }
         }
+        let ranks = (
+            ranks(locals, |local| (local.at, local.key, counts(&local.tokens), &*local.session)),
+            ranks(remotes, |remote| (remote.call.at, remote.call.ended, remote.call.id.as_str())),
+        );
         Join {
             locals,
             remotes,
+            ranks,
             to_remote: vec![None; locals.len()],
             to_local: vec![None; remotes.len()],
             sessions,
@@ -220,12 +227,14 @@ impl<'a> Join<'a> {
     /// The gateway's calls that are not joined yet.
     fn open(&self) -> Vec<(usize, &'a Remote)> {
         let is_open = |(at, remote): &(usize, &Remote)| self.to_local.get(*at).is_some_and(Option::is_none) && counts_as_call(&remote.call);
-        self.remotes.iter().enumerate().filter(is_open).collect()
+        let mut open: Vec<_> = self.remotes.iter().enumerate().filter(is_open).collect();
+        open.sort_unstable_by_key(|(at, _)| self.ranks.1.get(*at));
+        open
     }
 
     /// Joins pairs, the nearest in time first.
     fn nearest(&mut self, mut pairs: Vec<(Millis, usize, usize)>) {
-        pairs.sort_unstable();
+        pairs.sort_unstable_by_key(|(apart, local, remote)| (*apart, self.ranks.0.get(*local), self.ranks.1.get(*remote)));
         for (_, local, remote) in pairs {
             self.put(local, remote);
         }
@@ -234,25 +243,29 @@ impl<'a> Join<'a> {
     fn by_answer(&mut self) {
         let known: KeyMap<usize> = self.locals.iter().enumerate().map(|(at, local)| (local.key, at)).collect();
         for (at, remote) in self.open() {
-            if let Some(local) = remote.keys.iter().find_map(|key| known.get(key)) {
+            if let Some(local) = remote.keys.iter().filter_map(|key| known.get(key)).find(|local| self.is_free(**local)) {
                 self.put(*local, at);
             }
         }
     }
 
     fn by_session(&mut self) {
-        let mut pairs = Vec::new();
-        for (at, remote) in self.open() {
-            let Some(session) = remote.call.session.as_deref() else { continue };
-            for local in self.of_session.get(session).into_iter().flatten() {
-                let Some(one) = self.locals.get(*local) else { continue };
-                let apart = (one.at - remote.call.ended).abs();
-                if self.is_free(*local) && apart <= SESSION && counts(&one.tokens) == counts(&remote.call.tokens) {
-                    pairs.push((apart, *local, at));
+        // Those of the same model first: a gateway may call a model by another name, but then no other call has its own.
+        for any_model in [false, true] {
+            let mut pairs = Vec::new();
+            for (at, remote) in self.open() {
+                let Some(session) = remote.call.session.as_deref() else { continue };
+                for local in self.of_session.get(session).into_iter().flatten() {
+                    let Some(one) = self.locals.get(*local) else { continue };
+                    let apart = (one.at - remote.call.ended).abs();
+                    let fits = counts(&one.tokens) == counts(&remote.call.tokens) && (any_model || is_same_model(one, &remote.call));
+                    if self.is_free(*local) && apart <= SESSION && fits {
+                        pairs.push((apart, *local, at));
+                    }
                 }
             }
+            self.nearest(pairs);
         }
-        self.nearest(pairs);
     }
 
     fn by_tokens(&mut self) {
@@ -349,7 +362,7 @@ impl<'a> Join<'a> {
         // Those that are joined come first: of two that are alike, it is the other one that is too much.
         let is_joined = |at: &usize| self.to_local.get(*at).is_some_and(Option::is_some);
         let mut order: Vec<usize> = (0..self.remotes.len()).collect();
-        order.sort_by_key(|at| !is_joined(at));
+        order.sort_unstable_by_key(|at| (!is_joined(at), self.ranks.1.get(*at)));
         for at in order {
             let Some(call) = self.remotes.get(at).map(|remote| &remote.call).filter(|call| counts_as_call(call)) else { continue };
             let alike = looks.entry((counts(&call.tokens), call.model.as_deref(), call.key.as_deref())).or_default();
@@ -374,6 +387,19 @@ impl<'a> Join<'a> {
         }
         twice
     }
+}
+
+/// The place of each in the order of a key.
+fn ranks<'a, T, K: Ord>(all: &'a [T], key: impl Fn(&'a T) -> K) -> Vec<usize> {
+    let mut order: Vec<(K, usize)> = all.iter().enumerate().map(|(at, one)| (key(one), at)).collect();
+    order.sort_unstable();
+    let mut ranks = vec![0; all.len()];
+    for (rank, (_, at)) in order.into_iter().enumerate() {
+        if let Some(place) = ranks.get_mut(at) {
+            *place = rank;
+        }
+    }
+    ranks
 }
 
 /// Whether it is a call that was paid for, or could have been.

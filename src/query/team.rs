@@ -68,8 +68,9 @@ impl BudgetView {
 
     fn end(&self, now: Millis) -> Option<Millis> {
         let (since, to) = self.budget.since.zip(self.budget.resets_at)?;
-        let gone = now - since;
-        if gone <= 0 || now >= to || gone.saturating_mul(1000) < (to - since).saturating_mul(EARLY) || self.spent <= Money::ZERO {
+        let gone = now.saturating_sub(since);
+        if gone <= 0 || now >= to || gone.saturating_mul(1000) < to.saturating_sub(since).saturating_mul(EARLY) || self.spent <= Money::ZERO
+        {
             return None;
         }
         let needed = i128::from(self.left().nanos()) * i128::from(gone) / i128::from(self.spent.nanos());

@@ -243,6 +243,26 @@ fn equal_calls_of_a_session_find_each_other_in_any_order() {
 }
 
 #[test]
+fn equal_calls_of_two_models_are_not_taken_for_each_other() {
+    let named = |key, model: &str, at| Local { model: Some(Arc::from(model)), ..local(key, "s", at) };
+    let calls = [named(1, "claude-sonnet-4-5", NOON), named(2, "claude-opus-4-5", NOON + SECOND)];
+    // Their clocks cross: the nearest in time is the other one.
+    let rows = [unnamed(&Local { at: NOON + SECOND, ..calls[0].clone() }), unnamed(&Local { at: NOON, ..calls[1].clone() })];
+    let joined = reconcile(&calls, &rows, &[]);
+    assert!(joined.entries.iter().all(|entry| entry.local == entry.remote), "{joined:?}");
+    // Under a name of the gateway's own it is still the only one that it can be.
+    let alias = Remote { call: GatewayCall { model: Some("our-best".to_owned()), ..rows[0].call.clone() }, keys: Vec::new() };
+    assert_eq!(found(&calls[..1], &[alias]), [(Class::Same, 0)]);
+}
+
+#[test]
+fn a_row_with_two_ids_finds_the_call_that_is_left() {
+    let calls = [local(1, "s", NOON), local(2, "s", NOON + SECOND)];
+    let both = Remote { keys: vec![Key(1), Key(2)], ..row(&calls[1]) };
+    assert_eq!(found(&calls, &[row(&calls[0]), both]), [(Class::Same, 0), (Class::Same, 0)]);
+}
+
+#[test]
 fn within_a_session_equal_tokens_are_the_same_call_for_an_hour() {
     let one = [local(1, "s", NOON)];
     for (apart, same) in [(HOUR, true), (-HOUR, true), (HOUR + 1, false), (-HOUR - 1, false)] {
@@ -359,7 +379,7 @@ fn logged(looks: &[Look]) -> Vec<Local> {
 /// Rows, some of which have the identity of a call of the logs, and some the request of another row.
 fn written(looks: &[(Look, Option<u64>, Option<u8>)]) -> Vec<Remote> {
     let mut named = BTreeMap::new();
-    let mut row = |(at, ((session, model, tokens, begun, nanos, failed), key, request)): (usize, &(Look, Option<u64>, Option<u8>))| {
+    let row = |(at, ((session, model, tokens, begun, nanos, failed), key, request)): (usize, &(Look, Option<u64>, Option<u8>))| {
         // A row's id is its own, and so is the answer that it has the id of.
         let key = key.filter(|key| *named.entry(*key).or_insert(at) == at);
         let call = GatewayCall {
@@ -376,7 +396,7 @@ fn written(looks: &[(Look, Option<u64>, Option<u8>)]) -> Vec<Remote> {
         };
         Remote { call, keys: key.into_iter().map(Key).collect() }
     };
-    looks.iter().enumerate().map(&mut row).collect()
+    looks.iter().enumerate().map(row).collect()
 }
 
 fn rows() -> impl Strategy<Value = Vec<Remote>> {

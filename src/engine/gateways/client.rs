@@ -40,6 +40,9 @@ pub enum Trouble {
     /// Its answer has no end.
     #[error("{0} answers with more than 64 MB, which is no answer")]
     Large(String),
+    /// It always has one page more.
+    #[error("{0} has more pages than any list: the round was given up, and what was known before it stays")]
+    Endless(String),
     /// It refuses.
     #[error("{0}")]
     Refused(#[from] Refusal),

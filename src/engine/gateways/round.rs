@@ -86,7 +86,8 @@ async fn rounds(
     let mut asks: VecDeque<_> = gateway.begin(&plan).into();
     while let Some(next) = asks.pop_front() {
         if report.requests >= MOST {
-            break;
+            // What was not reached must not look as if it were gone.
+            return Err(Trouble::Endless(crate::model::gateway::host(&setup.url).to_owned()));
         }
         if report.requests > 0 && !between.is_zero() {
             tokio::time::sleep(between).await;

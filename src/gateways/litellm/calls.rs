@@ -23,8 +23,8 @@ const AHEAD: Millis = 3_600_000;
 
 #[derive(Deserialize)]
 struct Page {
-    #[serde(default)]
-    data: Option<Vec<Row>>,
+    // Without it nothing is said: that is not a window without calls.
+    data: Vec<Row>,
     #[serde(default)]
     total: Count,
     #[serde(default)]
@@ -187,9 +187,8 @@ pub(super) fn page(asked: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News
         let middle = from + (to - from) / 2;
         return Ok(News { facts: Vec::new(), asks: vec![ask(from, middle, 1, size), ask(middle, to, 1, size)] });
     }
-    let rows = data.unwrap_or_default();
-    let is_full = rows.len() >= size;
-    let mut news = News::facts(vec![GatewayFact::Calls(rows.into_iter().filter_map(call).collect())]);
+    let is_full = data.len() >= size;
+    let mut news = News::facts(vec![GatewayFact::Calls(data.into_iter().filter_map(call).collect())]);
     if is_full {
         news.asks.push(ask(from, to, u32::try_from(page).unwrap_or(1).saturating_add(1), size));
     } else {

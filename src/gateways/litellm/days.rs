@@ -16,8 +16,8 @@ const KEYS: usize = 1000;
 
 #[derive(Deserialize)]
 struct Activity {
-    #[serde(default)]
-    results: Option<Vec<Day>>,
+    // Without it nothing is said: that is not a day on which nothing was spent.
+    results: Vec<Day>,
     #[serde(default)]
     metadata: Option<Paging>,
 }
@@ -137,7 +137,7 @@ pub(super) fn days(answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
     }
     let activity: Activity = answer.json()?;
     let mut sums = Sums::default();
-    sums.take(activity.results.unwrap_or_default());
+    sums.take(activity.results);
     Ok(News::facts(sums.facts(plan)))
 }
 
@@ -149,7 +149,7 @@ pub(super) fn day_page(ask: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<Ne
     let activity: Activity = answer.json()?;
     let (page, mut sums) = Sums::from_pages(&ask.at);
     let is_last = activity.metadata.as_ref().and_then(|paging| paging.has_more) != Some(true);
-    sums.take(activity.results.unwrap_or_default());
+    sums.take(activity.results);
     if is_last {
         return Ok(News::facts(sums.facts(plan)));
     }
@@ -321,7 +321,7 @@ pub(super) fn tags(answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
         return Ok(News { facts: Vec::new(), asks: vec![page_ask(what::TAG_PAGES, "tag", 1, plan)] });
     }
     let activity: Activity = answer.json()?;
-    Ok(News::facts(tag_facts(tag_rows(activity.results.unwrap_or_default(), BTreeMap::new()), plan)))
+    Ok(News::facts(tag_facts(tag_rows(activity.results, BTreeMap::new()), plan)))
 }
 
 /// A tag's row between two pages: day, tag, nano-dollars, calls, failed ones, tokens.
@@ -337,7 +337,7 @@ pub(super) fn tag_page(ask: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<Ne
         ((day, tag.clone()), TagSpend { day, tag, spend: Money::from_nanos(nanos), requests, failed, tokens })
     });
     let is_last = activity.metadata.as_ref().and_then(|paging| paging.has_more) != Some(true);
-    let rows = tag_rows(activity.results.unwrap_or_default(), known.collect());
+    let rows = tag_rows(activity.results, known.collect());
     if is_last {
         return Ok(News::facts(tag_facts(rows, plan)));
     }

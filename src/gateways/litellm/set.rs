@@ -38,7 +38,8 @@ struct UserAnswer {
 
 #[derive(Deserialize)]
 struct UserRow {
-    user_id: String,
+    #[serde(default)]
+    user_id: Option<String>,
     #[serde(default)]
     user_alias: Option<String>,
     #[serde(default)]
@@ -109,9 +110,9 @@ fn holder(id: &str, name: Option<String>, limit: Usd, period: Option<String>, sp
 
 fn user(answer: UserAnswer, id: &str) -> Option<Holder> {
     // A release that knows nobody of the name may answer with an empty form.
-    let row = answer.user_info.filter(|row| row.user_id == id)?;
+    let row = answer.user_info.filter(|row| row.user_id.as_deref() == Some(id))?;
     let name = some(row.user_alias).or_else(|| some(row.user_email));
-    let mut holder = holder(&row.user_id, name, row.max_budget, row.budget_duration, row.spend);
+    let mut holder = holder(id, name, row.max_budget, row.budget_duration, row.spend);
     let of_teams = answer.keys.unwrap_or_default().iter().filter(|key| key.team_id.as_deref().is_some_and(|team| !team.is_empty())).count();
     if of_teams > 0 {
         holder.notes.push(format!(

@@ -29,24 +29,28 @@ pub struct OwnBudget {
     /// The budget.
     pub budget: GatewayBudget,
     /// What the developer's own calls of the running period add up to at the gateway, call by call. The gateway's own figure may
-    /// be another one: it can be set back.
-    pub calls: Money,
+    /// be another one: it can be set back. Nothing where the gateway tells no single calls.
+    pub calls: Option<Money>,
 }
 
 impl Beyond {
     /// Reads it of some gateways, since an instant.
     pub fn read(books: &Books, gateways: &[String], since: Millis, now: Millis) -> Result<Beyond, StoreError> {
-        let mut out = Beyond { extras: books.extras(Window { from: since, to: Millis::MAX })?, budgets: Vec::new() };
+        let mut out = Beyond::default();
+        for gateway in gateways {
+            out.extras.extend(books.extras(gateway, Window { from: since, to: Millis::MAX })?);
+        }
         for account in books.accounts()?.into_iter().filter(|account| gateways.contains(&account.name)) {
             let (user, me) = (account.own_user(), account.me.clone().unwrap_or_default());
             let known = books.known(&account.name)?;
+            let tells_calls = account.cannot.iter().all(|what| what != "calls") && books.memory(&account.name)?.contains_key("calls");
             let mut keys = known.names.iter().filter(|named| named.whose == Whose::Key && Some(&named.id) == me.key.as_ref());
             let team = keys.next().and_then(|named| named.team.as_deref());
             let own = |budget: &GatewayBudget| is_own(budget, user.as_deref(), &me, team);
             for budget in known.budgets.into_iter().filter(own) {
-                let calls = match user.as_deref() {
-                    Some(user) => books.spend_of(&account.name, user, window(&budget, now))?,
-                    None => Money::ZERO,
+                let calls = match user.as_deref().filter(|_| tells_calls) {
+                    Some(user) => Some(books.spend_of(&account.name, user, window(&budget, now))?),
+                    None => None,
                 };
                 out.budgets.push(OwnBudget { gateway: account.name.clone(), budget, calls });
             }
@@ -101,8 +105,13 @@ pub(super) fn cap(gateway: &str, budget: &GatewayBudget) -> Option<Cap> {
 /// The running period of a budget. One that is over, and that the gateway has not set back yet, has begun anew.
 pub(super) fn window(budget: &GatewayBudget, now: Millis) -> Window {
     match (budget.since, budget.resets_at) {
-        (Some(since), Some(end)) if end <= now => Window { from: end, to: end.saturating_add(end - since) },
+        (Some(since), Some(end)) if end <= now && since < end => {
+            let length = end - since;
+            let from = end + (now - end) / length * length;
+            Window { from, to: from.saturating_add(length) }
+        }
         (Some(since), Some(end)) => Window { from: since, to: end },
+        (None, Some(end)) if end > now => Window { from: Millis::MIN, to: end },
         _ => Window { from: Millis::MIN, to: Millis::MAX },
     }
 }
@@ -113,7 +122,12 @@ pub(super) fn standing(cap: Cap, own: &OwnBudget, window: Window, seen: &Spend, 
     debug_assert_eq!(cap.limit.unit, Unit::Money, "a gateway's budget is money");
     let is_over = own.budget.resets_at.is_some_and(|end| end <= now);
     let counted = own.budget.spent.filter(|_| !is_over).unwrap_or(Money::ZERO);
-    let more = (seen.known - own.calls).max(Money::ZERO);
-    let spend = Spend { known: counted + more, ..*seen };
+    let with = |seen: Money| match own.calls {
+        Some(calls) => counted + (seen - calls).max(Money::ZERO),
+        None => counted.max(seen),
+    };
+    // A call without a price here may have one there: what is assumed of it is not spent once more.
+    let known = with(seen.known);
+    let spend = Spend { known, assumed: with(seen.money()) - known, ..*seen };
     Standing { cap, window, spend, raised: 0, subject: None }
 }

@@ -136,12 +136,12 @@ impl Books {
         query.query_row(values, |r| r.get(0)).map(Money::from_nanos).map_err(self.fail("adding up a user's calls"))
     }
 
-    /// What gateways have counted in a window that no log of this machine says.
-    pub fn extras(&self, window: Window) -> Result<Vec<Extra>, StoreError> {
+    /// What a gateway has counted in a window that no log of this machine says.
+    pub fn extras(&self, gateway: &str, window: Window) -> Result<Vec<Extra>, StoreError> {
         let fail = self.fail("adding up what only gateways know");
-        let sql = "SELECT id, at, agent, session, model, nanos, tokens FROM extra WHERE at >= ?1 AND at < ?2";
+        let sql = "SELECT id, at, agent, session, model, nanos, tokens FROM extra WHERE gateway = ?1 AND at >= ?2 AND at < ?3";
         let mut query = self.conn.prepare_cached(sql).map_err(&fail)?;
-        let rows = query.query_map(params![window.from, window.to], |r| {
+        let rows = query.query_map(params![gateway, window.from, window.to], |r| {
             Ok(Extra {
                 id: r.get(0)?,
                 at: r.get(1)?,

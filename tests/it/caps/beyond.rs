@@ -98,7 +98,7 @@ fn for_good(budget: GatewayBudget) -> GatewayBudget {
 
 /// Budgets, when the gateway has told of own calls of so much.
 fn held(calls: Money, budgets: Vec<GatewayBudget>) -> Beyond {
-    let own = |budget| OwnBudget { gateway: "team".to_owned(), budget, calls };
+    let own = |budget| OwnBudget { gateway: "team".to_owned(), budget, calls: Some(calls) };
     Beyond { extras: Vec::new(), budgets: budgets.into_iter().map(own).collect() }
 }
 
@@ -211,6 +211,29 @@ fn a_budget_stands_at_the_larger_of_what_gateway_and_logs_say() {
     // What went through it without a log is in its figure already, and is not counted once more.
     let unseen = Beyond { extras: claudes(now()).extras, ..held(said + usd("1"), vec![budget(Whose::User, "10", "1.5")]) };
     assert_eq!(held_to(&logs, &unseen).spend.money(), usd("1.5"));
+}
+
+#[test]
+fn a_call_whose_price_the_gateway_alone_knows_is_spent_once() {
+    let home = Home::new();
+    let uid = uuid(1, 1);
+    for n in 1..=10 {
+        append(&home.claude(&uid), answer(&uid, n, n, 1000, None).replace("claude-sonnet-4-5", "a-model-of-nobodys") + "\n");
+    }
+    let mut logs = home.reader(Store::in_memory().unwrap());
+    scan(&mut logs);
+    let assumed = ask(&logs, &[cap("100", Span::Day)], &Beyond::default(), now())[0].spend;
+    assert!(assumed.known == Money::ZERO && assumed.assumed > usd("0.1"), "{assumed:?}");
+    let exact = assumed.assumed.exact();
+    for (counted, calls, expected) in [("0", "0", exact.as_str()), ("0.1", "0.1", exact.as_str()), ("9", "9", "9")] {
+        for tells in [true, false] {
+            let mut beyond = held(usd(calls), vec![budget(Whose::User, "10", counted)]);
+            if !tells {
+                beyond.budgets[0].calls = None;
+            }
+            assert_eq!(held_to(&logs, &beyond).spend.money(), usd(expected), "{counted} at the gateway; it tells calls: {tells}");
+        }
+    }
 }
 
 #[test]
@@ -439,12 +462,13 @@ fn what_is_known_beyond_the_logs_is_read_of_the_gateways_that_are_set() {
         call("c", now(), "2.5", "ann"),
         call("d", now(), "50", "bob"),
     ];
-    let mut desk = Desk::new(None, &[me(false), key_of(None), everybodys(), GatewayFact::Calls(calls)]);
+    let whole = GatewayFact::AllCalls { from: midnight() - DAY, to: now() };
+    let mut desk = Desk::new(None, &[me(false), key_of(None), everybodys(), GatewayFact::Calls(calls), whole]);
     desk.books
         .set_extras("team", 0, &[extra(None, None, midnight() - 1), Extra { id: "y".to_owned(), ..extra(None, None, midnight()) }])
         .unwrap();
     let told = desk.read();
-    assert_eq!(told.budgets.iter().map(|own| (own.gateway.as_str(), own.calls)).collect::<Vec<_>>(), [("team", usd("3.5")); 2]);
+    assert_eq!(told.budgets.iter().map(|own| (own.gateway.as_str(), own.calls)).collect::<Vec<_>>(), [("team", Some(usd("3.5"))); 2]);
     assert_eq!(told.extras.iter().map(|extra| extra.id.as_str()).collect::<Vec<_>>(), ["y"]);
     assert_eq!(Beyond::read(&desk.books, &["other".to_owned()], midnight(), now()).unwrap().budgets, []);
 }
@@ -458,6 +482,13 @@ fn of_a_gateway_that_tells_no_single_calls_the_larger_figure_counts() {
     let dearer = budget(Whose::User, "10", "2");
     for (told, expected) in [(same, said), (dearer, usd("2")), (budget(Whose::User, "10", "0.01"), said)] {
         let desk = Desk::new(Some("ann"), &[GatewayFact::Budgets(vec![told])]);
+        assert_eq!(desk.read().budgets[0].calls, None);
         assert_eq!(held_to(&logs, &desk.read()).spend.money(), expected);
     }
+    // Nor of one that has told them once, and no longer does to this key.
+    let whole = GatewayFact::AllCalls { from: midnight(), to: now() };
+    let mut desk = Desk::new(Some("ann"), &[GatewayFact::Budgets(vec![budget(Whose::User, "10", "2")]), whole]);
+    assert_eq!(desk.read().budgets[0].calls, Some(Money::ZERO));
+    desk.books.end_round("team", 1, now(), &["calls"]).unwrap();
+    assert_eq!(desk.read().budgets[0].calls, None);
 }

@@ -156,6 +156,7 @@ fn larger_prompts_and_dearer_tasks_are_told_against_what_they_were() {
 #[test]
 fn a_gateway_that_drifts_from_the_logs_is_told_from_a_threshold_on() {
     use aifinops::engine::gateways::Drift;
+    const USD: i64 = 1_000_000_000;
 
     let usual = Baseline::default();
     let told = |apart: i64, base: i64, limits: &Lookout| {
@@ -163,7 +164,6 @@ fn a_gateway_that_drifts_from_the_logs_is_told_from_a_threshold_on() {
         let view = View { limits, baseline: &usual, present: Present::default(), running: &[], drifts: &drifts, now: at(0) };
         look(&view).alerts
     };
-    const USD: i64 = 1_000_000_000;
     let limits = Lookout::default();
     let alerts = told(2 * USD, 40 * USD, &limits);
     assert_eq!(alerts.len(), 1, "five per cent, and more than a dollar");

@@ -250,13 +250,43 @@ fn of_several_budgets_the_one_that_is_used_up_most_is_shown() {
 }
 
 #[test]
-fn refused_calls_of_thirty_days_are_counted() {
+fn refused_calls_of_thirty_days_are_counted_where_calls_are_told() {
     let mut desk = Desk::new();
     let month = (TODAY - 29) * DAY;
     let refused = |id: &str, at| GatewayCall { failed: true, over_budget: true, ..call(id, at, "0") };
     let calls = vec![refused("a", month - 1), refused("b", month), refused("c", NOW), call("d", NOW, "1")];
-    desk.round(NOW, &[days(vec![day(TODAY, "ann", "m", "1")]), GatewayFact::Calls(calls)]);
-    assert_eq!(desk.row(Whose::User, "ann").over_budget, 2);
+    desk.round(NOW, &[days(vec![day(TODAY, "ann", "m", "1"), day(TODAY, "bob", "m", "1")])]);
+    assert_eq!(desk.row(Whose::User, "ann").over_budget, None, "nobody knows");
+    desk.round(NOW, &[GatewayFact::Calls(calls), GatewayFact::AllCalls { from: month, to: NOW }]);
+    assert_eq!((desk.row(Whose::User, "ann").over_budget, desk.row(Whose::User, "bob").over_budget), (Some(2), Some(0)));
+    // With another key they may be seen no more.
+    let round = desk.begin(NOW);
+    desk.books.end_round(TEAM, round, NOW, &["calls"]).unwrap();
+    assert_eq!(desk.row(Whose::User, "ann").over_budget, None);
+}
+
+#[test]
+fn of_a_tags_budget_the_days_say_what_was_spent() {
+    let mut desk = Desk::new();
+    let rows = vec![tag(TODAY - 7, "search", "100"), tag(TODAY - 6, "search", "2"), tag(TODAY, "search", "1"), tag(TODAY, "agents", "50")];
+    let silent = |period: &str, since: i64| GatewayBudget {
+        spent: None,
+        period: some(period),
+        since: Some(since * DAY),
+        ..budget(Whose::Tag, "search", "4", "0")
+    };
+    let tags = GatewayFact::Tags { from: TODAY - 60, to: TODAY, rows };
+    for (budget, spent) in [
+        (silent("1d", TODAY), "1"),
+        (silent("7d", TODAY - 6), "3"),
+        // A figure of the gateway's own is not doubted.
+        (GatewayBudget { spent: Some(usd("0.5")), ..silent("1d", TODAY) }, "0.5"),
+        // Since when it holds nobody knows.
+        (GatewayBudget { since: None, resets_at: None, ..silent("", TODAY) }, "0"),
+    ] {
+        desk.round(NOW, &[tags.clone(), GatewayFact::Budgets(vec![budget.clone()])]);
+        assert_eq!(desk.row(Whose::Tag, "search").budget.unwrap().spent, usd(spent), "{budget:?}");
+    }
 }
 
 #[test]

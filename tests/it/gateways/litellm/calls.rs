@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use aifinops::gateways::{Ask, DAY, Plan};
+use aifinops::gateways::{Ask, DAY, Plan, Refusal};
 use aifinops::model::time::{HOUR, MINUTE, parse_stamp, rfc3339};
 use aifinops::model::{GatewayCall, GatewayFact, GatewayRates, Millis, Rate, Tokens};
 use proptest::prelude::*;
@@ -227,9 +227,15 @@ struct Ledger {
     from: Millis,
     every: Millis,
     calls: i64,
+    /// The longest page that it gives.
+    longest: usize,
 }
 
 impl Ledger {
+    fn new(from: Millis, every: Millis, calls: i64) -> Ledger {
+        Ledger { from, every, calls, longest: 1000 }
+    }
+
     fn id(n: i64) -> String {
         format!("call-{n}")
     }
@@ -248,6 +254,9 @@ impl Ledger {
         assert_eq!((value("sort_by"), value("sort_order")), ("startTime", "asc"));
         let (from, to) = (stamp("start_date"), stamp("end_date"));
         let (page, size): (usize, usize) = (value("page").parse().unwrap(), value("page_size").parse().unwrap());
+        if size > self.longest {
+            return no(422, r#"{"detail": [{"loc": ["query", "page_size"], "msg": "Input should be less than or equal to 100"}]}"#);
+        }
         let begun = |n: &i64| self.from + n * self.every;
         let inside: Vec<i64> = (0..self.calls).filter(|n| (from..=to).contains(&begun(n))).collect();
         let row = |n: &i64| format!(r#"{{"request_id": "{}", "startTime": "{}"}}"#, Ledger::id(*n), rfc3339(begun(n)));
@@ -279,7 +288,7 @@ impl Ledger {
 #[test]
 fn pages_are_read_until_one_is_not_full() {
     for (calls, pages) in [(0, 1), (499, 1), (500, 2), (501, 2), (1500, 4)] {
-        let ledger = Ledger { from: NOW - HOUR, every: 2000, calls };
+        let ledger = Ledger::new(NOW - HOUR, 2000, calls);
         let round = ledger.read_since(NOW - HOUR);
         ledger.is_read(&round, NOW - HOUR);
         assert_eq!(round.asks.iter().filter(|ask| place(ask) == LOGS).count(), pages, "{calls} calls");
@@ -289,7 +298,7 @@ fn pages_are_read_until_one_is_not_full() {
 
 #[test]
 fn a_window_with_too_many_calls_is_asked_for_in_halves() {
-    let ledger = Ledger { from: NOW - HOUR + 200, every: 300, calls: 11_000 };
+    let ledger = Ledger::new(NOW - HOUR + 200, 300, 11_000);
     // Not on a whole second: halves meet in the middle of one.
     let from = NOW - HOUR + 123;
     let round = ledger.read_since(from);
@@ -301,8 +310,25 @@ fn a_window_with_too_many_calls_is_asked_for_in_halves() {
 }
 
 #[test]
+fn an_older_release_is_asked_for_shorter_pages() {
+    for (calls, pages) in [(0, 2), (99, 2), (100, 3), (1501, 17)] {
+        let ledger = Ledger { longest: 100, ..Ledger::new(NOW - HOUR, 2000, calls) };
+        let round = ledger.read_since(NOW - HOUR);
+        ledger.is_read(&round, NOW - HOUR);
+        assert_eq!(round.asks.iter().filter(|ask| place(ask) == LOGS).count(), pages, "{calls} calls, one question for nothing");
+    }
+    // Halves of a window are asked for in short pages, too.
+    let ledger = Ledger { longest: 100, ..Ledger::new(NOW - HOUR, 500, 6500) };
+    ledger.is_read(&ledger.read_since(NOW - HOUR), NOW - HOUR);
+    // Pages that are still too long are no reason to ask for ever.
+    let ledger = Ledger { longest: 10, ..Ledger::new(NOW - HOUR, 500, 100) };
+    let why = round(&plan(), |ask| ledger.answer(ask)).unwrap_err();
+    assert!(matches!(why, Refusal::Refused { status: 422, .. }), "{why:?}");
+}
+
+#[test]
 fn a_minute_is_read_as_it_is_however_full() {
-    let ledger = Ledger { from: NOW - 30 * MINUTE, every: 5, calls: 6000 };
+    let ledger = Ledger::new(NOW - 30 * MINUTE, 5, 6000);
     let round = ledger.read_since(NOW - HOUR);
     ledger.is_read(&round, NOW - HOUR);
 }
@@ -314,7 +340,7 @@ proptest! {
     fn no_call_is_left_out(since in 0..2 * HOUR, every in 1..20_000_i64, calls in 0..7000_i64) {
         let from = NOW - since;
         let calls = calls.min(since / every);
-        let ledger = Ledger { from, every, calls };
+        let ledger = Ledger::new(from, every, calls);
         ledger.is_read(&ledger.read_since(from), from);
     }
 }

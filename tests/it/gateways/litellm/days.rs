@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aifinops::gateways::{Ask, DAY};
+use aifinops::gateways::{Ask, DAY, Refusal};
 use aifinops::model::time::rfc3339;
 use aifinops::model::{DaySpend, GatewayFact, Money, Named, TagSpend, Tokens, Whose};
 use proptest::prelude::*;
@@ -238,6 +238,14 @@ fn an_answer_without_rows_says_that_nothing_was_spent() {
 }
 
 #[test]
+fn an_answer_that_lacks_its_rows_says_nothing() {
+    for body in ["{}", "[]", "{\"results\": null}", "{\"error\": \"of the database\"}"] {
+        let result = read(&ask("/user/daily/activity/aggregated"), &ok(body), &plan());
+        assert!(matches!(result, Err(Refusal::Unreadable(_))), "what is known of the days must stay: {body}: {result:?}");
+    }
+}
+
+#[test]
 fn a_day_that_is_none_is_left_out() {
     let day = |date: &str| json!({"date": date, "metrics": {"spend": 1, "api_requests": 1}});
     for date in ["", "today", "2026-13-01", "2026-02-30", "22.11.2026", "2026-11-2é", "99999-01-01"] {
@@ -247,18 +255,18 @@ fn a_day_that_is_none_is_left_out() {
     assert_eq!(rows.iter().map(|row| row.day).collect::<Vec<_>>(), [TODAY]);
 }
 
-fn tag(day: i64, tag: &str, spend: &str, requests: u64, failed: u64) -> TagSpend {
-    TagSpend { day, tag: tag.to_owned(), spend: usd(spend), requests, failed }
+fn tag(day: i64, tag: &str, spend: &str, requests: u64, failed: u64, tokens: u64) -> TagSpend {
+    TagSpend { day, tag: tag.to_owned(), spend: usd(spend), requests, failed, tokens }
 }
 
 #[test]
 fn tags_are_told_as_they_are_and_never_added_up() {
     let facts = read(&ask("/tag/daily/activity/aggregated"), &ok(TAGS), &plan()).unwrap().facts;
     let rows = vec![
-        tag(TODAY - 1, "feature:search", "0", 1, 0),
-        tag(TODAY, "User-Agent: claude-cli", "0.3", 5, 1),
-        tag(TODAY, "User-Agent: claude-cli/2.1.197", "0.3", 5, 1),
-        tag(TODAY, "feature:search", "0.1", 3, 1),
+        tag(TODAY - 1, "feature:search", "0", 1, 0, 0),
+        tag(TODAY, "User-Agent: claude-cli", "0.3", 5, 1, 0),
+        tag(TODAY, "User-Agent: claude-cli/2.1.197", "0.3", 5, 1, 0),
+        tag(TODAY, "feature:search", "0.1", 3, 1, 420),
     ];
     assert_eq!(facts, [GatewayFact::Tags { from: TODAY - 1, to: TODAY + 1, rows }]);
 }
@@ -272,6 +280,8 @@ fn pages_of_tags_are_one_answer() {
     assert_eq!(second.asks[0].request.path, "/tag/daily/activity?start_date=2026-11-21&end_date=2026-11-23&page_size=1000&page=2");
     let last = read(&second.asks[0], &ok(page(false)), &plan()).unwrap();
     assert_eq!(last.asks, []);
-    assert_eq!(tag_rows(&last.facts)[1], tag(TODAY, "User-Agent: claude-cli", "0.6", 10, 2), "the same rows on both pages");
-    assert_eq!(tag_rows(&last.facts).len(), 4);
+    // The same rows stand on both pages.
+    let rows = tag_rows(&last.facts);
+    assert_eq!(rows[1], tag(TODAY, "User-Agent: claude-cli", "0.6", 10, 2, 0));
+    assert_eq!(rows[3..], [tag(TODAY, "feature:search", "0.2", 6, 2, 840)]);
 }

@@ -172,6 +172,8 @@ fn every_status_is_told_apart() {
                 let result = read(&ask, &no(status, body), &plan());
                 let is_fine = match (status, &result) {
                     _ if is_open => result.is_ok(),
+                    // A page that is too long for an older release is asked for in shorter ones.
+                    (422, Ok(news)) => place(&ask) == "/spend/logs/v2" && news.facts.is_empty(),
                     (204, result) => matches!(result, Ok(_) | Err(Refusal::Unreadable(_))),
                     (401, Err(why)) => matches!(why, Refusal::Key(_)),
                     (429, Err(why)) => *why == Refusal::TooMany,
