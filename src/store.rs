@@ -11,6 +11,7 @@
 use std::path::PathBuf;
 
 pub mod archive;
+mod beside;
 pub mod books;
 pub mod chronicle;
 mod compact;

@@ -7,11 +7,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::StoreError;
-use super::open::{private_dir, private_file};
+use super::beside::{self, Opened};
 use crate::model::{Me, Millis};
 
 mod read;
@@ -24,11 +23,15 @@ pub use sums::{Extra, SpendSum};
 /// The books' name in the data directory.
 pub const FILE: &str = "gateways.db";
 
-/// What marks the file as ours: "aifg".
-const APPLICATION: i64 = 0x6169_6667;
-
-/// The schema's steps, applied in order and never edited.
-const MIGRATIONS: &[&str] = &[include_str!("../store/migrations/books_0001.sql")];
+/// What is lost with the power is asked for again.
+const KIND: beside::Kind = beside::Kind {
+    file: FILE,
+    // "aifg"
+    application: 0x6169_6667,
+    migrations: &[include_str!("migrations/books_0001.sql")],
+    synchronous: "NORMAL",
+    opening: "opening what gateways have counted",
+};
 
 /// The open books.
 #[derive(Debug)]
@@ -82,58 +85,16 @@ impl Books {
     /// Opens the books in `dir`, making them if need be. Damaged ones are moved aside: everything in them can be asked for
     /// again, which is said.
     pub fn open(dir: &Path, patience: Duration) -> Result<(Books, Option<String>), StoreError> {
-        private_dir(dir)?;
-        let path = dir.join(FILE);
-        match Books::open_file(&path, patience) {
-            Err(error) if error.is_damage() || matches!(error, StoreError::Foreign { .. }) => {
-                let aside = super::open::set_aside(&path);
-                let notice =
-                    format!("what gateways have counted was damaged and has been moved to {}; they are asked anew", aside.display());
-                Books::open_file(&path, patience).map(|books| (books, Some(notice)))
-            }
-            opened => opened.map(|books| (books, None)),
-        }
+        let Opened { conn, path, aside } = KIND.open(dir, patience)?;
+        conn.set_prepared_statement_cache_capacity(64);
+        let notice = aside
+            .map(|aside| format!("what gateways have counted was damaged and has been moved to {}; they are asked anew", aside.display()));
+        Ok((Books { conn, path }, notice))
     }
 
     /// Opens the books if there are any.
     pub fn open_existing(dir: &Path, patience: Duration) -> Result<Option<Books>, StoreError> {
         if dir.join(FILE).exists() { Books::open(dir, patience).map(|(books, _)| Some(books)) } else { Ok(None) }
-    }
-
-    fn open_file(path: &Path, patience: Duration) -> Result<Books, StoreError> {
-        private_file(path)?;
-        let fail = |doing| move |source| StoreError::Sqlite { doing, path: path.to_path_buf(), source };
-        let conn = Connection::open(path).map_err(fail("opening what gateways have counted"))?;
-        let mut books = Books { conn, path: path.to_path_buf() };
-        books.set_up(patience)?;
-        Ok(books)
-    }
-
-    fn set_up(&mut self, patience: Duration) -> Result<(), StoreError> {
-        let fail = self.fail("setting up what gateways have counted");
-        self.conn.busy_timeout(patience).map_err(&fail)?;
-        self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(&fail)?;
-        self.conn.set_prepared_statement_cache_capacity(64);
-        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-        let found: i64 = self.conn.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(&fail)?;
-        if found > known {
-            return Err(StoreError::Newer { path: self.path.clone(), found, known });
-        }
-        self.conn.execute_batch("PRAGMA synchronous = NORMAL").map_err(&fail)?;
-        if found == known {
-            let application: i64 = self.conn.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(&fail)?;
-            return if application == APPLICATION { Ok(()) } else { Err(StoreError::Foreign { path: self.path.clone() }) };
-        }
-        self.conn.pragma_update(None, "journal_mode", "WAL").map_err(&fail)?;
-        let tx = self.conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(&fail)?;
-        // Another process may have done it while this one waited.
-        let found: i64 = tx.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(&fail)?;
-        for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
-            tx.execute_batch(step).map_err(&fail)?;
-        }
-        tx.pragma_update(None, "application_id", APPLICATION).map_err(&fail)?;
-        tx.pragma_update(None, "user_version", known).map_err(&fail)?;
-        tx.commit().map_err(&fail)
     }
 
     pub(super) fn fail(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {

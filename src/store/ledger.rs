@@ -8,21 +8,24 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::StoreError;
-use super::open::{private_dir, private_file};
+use super::beside::{self, Opened};
 use crate::model::Millis;
 
 /// The ledger's name in the data directory.
 pub const FILE: &str = "ledger.db";
 
-/// What marks the file as ours: "aifl".
-const APPLICATION: i64 = 0x6169_666c;
-
-/// The schema's steps, applied in order and never edited.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/ledger_0001.sql"), include_str!("migrations/ledger_0002.sql")];
+/// Nothing of it may be lost, not even with the power.
+const KIND: beside::Kind = beside::Kind {
+    file: FILE,
+    // "aifl"
+    application: 0x6169_666c,
+    migrations: &[include_str!("migrations/ledger_0001.sql"), include_str!("migrations/ledger_0002.sql")],
+    synchronous: "FULL",
+    opening: "opening the record of caps",
+};
 
 /// What was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -118,51 +121,9 @@ impl Ledger {
     ///
     /// A damaged ledger is moved aside and a new one begun; nothing tells apart what it held, so this is said in the notice.
     pub fn open(dir: &Path, patience: Duration) -> Result<(Ledger, Option<String>), StoreError> {
-        private_dir(dir)?;
-        let path = dir.join(FILE);
-        match Ledger::open_file(&path, patience) {
-            Err(error) if error.is_damage() || matches!(error, StoreError::Foreign { .. }) => {
-                let aside = super::open::set_aside(&path);
-                let notice = format!("the record of caps was damaged and has been moved to {}", aside.display());
-                Ledger::open_file(&path, patience).map(|ledger| (ledger, Some(notice)))
-            }
-            opened => opened.map(|ledger| (ledger, None)),
-        }
-    }
-
-    fn open_file(path: &Path, patience: Duration) -> Result<Ledger, StoreError> {
-        private_file(path)?;
-        let fail = |doing| move |source| StoreError::Sqlite { doing, path: path.to_path_buf(), source };
-        let conn = Connection::open(path).map_err(fail("opening the record of caps"))?;
-        let mut ledger = Ledger { conn, path: path.to_path_buf() };
-        ledger.set_up(patience)?;
-        Ok(ledger)
-    }
-
-    fn set_up(&mut self, patience: Duration) -> Result<(), StoreError> {
-        let fail = self.fail("setting up the record of caps");
-        self.conn.busy_timeout(patience).map_err(&fail)?;
-        self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(&fail)?;
-        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-        let found: i64 = self.conn.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(&fail)?;
-        if found > known {
-            return Err(StoreError::Newer { path: self.path.clone(), found, known });
-        }
-        self.conn.execute_batch("PRAGMA synchronous = FULL").map_err(&fail)?;
-        if found == known {
-            let application: i64 = self.conn.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(&fail)?;
-            return if application == APPLICATION { Ok(()) } else { Err(StoreError::Foreign { path: self.path.clone() }) };
-        }
-        self.conn.pragma_update(None, "journal_mode", "WAL").map_err(&fail)?;
-        let tx = self.conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(&fail)?;
-        // Another process may have done it while this one waited.
-        let found: i64 = tx.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(&fail)?;
-        for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
-            tx.execute_batch(step).map_err(&fail)?;
-        }
-        tx.pragma_update(None, "application_id", APPLICATION).map_err(&fail)?;
-        tx.pragma_update(None, "user_version", known).map_err(&fail)?;
-        tx.commit().map_err(&fail)
+        let Opened { conn, path, aside } = KIND.open(dir, patience)?;
+        let notice = aside.map(|aside| format!("the record of caps was damaged and has been moved to {}", aside.display()));
+        Ok((Ledger { conn, path }, notice))
     }
 
     pub(super) fn fail(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
