@@ -162,7 +162,7 @@ pub(super) fn advice(me: &Me) -> Vec<String> {
     let mut out = Vec::new();
     if me.role == MASTER {
         out.push(
-            "this is the master key: it sees and may change everything, and belongs to nobody, so no spend here is known as yours"
+            "this is the master key: it sees and may change everything, and belongs to nobody; `gateway add --user` says whose spend is yours"
                 .to_owned(),
         );
     } else if me.sees_all {
