@@ -42,12 +42,10 @@ impl Beyond {
         }
         for account in books.accounts()?.into_iter().filter(|account| gateways.contains(&account.name)) {
             let (user, me) = (account.own_user(), account.me.clone().unwrap_or_default());
-            let known = books.known(&account.name)?;
             let tells_calls = account.cannot.iter().all(|what| what != "calls") && books.memory(&account.name)?.contains_key("calls");
-            let mut keys = known.names.iter().filter(|named| named.whose == Whose::Key && Some(&named.id) == me.key.as_ref());
-            let team = keys.next().and_then(|named| named.team.as_deref());
-            let own = |budget: &GatewayBudget| is_own(budget, user.as_deref(), &me, team);
-            for budget in known.budgets.into_iter().filter(own) {
+            let team = me.key.as_deref().map(|key| books.team_of_key(&account.name, key)).transpose()?.flatten();
+            let budgets = books.budgets_of(&account.name, [user.as_deref(), me.key.as_deref(), team.as_deref()])?;
+            for budget in budgets.into_iter().filter(|budget| is_own(budget, user.as_deref(), &me, team.as_deref())) {
                 let calls = match user.as_deref().filter(|_| tells_calls) {
                     Some(user) => Some(books.spend_of(&account.name, user, window(&budget, now))?),
                     None => None,

@@ -1,6 +1,6 @@
 //! Reading what gateways have told.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 use serde::{Deserialize, Serialize};
 
 use super::super::StoreError;
@@ -78,32 +78,35 @@ impl Books {
 
     /// Names and budgets.
     pub fn known(&self, gateway: &str) -> Result<Known, StoreError> {
-        let fail = self.fail("listing budgets");
-        let whose = |r: &rusqlite::Row<'_>, i| Ok::<_, rusqlite::Error>(Whose::from_word(&r.get::<_, String>(i)?));
+        let fail = self.fail("listing names");
         let mut query = self.conn.prepare_cached("SELECT whose, id, name, team, user FROM named WHERE gateway = ?1").map_err(&fail)?;
         let rows = query.query_map([gateway], |r| {
-            let Some(whose) = whose(r, 0)? else { return Ok(None) };
+            let Some(whose) = whose(r)? else { return Ok(None) };
             Ok(Some(Named { whose, id: r.get(1)?, name: r.get(2)?, team: r.get(3)?, user: r.get(4)? }))
         });
         let names = rows.map_err(&fail)?.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(&fail)?;
-        let sql = "SELECT whose, id, team, nanos, spent, period, since, resets_at, blocked FROM budget WHERE gateway = ?1";
-        let mut query = self.conn.prepare_cached(sql).map_err(&fail)?;
-        let rows = query.query_map([gateway], |r| {
-            let Some(whose) = whose(r, 0)? else { return Ok(None) };
-            Ok(Some(GatewayBudget {
-                whose,
-                id: r.get(1)?,
-                team: Some(r.get::<_, String>(2)?).filter(|team| !team.is_empty()),
-                limit: r.get::<_, Option<i64>>(3)?.map(Money::from_nanos),
-                spent: r.get::<_, Option<i64>>(4)?.map(Money::from_nanos),
-                period: Some(r.get::<_, String>(5)?).filter(|period| !period.is_empty()),
-                since: r.get(6)?,
-                resets_at: r.get(7)?,
-                blocked: r.get(8)?,
-            }))
-        });
-        let budgets = rows.map_err(&fail)?.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(&fail)?;
+        let fail = self.fail("listing budgets");
+        let mut query = self.conn.prepare_cached(&format!("{BUDGET} WHERE gateway = ?1")).map_err(&fail)?;
+        let rows = query.query_map([gateway], budget).map_err(&fail)?;
+        let budgets = rows.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(&fail)?;
         Ok(Known { names, budgets })
+    }
+
+    /// The team of a key, where it has one.
+    pub fn team_of_key(&self, gateway: &str, key: &str) -> Result<Option<String>, StoreError> {
+        let fail = self.fail("looking up a key");
+        let sql = "SELECT team FROM named WHERE gateway = ?1 AND whose = ?2 AND id = ?3";
+        let mut query = self.conn.prepare_cached(sql).map_err(&fail)?;
+        let team = query.query_row(params![gateway, Whose::Key.word(), key], |r| r.get(0)).optional().map_err(&fail)?;
+        Ok(team.flatten())
+    }
+
+    /// The budgets of whatever has one of these ids.
+    pub fn budgets_of(&self, gateway: &str, ids: [Option<&str>; 3]) -> Result<Vec<GatewayBudget>, StoreError> {
+        let fail = self.fail("looking up budgets");
+        let mut query = self.conn.prepare_cached(&format!("{BUDGET} WHERE gateway = ?1 AND id IN (?2, ?3, ?4)")).map_err(&fail)?;
+        let rows = query.query_map(params![gateway, ids[0], ids[1], ids[2]], budget).map_err(&fail)?;
+        rows.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(&fail)
     }
 
     /// The calls that began in a window, of one user or of everybody, oldest first.
@@ -147,6 +150,29 @@ impl Books {
         });
         rows.map_err(&fail)?.collect::<Result<_, _>>().map_err(&fail)
     }
+}
+
+/// How a budget is read.
+const BUDGET: &str = "SELECT whose, id, team, nanos, spent, period, since, resets_at, blocked FROM budget";
+
+fn budget(r: &rusqlite::Row<'_>) -> rusqlite::Result<Option<GatewayBudget>> {
+    let Some(whose) = whose(r)? else { return Ok(None) };
+    Ok(Some(GatewayBudget {
+        whose,
+        id: r.get(1)?,
+        team: Some(r.get::<_, String>(2)?).filter(|team| !team.is_empty()),
+        limit: r.get::<_, Option<i64>>(3)?.map(Money::from_nanos),
+        spent: r.get::<_, Option<i64>>(4)?.map(Money::from_nanos),
+        period: Some(r.get::<_, String>(5)?).filter(|period| !period.is_empty()),
+        since: r.get(6)?,
+        resets_at: r.get(7)?,
+        blocked: r.get(8)?,
+    }))
+}
+
+/// The first column; nothing for a word of a later version.
+fn whose(r: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Whose>> {
+    Ok(Whose::from_word(&r.get::<_, String>(0)?))
 }
 
 fn call(r: &rusqlite::Row<'_>) -> rusqlite::Result<GatewayCall> {

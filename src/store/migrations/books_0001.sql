@@ -108,6 +108,8 @@ CREATE TABLE call (
     PRIMARY KEY (gateway, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX call_at ON call (gateway, at);
+-- What one's own calls add up to is asked for at each step of an agent: the index alone answers.
+CREATE INDEX call_of_user ON call (gateway, user, at, gone, nanos);
 
 -- What a gateway's calls add to what this machine's logs say, per call that they do not say all of. Made anew from both
 -- sides after each round.
@@ -122,7 +124,7 @@ CREATE TABLE extra (
     tokens  INTEGER NOT NULL,
     PRIMARY KEY (gateway, id)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX extra_at ON extra (at);
+CREATE INDEX extra_at ON extra (gateway, at);
 
 -- A gateway's own word on a call, from the headers of its answer, as a proxy of ours has seen them.
 CREATE TABLE word (
