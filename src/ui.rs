@@ -42,6 +42,8 @@ const CLOCK: Duration = Duration::from_secs(30);
 
 /// The time after which a signal that came while nobody listened has been told.
 const SIGNALS_ARRIVE: Duration = Duration::from_millis(30);
+/// How long ctrl-c is waited for that has ended somebody else: it is on its way to this process, however busy the machine is.
+const INTERRUPT_ARRIVES: Duration = Duration::from_secs(2);
 
 /// What is heard from others while the screen is open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,7 +115,7 @@ pub async fn run(mut setup: Setup, engine: Engine) -> std::io::Result<Arc<Vec<He
                 while let Some(event) = next {
                     match handle(&event, &mut app, &shown, &engine, (&mut screen, &mut events), &mut setup)? {
                         After::Go => {}
-                        After::Lent => stop.forget_interrupts().await,
+                        After::Lent { was_interrupted } => stop.forget_interrupts(was_interrupted).await,
                         After::Quit => return Ok(shown.held.clone()),
                     }
                     next = ready(&mut events).await.transpose()?;
@@ -174,8 +176,10 @@ fn draw(screen: &mut Screen, app: &mut App, snapshot: &Snapshot, now: Millis) ->
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum After {
     Go,
-    /// Somebody else has had the terminal for a while.
-    Lent,
+    /// Somebody else has had the terminal for a while, and ctrl-c may have ended that.
+    Lent {
+        was_interrupted: bool,
+    },
     Quit,
 }
 
@@ -213,15 +217,16 @@ fn handle(
                 app.message = Some(Message::failed(format!("the log is gone: {}", path.display())));
             }
             Effect::OpenLog(path) => {
-                after = After::Lent;
                 *events = EventStream::new();
-                if let Err(error) = screen.lend(|| term::show(&path, &setup.open_with))? {
+                let ended = screen.lend(|| term::show(&path, &setup.open_with))?;
+                after = After::Lent { was_interrupted: ended.as_ref().is_ok_and(term::was_interrupted) };
+                if let Err(error) = ended {
                     app.message = Some(Message::failed(format!("{error}; the log is {}", path.display())));
                 }
             }
             Effect::Redraw => screen.redraw()?,
             Effect::Suspend => {
-                after = After::Lent;
+                after = After::Lent { was_interrupted: false };
                 *events = EventStream::new();
                 engine.rest();
                 screen.lend(term::suspend)?;
@@ -319,7 +324,10 @@ impl Stop {
     }
 
     /// Forgets what ctrl-c did to somebody who had the terminal: it went to every process in front of it.
-    async fn forget_interrupts(&mut self) {
+    async fn forget_interrupts(&mut self, one_is_due: bool) {
+        if let Some(signal) = self.interrupt.as_mut().filter(|_| one_is_due) {
+            let _ = tokio::time::timeout(INTERRUPT_ARRIVES, signal.recv()).await;
+        }
         // The signals that came meanwhile are told to those who listen when the runtime looks for news.
         tokio::time::sleep(SIGNALS_ARRIVE).await;
         if let Some(signal) = &mut self.interrupt {
@@ -346,7 +354,7 @@ impl Stop {
         let _ = tokio::signal::ctrl_c().await;
     }
 
-    async fn forget_interrupts(&mut self) {
+    async fn forget_interrupts(&mut self, _: bool) {
         tokio::time::sleep(SIGNALS_ARRIVE).await;
     }
 }

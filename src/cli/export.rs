@@ -12,6 +12,7 @@ pub mod output;
 pub mod progress;
 pub mod session;
 pub mod table;
+pub mod team;
 
 use table::What;
 
@@ -23,6 +24,7 @@ EXAMPLES:
   aifinops export calls --since monday --format jsonl | jq .cost.usd
   aifinops export session 3f2a91c0                  a summary to paste into a pull request
   aifinops export focus -o focus.csv                FOCUS 1.2 for a cost tool
+  aifinops export team -o team.csv                  a team's spend through its gateway
 
 Without -o, and with `-o -`, it goes to standard output.";
 
@@ -76,6 +78,9 @@ pub enum ExportCommand {
     /// Cost and usage in the columns of FOCUS 1.2, as CSV
     #[command(after_help = focus::EXAMPLES)]
     Focus(focus::FocusArgs),
+    /// A row per developer, team, key, model or tag of a gateway: today, 7 and 30 days, budget
+    #[command(after_help = team::EXAMPLES)]
+    Team(team::TeamExportArgs),
 }
 
 /// Does it.
@@ -87,5 +92,6 @@ pub fn run(context: &Context, args: &ExportArgs) -> Result<ExitCode, CliError> {
         ExportCommand::Days(args) => table::run(context, args, What::Days),
         ExportCommand::Session(args) => session::run(context, args),
         ExportCommand::Focus(args) => focus::run(context, args),
+        ExportCommand::Team(args) => team::run(context, args),
     }
 }

@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use serde::Serialize;
 
 use super::context::Context;
 use super::error::CliError;
@@ -14,14 +13,18 @@ use super::gateway::sync::sync;
 use super::out::{FAINT, Out};
 use super::table::{Column, Table};
 use crate::export::csv::Csv;
-use crate::export::json::{self, MoneyJson};
 use crate::export::table::Sheet as _;
 use crate::export::team as rows;
 use crate::model::text::clean;
-use crate::model::time::{rfc3339, span};
-use crate::model::{Millis, Money, Whose};
+use crate::model::time::span;
+use crate::model::{Millis, Whose};
 use crate::query::team::{self, BudgetView, Inside, Team, TeamRow};
+use crate::store::Books;
 use crate::store::books::SpendSum;
+
+mod answer;
+
+use answer::answer;
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
@@ -52,6 +55,11 @@ pub enum By {
 }
 
 impl By {
+    /// Its word, in titles and JSON.
+    pub(super) const fn word(self) -> &'static str {
+        self.whose().word()
+    }
+
     const fn whose(self) -> Whose {
         match self {
             By::User => Whose::User,
@@ -81,12 +89,9 @@ pub enum Sort {
     Name,
 }
 
-/// The arguments.
+/// Which rows, and in which order.
 #[derive(Debug, Clone, Default, Args)]
-pub struct TeamArgs {
-    /// One row, by its name or id, and what is below it
-    #[arg(value_name = "WHO")]
-    pub who: Option<String>,
+pub struct Pick {
     /// What rows are made of
     #[arg(long, value_name = "WHAT", default_value = "user")]
     pub by: By,
@@ -102,140 +107,55 @@ pub struct TeamArgs {
     /// Ask the gateway first
     #[arg(long)]
     pub sync: bool,
+}
+
+/// The arguments.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TeamArgs {
+    /// One row, by its name or id, and what is below it
+    #[arg(value_name = "WHO")]
+    pub who: Option<String>,
+    /// Which rows.
+    #[command(flatten)]
+    pub pick: Pick,
     /// Print CSV
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
 }
 
-#[derive(Serialize)]
-struct SumJson {
-    usd: Option<json::Usd>,
-    nano_usd: Option<i64>,
-    requests: u64,
-    failed: u64,
-    tokens: u64,
-}
-
-fn sum_json(sum: &SpendSum) -> SumJson {
-    SumJson {
-        usd: sum.spend.map(json::Usd),
-        nano_usd: sum.spend.map(Money::nanos),
-        requests: sum.requests,
-        failed: sum.failed,
-        tokens: sum.tokens,
-    }
-}
-
-#[derive(Serialize)]
-struct BudgetJson {
-    of: &'static str,
-    limit: MoneyJson,
-    spent: MoneyJson,
-    left: MoneyJson,
-    permille: u64,
-    period: Option<String>,
-    resets_at: Option<String>,
-    runs_out_at: Option<String>,
-    state: &'static str,
-}
-
-#[derive(Serialize)]
-struct RowJson {
-    kind: &'static str,
-    id: String,
-    name: String,
-    team: Option<String>,
-    own: bool,
-    today: SumJson,
-    week: SumJson,
-    month: SumJson,
-    requests: u64,
-    failed: u64,
-    over_budget: Option<u64>,
-    budget: Option<BudgetJson>,
-}
-
-#[derive(Serialize)]
-struct GatewayJson {
-    name: String,
-    kind: String,
-    version: Option<String>,
-    url: String,
-    as_of: Option<String>,
-    state: &'static str,
-    stale: bool,
-    problem: Option<String>,
-    cannot: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct TotalJson {
-    today: SumJson,
-    week: SumJson,
-    month: SumJson,
-    requests: u64,
-    failed: u64,
-}
-
-#[derive(Serialize)]
-struct SessionJson {
-    session: String,
-    client: Option<String>,
-    calls: u64,
-    spend: MoneyJson,
-    last_at: String,
-}
-
-#[derive(Serialize)]
-struct PartJson {
-    name: String,
-    today: SumJson,
-    week: SumJson,
-    month: SumJson,
-}
-
-#[derive(Serialize)]
-struct InsideJson {
-    parts: Vec<PartJson>,
-    sessions: Vec<SessionJson>,
-}
-
-#[derive(Serialize)]
-struct Answer {
-    gateway: GatewayJson,
-    by: &'static str,
-    zone: &'static str,
-    rows: Vec<RowJson>,
-    total: Option<TotalJson>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    inside: Option<InsideJson>,
-}
-
-/// Shows the team.
-pub fn run(context: &Context, args: &TeamArgs) -> Result<ExitCode, CliError> {
+/// The rows that are asked for, and the books that they are from.
+pub(super) fn picked(context: &Context, pick: &Pick) -> Result<(Books, Team), CliError> {
     context.note_problems();
-    let setup = chosen(context, args.gateway.as_deref())?;
+    let setup = chosen(context, pick.gateway.as_deref())?;
     let mut books = books(context)?;
     let account = books.account(&setup.name)?;
     // Who has just added it has read no call yet; figures of days are there.
-    if args.sync || account.as_ref().is_none_or(|account| account.asked_at.is_none()) {
+    if pick.sync || account.as_ref().is_none_or(|account| account.asked_at.is_none()) {
         sync(context, &mut books, setup, None)?;
     }
-    let found = team::team(&books, &setup.name, args.by.whose(), context.now)?;
+    let found = team::team(&books, &setup.name, pick.by.whose(), context.now)?;
     let Some(mut team) = found else { return Err(CliError::NoGateways) };
-    if let Some(text) = &args.filter {
+    if let Some(text) = &pick.filter {
         let text = text.to_lowercase();
         let has = |part: &str| part.to_lowercase().contains(&text);
         team.rows.retain(|row| has(&row.name) || has(&row.id) || row.team.as_deref().is_some_and(has));
         team.total = None; // it is of everybody
     }
-    sort(&mut team.rows, args.sort);
+    sort(&mut team.rows, pick.sort);
+    Ok((books, team))
+}
+
+/// Shows the team.
+pub fn run(context: &Context, args: &TeamArgs) -> Result<ExitCode, CliError> {
+    let (books, mut team) = picked(context, &args.pick)?;
+    let by = args.pick.by;
+    let gateway = team.account.name.clone();
     let inside = match &args.who {
-        Some(who) => Some(one(&mut team, who).and_then(|id| Ok(team::inside(&books, &setup.name, (args.by.whose(), &id), context.now)?))?),
+        Some(who) => Some(one(&mut team, who).and_then(|id| Ok(team::inside(&books, &gateway, (by.whose(), &id), context.now)?))?),
         None => None,
     };
     if context.json {
-        Out::json(&answer(&team, args.by, inside.as_ref(), context.now))?;
+        Out::json(&answer(&team, by, inside.as_ref(), context.now))?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.csv {
@@ -246,7 +166,7 @@ pub fn run(context: &Context, args: &TeamArgs) -> Result<ExitCode, CliError> {
         sheet.end()?;
         return Ok(ExitCode::SUCCESS);
     }
-    print(context, &team, args.by, inside.as_ref())?;
+    print(context, &team, by, inside.as_ref())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -273,91 +193,6 @@ fn sort(rows: &mut [TeamRow], by: Sort) {
         Sort::Budget => rows.sort_by_key(|row| Reverse(row.budget.as_ref().map(BudgetView::permille))),
         Sort::Failed => rows.sort_by_key(|row| Reverse(row.sums.last().map(|sum| sum.failed))),
         Sort::Name => rows.sort_by(|a, b| a.name.cmp(&b.name)),
-    }
-}
-
-fn answer(team: &Team, by: By, inside: Option<&Inside>, now: Millis) -> Answer {
-    let account = &team.account;
-    let state = state(Some(account), now);
-    let total = team.total.as_ref().map(|[today, week, month]| TotalJson {
-        today: sum_json(today),
-        week: sum_json(week),
-        month: sum_json(month),
-        requests: month.requests,
-        failed: month.failed,
-    });
-    Answer {
-        gateway: GatewayJson {
-            name: clean(&account.name),
-            kind: clean(&account.kind),
-            version: account.version.as_deref().map(clean),
-            url: clean(&account.url),
-            as_of: account.asked_at.map(rfc3339),
-            state,
-            stale: state != "ok",
-            problem: account.problem.as_deref().map(clean),
-            cannot: account.cannot.clone(),
-        },
-        by: by.whose().word(),
-        zone: "UTC",
-        rows: team.rows.iter().map(row_json).collect(),
-        total,
-        inside: inside.map(inside_json),
-    }
-}
-
-fn row_json(row: &TeamRow) -> RowJson {
-    let [today, week, month] = &row.sums;
-    RowJson {
-        kind: row.whose.word(),
-        id: clean(&row.id),
-        name: clean(&row.name),
-        team: row.team.as_deref().map(clean),
-        own: row.own,
-        today: sum_json(today),
-        week: sum_json(week),
-        month: sum_json(month),
-        requests: month.requests,
-        failed: month.failed,
-        over_budget: row.over_budget,
-        budget: row.budget.as_ref().map(budget_json),
-    }
-}
-
-fn budget_json(view: &BudgetView) -> BudgetJson {
-    BudgetJson {
-        of: view.budget.whose.word(),
-        limit: json::money(view.limit),
-        spent: json::money(view.spent),
-        left: json::money(view.left()),
-        permille: view.permille(),
-        period: view.budget.period.as_deref().map(clean),
-        resets_at: view.budget.resets_at.map(rfc3339),
-        runs_out_at: view.runs_out_at.map(rfc3339),
-        state: view.state().word(),
-    }
-}
-
-fn inside_json(inside: &Inside) -> InsideJson {
-    let part = |(name, [today, week, month]): &(String, [SpendSum; 3])| PartJson {
-        name: clean(name),
-        today: sum_json(today),
-        week: sum_json(week),
-        month: sum_json(month),
-    };
-    InsideJson {
-        parts: inside.parts.iter().map(part).collect(),
-        sessions: inside
-            .sessions
-            .iter()
-            .map(|session| SessionJson {
-                session: clean(&session.id),
-                client: session.client.as_deref().map(clean),
-                calls: session.calls,
-                spend: json::money(session.spend),
-                last_at: rfc3339(session.last_at),
-            })
-            .collect(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::tokens::compact;
 use crate::model::{Cost, Zone};
 
 use super::summary::Summary;
-use super::table::{Column, Sheet, Value, cells, clock, headings};
+use super::table::{Column, Kind, Sheet, Value, cells, clock, headings};
 
 /// A table that is being written.
 pub struct Markdown<W: Write> {
@@ -51,7 +51,13 @@ impl<W: Write> Sheet for Markdown<W> {
     }
 
     fn end(&mut self) -> io::Result<()> {
-        writeln!(self.out, "\n{} rows · {}", self.rows, basis(&self.cost, ""))?;
+        let rows = self.rows;
+        // Where no column is a cost there is no sum of costs.
+        if self.columns.iter().any(|column| column.kind == Kind::Cost) {
+            writeln!(self.out, "\n{rows} rows · {}", basis(&self.cost, ""))?;
+        } else {
+            writeln!(self.out, "\n{rows} rows")?;
+        }
         self.out.flush()
     }
 }

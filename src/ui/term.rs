@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _, stdout};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::clipboard::CopyToClipboard;
@@ -118,16 +118,29 @@ pub fn copy(text: &str) -> io::Result<()> {
 }
 
 /// Shows a file with the user's program: `open_with`, else `$PAGER`, else `less`.
-pub fn show(path: &Path, open_with: &str) -> io::Result<()> {
+pub fn show(path: &Path, open_with: &str) -> io::Result<ExitStatus> {
     let program = if open_with.trim().is_empty() { std::env::var("PAGER").unwrap_or_default() } else { open_with.to_owned() };
-    let mut words = program.split_whitespace();
+    let words = program.split_whitespace();
     // Without -R: a log's own escape sequences are shown, not obeyed.
-    let mut command = Command::new(words.next().unwrap_or("less"));
-    command.args(words).arg(path);
-    match command.status() {
-        Ok(_) => Ok(()),
-        Err(error) => Err(io::Error::new(error.kind(), format!("cannot run `{}`: {error}", command.get_program().display()))),
+    let mut command = Command::new(program_of(&program));
+    command.args(words.skip(1)).arg(path);
+    let fail = |error: io::Error| io::Error::new(error.kind(), format!("cannot run `{}`: {error}", program_of(&program)));
+    command.status().map_err(fail)
+}
+
+fn program_of(words: &str) -> &str {
+    words.split_whitespace().next().unwrap_or("less")
+}
+
+/// Whether ctrl-c has ended a program, or what a shell ran for it.
+#[must_use]
+pub fn was_interrupted(status: &ExitStatus) -> bool {
+    const SIGINT: i32 = 2;
+    #[cfg(unix)]
+    if std::os::unix::process::ExitStatusExt::signal(status) == Some(SIGINT) {
+        return true;
     }
+    status.code() == Some(128 + SIGINT)
 }
 
 /// Stops this process as ctrl-z does; returns when the shell has brought it back.

@@ -11,6 +11,8 @@ use crate::store::Store;
 const LOCK: &str = "writer.lock";
 /// Of a long command line so many columns are shown.
 const WIDTH: usize = 60;
+/// How often the list of locks is read.
+const TRIES: u32 = 5;
 
 /// The store, if this process is the one that may write it for good.
 pub fn store_to_write(context: &Context) -> Result<Store, CliError> {
@@ -25,7 +27,8 @@ pub fn store_to_write(context: &Context) -> Result<Store, CliError> {
 /// The process that writes, as a person knows it: `aifinops top (process 4711)`.
 #[must_use]
 pub fn holder(dir: &Path) -> String {
-    told(dir).unwrap_or_else(|| "another aifinops".to_owned())
+    // The kernel's list is read in pieces, between which it may change: one that is there can be missed.
+    (0..TRIES).find_map(|_| told(dir)).unwrap_or_else(|| "another aifinops".to_owned())
 }
 
 /// The kernel's list of locks says which process has a file.

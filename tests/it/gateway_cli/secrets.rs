@@ -31,7 +31,7 @@ fn is_silent(machine: &Machine, said: &str) {
 }
 
 /// Whatever can be done with a gateway.
-const EVERYTHING: [&[&str]; 20] = [
+const EVERYTHING: [&[&str]; 21] = [
     &["gateway", "sync"],
     &["gateway", "sync", "--json"],
     &["gateway", "status"],
@@ -47,6 +47,7 @@ const EVERYTHING: [&[&str]; 20] = [
     &["team", "--csv"],
     &["team", "--by", "key", "--json"],
     &["team", "alice"],
+    &["export", "team", "--by", "key", "--format", "markdown"],
     &["config", "show"],
     &["config", "show", "--json"],
     &["doctor"],

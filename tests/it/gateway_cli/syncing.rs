@@ -441,6 +441,7 @@ fn no_cell_of_a_sheet_is_run_as_a_formula() {
     let mut sheets: Vec<(Vec<&str>, usize)> = Vec::new();
     for (by, rows) in [("user", 5), ("team", 2), ("key", 5), ("model", 3), ("tag", 4)] {
         sheets.push((vec!["team", "--by", by, "--csv"], rows));
+        sheets.push((vec!["export", "team", "--by", by], rows));
     }
     // Five calls were answered, and one of everybody was refused; none of them stands in a log.
     sheets.push((vec!["gateway", "reconcile", "--everybody", "--all", "--csv"], 8));
@@ -457,4 +458,34 @@ fn no_cell_of_a_sheet_is_run_as_a_formula() {
             assert!(is_number || begins, "{args:?}: {cell:?}");
         }
     }
+}
+
+#[test]
+fn a_team_is_exported_in_any_format_but_a_page() {
+    let server = Server::new(ledger());
+    let machine = Machine::synced(&server);
+    let sheet = machine.ok(&["export", "team", "--sort", "name"]);
+    assert_eq!(sheet, machine.ok(&["team", "--csv", "--sort", "name"]), "the same sheet");
+    let rows = sheet.lines().count() - 1;
+
+    let document = machine.json(&["export", "team"]);
+    assert_eq!(document["team"].as_array().unwrap().len(), rows);
+    let ids = |rows: &Value| rows.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(ids(&document["team"]), ids(&machine.json(&["team"])["rows"]), "in the same order");
+    let lines = machine.ok(&["export", "team", "--format", "jsonl"]);
+    assert!(lines.lines().all(|line| serde_json::from_str::<Value>(line).unwrap()["id"].is_string()));
+
+    let page = machine.ok(&["export", "team", "--format", "markdown"]);
+    assert!(page.starts_with("# Spend through the gateway team by user (days of UTC)\n"), "{page}");
+    assert!(page.ends_with(&format!("\n{rows} rows\n")), "amounts of three windows have no sum: {page}");
+
+    let file = machine.path("team.csv");
+    let name = file.to_str().unwrap();
+    let told = machine.json(&["export", "team", "--sort", "name", "-o", name]);
+    assert_eq!((told["format"].as_str(), told["rows"].as_u64()), (Some("csv"), Some(rows as u64)));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), sheet);
+    assert_eq!(machine.run(&["export", "team", "-o", name]).code, 2, "nothing is written over");
+    let refused = machine.run(&["export", "team", "-o", machine.path("team.html").to_str().unwrap()]);
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(!machine.path("team.html").exists());
 }
