@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{escaped, some};
-use super::{Answer, Ask, Per, Refusal};
-use crate::model::{DaySpend, GatewayBudget, GatewayFact, Millis, Money, Tokens, Window, Zone, time};
+use super::{Answer, Ask, DAY, Per, Refusal};
+use crate::model::{DaySpend, GatewayBudget, GatewayCall, GatewayFact, Millis, Money, Tokens, Window, Zone, time};
 
 /// A row's place: day, user, team, key and model.
 type Place = (i64, Option<String>, Option<String>, Option<String>, Option<String>);
@@ -96,6 +96,21 @@ impl Sheet {
                 known.tokens += row.tokens;
             }
         }
+    }
+
+    /// Adds a call to its day; one without a price says nothing of money.
+    pub(super) fn add_call(&mut self, call: &GatewayCall, is_priced: bool) {
+        self.add(DaySpend {
+            day: call.at.div_euclid(DAY),
+            user: call.user.clone(),
+            team: None,
+            key: None,
+            model: call.model.clone(),
+            spend: is_priced.then_some(call.spend),
+            requests: 1,
+            failed: u64::from(call.failed),
+            tokens: call.tokens,
+        });
     }
 
     /// The user of each key that one user alone has used.

@@ -8,7 +8,7 @@ use super::super::sheet::{Sheet, is_closed, packed, unpacked};
 use super::super::{Answer, Ask, DAY, News, Plan, Refusal, Request};
 use super::what;
 use crate::model::time::HOUR;
-use crate::model::{DaySpend, GatewayCall, GatewayFact, Millis, Tokens};
+use crate::model::{GatewayCall, GatewayFact, Millis, Tokens};
 
 /// Events of a page.
 const PAGE: usize = 100;
@@ -108,17 +108,7 @@ pub(super) fn page(asked: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News
     let has_more = count > 0 && told.unwrap_or(walk.seen < page.total_usage_events_count.0);
     let mut calls = Vec::new();
     for call in page.usage_events.into_iter().filter_map(call) {
-        walk.sheet.add(DaySpend {
-            day: call.at.div_euclid(DAY),
-            user: call.user.clone(),
-            team: None,
-            key: None,
-            model: call.model.clone(),
-            spend: Some(call.spend),
-            requests: 1,
-            failed: u64::from(call.failed),
-            tokens: call.tokens,
-        });
+        walk.sheet.add_call(&call, true);
         if plan.calls_from.is_some_and(|from| from <= call.at) {
             calls.push(call);
         }

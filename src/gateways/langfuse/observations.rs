@@ -9,7 +9,7 @@ use super::super::sheet::{Sheet, next_page, packed, unpacked};
 use super::super::{Answer, Ask, DAY, News, Plan, Refusal, Request};
 use super::{is_absent, metrics, what};
 use crate::model::time::{HOUR, rfc3339};
-use crate::model::{DaySpend, GatewayCall, GatewayFact, Millis, Tokens};
+use crate::model::{GatewayCall, GatewayFact, Millis, Tokens};
 
 /// Observations of a page, the most that there may be.
 const PAGE: usize = 1000;
@@ -100,17 +100,7 @@ pub(super) fn page(asked: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News
     for row in page.data {
         let is_priced = row.total_cost.0.is_some();
         let Some(call) = call(row) else { continue };
-        walk.sheet.add(DaySpend {
-            day: call.at.div_euclid(DAY),
-            user: call.user.clone(),
-            team: None,
-            key: None,
-            model: call.model.clone(),
-            spend: is_priced.then_some(call.spend),
-            requests: 1,
-            failed: u64::from(call.failed),
-            tokens: call.tokens,
-        });
+        walk.sheet.add_call(&call, is_priced);
         if plan.calls_from.is_some_and(|from| from <= call.at) {
             calls.push(call);
         }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::super::answer::{Count, Usd, date, day, some};
+use super::super::sheet::{Sheet, packed, unpacked};
 use super::super::{Answer, Ask, News, Plan, Refusal, Request};
 use super::what;
 use crate::model::{DaySpend, GatewayFact, Money, Named, TagSpend, Tokens, Whose};
@@ -63,7 +64,7 @@ struct OfKey {
     metadata: KeyNames,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Serialize, Deserialize, Default, Clone)]
 struct KeyNames {
     #[serde(default)]
     key_alias: Option<String>,
@@ -126,19 +127,20 @@ fn span(plan: &Plan) -> String {
     format!("start_date={}&end_date={}", date(plan.from_day), date(plan.today() + 1))
 }
 
-fn page_ask(what: &'static str, whose: &str, page: u32, plan: &Plan) -> Ask {
-    let path = format!("/{whose}/daily/activity?{}&page_size={PAGE}&page={page}", span(plan));
-    Ask::at(what, page.to_string(), Request::get(path))
+/// A page, and what those before it have told.
+fn page_ask<T: Serialize>(what: &'static str, whose: &str, so_far: (u32, T), plan: &Plan) -> Ask {
+    let path = format!("/{whose}/daily/activity?{}&page_size={PAGE}&page={}", span(plan), so_far.0);
+    Ask::at(what, packed(&so_far), Request::get(path))
 }
 
 pub(super) fn days(answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
     if answer.is_denied() {
-        return Ok(News { facts: Vec::new(), asks: vec![page_ask(what::DAY_PAGES, "user", 1, plan)] });
+        return Ok(News { facts: Vec::new(), asks: vec![page_ask(what::DAY_PAGES, "user", (1, Sums::new(plan)), plan)] });
     }
     let activity: Activity = answer.json()?;
-    let mut sums = Sums::default();
+    let mut sums = Sums::new(plan);
     sums.take(activity.results);
-    Ok(News::facts(sums.facts(plan)))
+    Ok(News::facts(sums.facts()))
 }
 
 /// One of the pages. The rows of earlier pages travel in the question: a day may go on behind a page's end.
@@ -147,28 +149,27 @@ pub(super) fn day_page(ask: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<Ne
         return Ok(News::cannot("spend by day"));
     }
     let activity: Activity = answer.json()?;
-    let (page, mut sums) = Sums::from_pages(&ask.at);
+    let (page, mut sums): (u32, Sums) = unpacked(ask)?;
     let is_last = activity.metadata.as_ref().and_then(|paging| paging.has_more) != Some(true);
     sums.take(activity.results);
     if is_last {
-        return Ok(News::facts(sums.facts(plan)));
+        return Ok(News::facts(sums.facts()));
     }
-    let mut next = page_ask(what::DAY_PAGES, "user", page + 1, plan);
-    next.at = sums.to_pages(page + 1);
-    Ok(News { facts: Vec::new(), asks: vec![next] })
+    Ok(News { facts: Vec::new(), asks: vec![page_ask(what::DAY_PAGES, "user", (page + 1, sums), plan)] })
 }
 
-/// A row's place: day, user, team, key and model.
-type Place = (i64, Option<String>, Option<String>, Option<String>, Option<String>);
-
 /// What the pages have told so far.
-#[derive(Default)]
+#[derive(Serialize, Deserialize)]
 struct Sums {
-    rows: BTreeMap<Place, DaySpend>,
-    names: BTreeMap<String, Named>,
+    sheet: Sheet,
+    names: BTreeMap<String, KeyNames>,
 }
 
 impl Sums {
+    fn new(plan: &Plan) -> Sums {
+        Sums { sheet: Sheet::new(plan.from_day, plan.today() + 1), names: BTreeMap::new() }
+    }
+
     fn take(&mut self, days: Vec<Day>) {
         for told in days {
             let Some(at) = day(&told.date) else { continue };
@@ -201,102 +202,23 @@ impl Sums {
     }
 
     fn name(&mut self, key: &str, names: &KeyNames) {
-        if let Some(alias) = some(names.key_alias.clone()) {
-            let (team, user) = (some(names.team_id.clone()), some(names.user_id.clone()));
-            self.names.insert(key.to_owned(), Named { whose: Whose::Key, id: key.to_owned(), name: Some(alias), team, user });
+        if some(names.key_alias.clone()).is_some() {
+            self.names.insert(key.to_owned(), names.clone());
         }
     }
 
     fn add(&mut self, key: Option<&str>, names: Option<&KeyNames>, model: Option<&str>, row: &DaySpend) {
-        if row.requests == 0 && row.failed == 0 && row.spend.unwrap_or_default() == Money::ZERO && row.tokens == Tokens::default() {
-            return;
-        }
         let owned = |text: Option<&str>| some(text.map(str::to_owned));
         let (user, team) = names.map_or((None, None), |names| (some(names.user_id.clone()), some(names.team_id.clone())));
-        let row = DaySpend { user, team, key: owned(key), model: owned(model), ..row.clone() };
-        self.put(row);
+        self.sheet.add(DaySpend { user, team, key: owned(key), model: owned(model), ..row.clone() });
     }
 
-    fn put(&mut self, row: DaySpend) {
-        let place = (row.day, row.user.clone(), row.team.clone(), row.key.clone(), row.model.clone());
-        match self.rows.entry(place) {
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(row);
-            }
-            std::collections::btree_map::Entry::Occupied(mut entry) => {
-                let known = entry.get_mut();
-                known.spend = Some(known.spend.unwrap_or_default() + row.spend.unwrap_or_default());
-                known.requests = known.requests.saturating_add(row.requests);
-                known.failed = known.failed.saturating_add(row.failed);
-                known.tokens += row.tokens;
-            }
-        }
-    }
-
-    fn facts(self, plan: &Plan) -> Vec<GatewayFact> {
-        let rows = self.rows.into_values().collect();
-        vec![GatewayFact::Names(self.names.into_values().collect()), GatewayFact::Days { from: plan.from_day, to: plan.today() + 1, rows }]
-    }
-
-    /// What goes with the question for the next page.
-    fn to_pages(&self, page: u32) -> String {
-        let rows: Vec<_> = self.rows.values().map(kept).collect();
-        let names: Vec<_> = self.names.values().map(|n| (&n.id, &n.name, &n.team, &n.user)).collect();
-        serde_json::to_string(&(page, rows, names)).unwrap_or_default()
-    }
-
-    fn from_pages(text: &str) -> (u32, Sums) {
-        type Name = (String, Option<String>, Option<String>, Option<String>);
-        let Ok((page, rows, names)) = serde_json::from_str::<(u32, Vec<Kept>, Vec<Name>)>(text) else {
-            return (text.parse().unwrap_or(1), Sums::default());
+    fn facts(self) -> Vec<GatewayFact> {
+        let named = |(id, names): (String, KeyNames)| {
+            let KeyNames { key_alias, team_id, user_id } = names;
+            Named { whose: Whose::Key, id, name: some(key_alias), team: some(team_id), user: some(user_id) }
         };
-        let mut sums = Sums::default();
-        for row in rows {
-            sums.put(row.row());
-        }
-        for (id, name, team, user) in names {
-            sums.names.insert(id.clone(), Named { whose: Whose::Key, id, name, team, user });
-        }
-        (page, sums)
-    }
-}
-
-/// A row between two pages.
-#[derive(Deserialize, serde::Serialize)]
-struct Kept {
-    place: Place,
-    nanos: Option<i64>,
-    requests: u64,
-    failed: u64,
-    tokens: [u64; 4],
-}
-
-fn kept(row: &DaySpend) -> Kept {
-    Kept {
-        place: (row.day, row.user.clone(), row.team.clone(), row.key.clone(), row.model.clone()),
-        nanos: row.spend.map(Money::nanos),
-        requests: row.requests,
-        failed: row.failed,
-        tokens: [row.tokens.input, row.tokens.cache_read, row.tokens.cache_write_5m, row.tokens.output],
-    }
-}
-
-impl Kept {
-    fn row(self) -> DaySpend {
-        let (day, user, team, key, model) = self.place;
-        let [input, cache_read, cache_write_5m, output] = self.tokens;
-        let tokens = Tokens { input, cache_read, cache_write_5m, output, ..Tokens::default() };
-        DaySpend {
-            day,
-            user,
-            team,
-            key,
-            model,
-            spend: self.nanos.map(Money::from_nanos),
-            requests: self.requests,
-            failed: self.failed,
-            tokens,
-        }
+        vec![GatewayFact::Names(self.names.into_iter().map(named).collect()), self.sheet.days()]
     }
 }
 
@@ -318,7 +240,7 @@ fn subtract(whole: &mut DaySpend, part: &DaySpend) {
 
 pub(super) fn tags(answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
     if answer.is_denied() {
-        return Ok(News { facts: Vec::new(), asks: vec![page_ask(what::TAG_PAGES, "tag", 1, plan)] });
+        return Ok(News { facts: Vec::new(), asks: vec![page_ask(what::TAG_PAGES, "tag", (1, Vec::<KeptTag>::new()), plan)] });
     }
     let activity: Activity = answer.json()?;
     Ok(News::facts(tag_facts(tag_rows(activity.results, BTreeMap::new()), plan)))
@@ -332,7 +254,7 @@ pub(super) fn tag_page(ask: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<Ne
         return Ok(News::cannot("spend by tag"));
     }
     let activity: Activity = answer.json()?;
-    let (page, known): (u32, Vec<KeptTag>) = serde_json::from_str(&ask.at).unwrap_or_else(|_| (ask.at.parse().unwrap_or(1), Vec::new()));
+    let (page, known): (u32, Vec<KeptTag>) = unpacked(ask)?;
     let known = known.into_iter().map(|(day, tag, nanos, requests, failed, tokens)| {
         ((day, tag.clone()), TagSpend { day, tag, spend: Money::from_nanos(nanos), requests, failed, tokens })
     });
@@ -342,9 +264,7 @@ pub(super) fn tag_page(ask: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<Ne
         return Ok(News::facts(tag_facts(rows, plan)));
     }
     let rows: Vec<_> = rows.values().map(|row| (row.day, &row.tag, row.spend.nanos(), row.requests, row.failed, row.tokens)).collect();
-    let mut next = page_ask(what::TAG_PAGES, "tag", page + 1, plan);
-    next.at = serde_json::to_string(&(page + 1, rows)).unwrap_or_default();
-    Ok(News { facts: Vec::new(), asks: vec![next] })
+    Ok(News { facts: Vec::new(), asks: vec![page_ask(what::TAG_PAGES, "tag", (page + 1, rows), plan)] })
 }
 
 fn tag_rows(days: Vec<Day>, mut rows: BTreeMap<(i64, String), TagSpend>) -> BTreeMap<(i64, String), TagSpend> {
