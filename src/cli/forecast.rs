@@ -57,7 +57,7 @@ pub fn run(context: &Context, args: &ForecastArgs) -> Result<ExitCode, CliError>
         return tell_backtest(context, &backtest::backtest(&history, rules.week_start));
     }
     let raises = caps::raises(&ledger(context)?, context.now)?;
-    let beyond = rules.gateways.beyond(context.now);
+    let beyond = rules.beyond(context.now);
     let asking = rules.asking(&raises, &beyond, context.now);
     let forecast = forecast::forecast(store, &asking)?;
     if context.json {

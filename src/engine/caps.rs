@@ -186,7 +186,7 @@ impl Keeper {
             }
         }
         let rules = self.setup.rules.clone();
-        let beyond = rules.gateways.beyond(now);
+        let beyond = rules.beyond(now);
         let asking = rules.asking(&caps.raises, &beyond, now);
         let standings =
             if rules.caps.is_empty() && beyond.budgets.is_empty() { Vec::new() } else { caps::standings(store, &asking, None)? };

@@ -130,7 +130,7 @@ fn standings(store: &Store, dir: &Path, rules: &Rules, focus: Option<&Focus>, no
     if rules.caps.is_empty() && rules.gateways.names.is_empty() {
         return Ok(Vec::new());
     }
-    let beyond = rules.gateways.beyond(now);
+    let beyond = rules.beyond(now);
     let asking = rules.asking(&[], &beyond, now);
     let mut standings = caps::standings(store, &asking, focus)?;
     // Without its record a cap shows as it was set.

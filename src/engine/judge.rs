@@ -60,14 +60,14 @@ pub struct Gateways {
 }
 
 impl Gateways {
-    /// What is known beyond the logs. Books that cannot be read just now are no reason to stop, or to let go of, anybody.
+    /// What is known beyond the logs, of calls since an instant. Books that cannot be read just now are no reason to stop, or to let go of, anybody.
     #[must_use]
-    pub fn beyond(&self, now: Millis) -> Beyond {
+    fn beyond(&self, since: Millis, now: Millis) -> Beyond {
         if self.names.is_empty() {
             return Beyond::default();
         }
         let books = Books::open_existing(&self.dir, BOOKS_PATIENCE).ok().flatten();
-        books.and_then(|books| Beyond::read(&books, &self.names, now - LOOK_BACK, now).ok()).unwrap_or_default()
+        books.and_then(|books| Beyond::read(&books, &self.names, since, now).ok()).unwrap_or_default()
     }
 
     /// By how much each of them differs from the logs today, as of the last comparison.
@@ -84,14 +84,18 @@ impl Gateways {
 
 /// How long a judgement waits for who writes the books.
 const BOOKS_PATIENCE: Duration = Duration::from_millis(20);
-/// No cap of the calendar looks further back.
-const LOOK_BACK: Millis = 32 * 24 * crate::model::time::HOUR;
-
 impl Rules {
     /// Whether nothing can ever be reached.
     #[must_use]
     pub fn are_none(&self) -> bool {
         self.caps.is_empty() && self.attribution.experiments.is_empty() && self.gateways.names.is_empty()
+    }
+
+    /// What gateways know beyond the logs, as far back as the caps look.
+    #[must_use]
+    pub fn beyond(&self, now: Millis) -> Beyond {
+        let windows = self.caps.iter().filter_map(|cap| budgets::window(cap.span, now, self.zone, self.week_start));
+        self.gateways.beyond(windows.map(|window| window.from).min().unwrap_or(now), now)
     }
 
     /// A question about caps.
@@ -167,7 +171,7 @@ pub fn judge(
     // Without experiments nobody asks what the session is for.
     let mut ledger = if rules.attribution.experiments.is_empty() { None } else { Some(journal::ledger(dir, PATIENCE, now)?) };
     let labeler = ledger.as_ref().map(|ledger| Labeler::new(rules.attribution.clone(), Some(ledger))).transpose()?;
-    let beyond = rules.gateways.beyond(now);
+    let beyond = rules.beyond(now);
     let scene = Scene { rules, beyond: &beyond, labels: labeler.as_ref().zip(ledger.as_ref()), question, now };
     let (mut standings, is_near) = look(ingest, &scene, &read)?;
     if is_near && !standings.iter().any(Standing::halts) && !is_logged(question) {

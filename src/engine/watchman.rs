@@ -58,7 +58,7 @@ pub struct Round {
 pub fn round(store: &Store, ledger: &Ledger, watch: &Watch<'_>) -> Result<Round, StoreError> {
     let (rules, now) = (watch.rules, watch.now);
     let raises = caps::raises(ledger, now)?;
-    let beyond = rules.gateways.beyond(now);
+    let beyond = rules.beyond(now);
     let asking = rules.asking(&raises, &beyond, now);
     let standings = caps::standings(store, &asking, None)?;
     let experiments = experiments_of(store, ledger, watch)?;

@@ -191,7 +191,7 @@ pub fn standings(context: &Context) -> Result<Standings, CliError> {
 pub fn standings_in(context: &Context, store: &Store, rules: Rules, policy: Policy) -> Result<Standings, CliError> {
     let ledger = ledger(context)?;
     let raises = caps::raises(&ledger, context.now)?;
-    let beyond = rules.gateways.beyond(context.now);
+    let beyond = rules.beyond(context.now);
     let asking = rules.asking(&raises, &beyond, context.now);
     let all = caps::standings(store, &asking, None)?;
     Ok(Standings { rules, policy, raises, all })

@@ -230,7 +230,7 @@ impl State {
         }
         let (rules, now) = (&self.setup.rules, (self.setup.clock)());
         let raises = caps::raises(&self.ledger, now)?;
-        let beyond = rules.gateways.beyond(now);
+        let beyond = rules.beyond(now);
         let asking = rules.asking(&raises, &beyond, now);
         let store = &self.setup.ingest.store;
         let mut standings = caps::standings(store, &asking, Some(focus))?;

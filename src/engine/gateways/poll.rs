@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tokio::runtime::{Builder, Runtime};
+
+use super::super::watched::{Files, Seen};
 use super::compare::{compare, look_for_drift};
 use super::round::{self, Ask, usual};
 use crate::model::time::SLOTS_A_DAY;
@@ -33,18 +36,28 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// Starts to ask the gateways of `setups`, which is called again and again.
-    pub fn start(dir: PathBuf, mut setups: impl FnMut() -> Vec<GatewaySetup> + Send + 'static) -> std::io::Result<Poller> {
+    /// Starts to ask the gateways of `setups`, which is called again when one of `files` has changed.
+    pub fn start(
+        dir: PathBuf,
+        files: Vec<PathBuf>,
+        mut setups: impl FnMut() -> Vec<GatewaySetup> + Send + 'static,
+    ) -> std::io::Result<Poller> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let handle = thread::Builder::new().name("gateways".to_owned()).spawn(move || {
-            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-            let mut state = State { dir, books: None, compared: Vec::new(), drift_at: None };
+            let mut state = State { dir, open: None, compared: Vec::new(), drift_at: None };
+            let mut files = Files::new(files);
+            let mut known = setups();
             while !stopped.load(Ordering::Relaxed) {
-                let pause = state.look(&setups(), &runtime);
+                if files.look() == Seen::Changed {
+                    known = setups();
+                }
+                let pause = state.look(&known);
                 thread::park_timeout(pause);
             }
-            runtime.shutdown_background();
+            if let Some((_, runtime)) = state.open {
+                runtime.shutdown_background();
+            }
         })?;
         Ok(Poller { stop, thread: handle.thread().clone() })
     }
@@ -59,7 +72,8 @@ impl Drop for Poller {
 
 struct State {
     dir: PathBuf,
-    books: Option<Books>,
+    /// The books, and what asks; nothing before there is a gateway.
+    open: Option<(Books, Runtime)>,
     /// Gateways that have been compared with a month of logs.
     compared: Vec<String>,
     /// When it was last looked how far gateways and logs are apart.
@@ -68,14 +82,15 @@ struct State {
 
 impl State {
     /// Asks those whose turn it is and says how long to pause.
-    fn look(&mut self, setups: &[GatewaySetup], runtime: &tokio::runtime::Runtime) -> Duration {
+    fn look(&mut self, setups: &[GatewaySetup]) -> Duration {
         if setups.is_empty() {
             return PAUSE;
         }
-        if self.books.is_none() {
-            self.books = Books::open(&self.dir, PATIENCE).ok().map(|(books, _)| books);
+        if self.open.is_none() {
+            let books = Books::open(&self.dir, PATIENCE).ok().map(|(books, _)| books);
+            self.open = books.zip(Builder::new_current_thread().enable_all().build().ok());
         }
-        let Some(books) = &mut self.books else { return PAUSE };
+        let Some((books, runtime)) = &mut self.open else { return PAUSE };
         let mut pause = PAUSE;
         for setup in setups {
             let now = clock();

@@ -34,24 +34,29 @@ pub struct OwnBudget {
 }
 
 impl Beyond {
-    /// Reads it of some gateways, since an instant.
-    pub fn read(books: &Books, gateways: &[String], since: Millis, now: Millis) -> Result<Beyond, StoreError> {
+    /// Reads it of some gateways: calls since an instant, or since the period of a budget began if that is earlier.
+    pub fn read(books: &Books, gateways: &[String], mut since: Millis, now: Millis) -> Result<Beyond, StoreError> {
         let mut out = Beyond::default();
-        for gateway in gateways {
-            out.extras.extend(books.extras(gateway, Window { from: since, to: Millis::MAX })?);
-        }
         for account in books.accounts()?.into_iter().filter(|account| gateways.contains(&account.name)) {
             let (user, me) = (account.own_user(), account.me.clone().unwrap_or_default());
             let tells_calls = account.cannot.iter().all(|what| what != "calls") && books.memory(&account.name)?.contains_key("calls");
             let team = me.key.as_deref().map(|key| books.team_of_key(&account.name, key)).transpose()?.flatten();
             let budgets = books.budgets_of(&account.name, [user.as_deref(), me.key.as_deref(), team.as_deref()])?;
             for budget in budgets.into_iter().filter(|budget| is_own(budget, user.as_deref(), &me, team.as_deref())) {
+                let window = window(&budget, now);
+                // Of one that never ends the gateway alone says how much was spent.
+                if window.from != Millis::MIN {
+                    since = since.min(window.from);
+                }
                 let calls = match user.as_deref().filter(|_| tells_calls) {
-                    Some(user) => Some(books.spend_of(&account.name, user, window(&budget, now))?),
+                    Some(user) => Some(books.spend_of(&account.name, user, window)?),
                     None => None,
                 };
                 out.budgets.push(OwnBudget { gateway: account.name.clone(), budget, calls });
             }
+        }
+        for gateway in gateways {
+            out.extras.extend(books.extras(gateway, Window { from: since, to: Millis::MAX })?);
         }
         Ok(out)
     }
