@@ -128,14 +128,14 @@ fn span(plan: &Plan) -> String {
 }
 
 /// A page, and what those before it have told.
-fn page_ask<T: Serialize>(what: &'static str, whose: &str, so_far: (u32, T), plan: &Plan) -> Ask {
+fn page_ask<T: Serialize>(what: &'static str, whose: &str, so_far: &(u32, T), plan: &Plan) -> Ask {
     let path = format!("/{whose}/daily/activity?{}&page_size={PAGE}&page={}", span(plan), so_far.0);
-    Ask::at(what, packed(&so_far), Request::get(path))
+    Ask::at(what, packed(so_far), Request::get(path))
 }
 
 pub(super) fn days(answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
     if answer.is_denied() {
-        return Ok(News { facts: Vec::new(), asks: vec![page_ask(what::DAY_PAGES, "user", (1, Sums::new(plan)), plan)] });
+        return Ok(News { facts: Vec::new(), asks: vec![page_ask(what::DAY_PAGES, "user", &(1, Sums::new(plan)), plan)] });
     }
     let activity: Activity = answer.json()?;
     let mut sums = Sums::new(plan);
@@ -155,7 +155,7 @@ pub(super) fn day_page(ask: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<Ne
     if is_last {
         return Ok(News::facts(sums.facts()));
     }
-    Ok(News { facts: Vec::new(), asks: vec![page_ask(what::DAY_PAGES, "user", (page + 1, sums), plan)] })
+    Ok(News { facts: Vec::new(), asks: vec![page_ask(what::DAY_PAGES, "user", &(page + 1, sums), plan)] })
 }
 
 /// What the pages have told so far.
@@ -240,7 +240,7 @@ fn subtract(whole: &mut DaySpend, part: &DaySpend) {
 
 pub(super) fn tags(answer: &Answer<'_>, plan: &Plan) -> Result<News, Refusal> {
     if answer.is_denied() {
-        return Ok(News { facts: Vec::new(), asks: vec![page_ask(what::TAG_PAGES, "tag", (1, Vec::<KeptTag>::new()), plan)] });
+        return Ok(News { facts: Vec::new(), asks: vec![page_ask(what::TAG_PAGES, "tag", &(1, Vec::<KeptTag>::new()), plan)] });
     }
     let activity: Activity = answer.json()?;
     Ok(News::facts(tag_facts(tag_rows(activity.results, BTreeMap::new()), plan)))
@@ -264,7 +264,7 @@ pub(super) fn tag_page(ask: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<Ne
         return Ok(News::facts(tag_facts(rows, plan)));
     }
     let rows: Vec<_> = rows.values().map(|row| (row.day, &row.tag, row.spend.nanos(), row.requests, row.failed, row.tokens)).collect();
-    Ok(News { facts: Vec::new(), asks: vec![page_ask(what::TAG_PAGES, "tag", (page + 1, rows), plan)] })
+    Ok(News { facts: Vec::new(), asks: vec![page_ask(what::TAG_PAGES, "tag", &(page + 1, rows), plan)] })
 }
 
 fn tag_rows(days: Vec<Day>, mut rows: BTreeMap<(i64, String), TagSpend>) -> BTreeMap<(i64, String), TagSpend> {
