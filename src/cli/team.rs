@@ -18,7 +18,7 @@ use crate::export::team as rows;
 use crate::model::text::clean;
 use crate::model::time::span;
 use crate::model::{Millis, Whose};
-use crate::query::team::{self, BudgetView, Inside, Team, TeamRow};
+use crate::query::team::{self, BudgetView, Inside, Order, Team};
 use crate::store::Books;
 use crate::store::books::SpendSum;
 
@@ -89,6 +89,19 @@ pub enum Sort {
     Name,
 }
 
+impl Sort {
+    const fn order(self) -> Order {
+        match self {
+            Sort::Month => Order::Month,
+            Sort::Week => Order::Week,
+            Sort::Today => Order::Today,
+            Sort::Budget => Order::Budget,
+            Sort::Failed => Order::Failed,
+            Sort::Name => Order::Name,
+        }
+    }
+}
+
 /// Which rows, and in which order.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Pick {
@@ -141,7 +154,7 @@ pub(super) fn picked(context: &Context, pick: &Pick) -> Result<(Books, Team), Cl
         team.rows.retain(|row| has(&row.name) || has(&row.id) || row.team.as_deref().is_some_and(has));
         team.total = None; // it is of everybody
     }
-    sort(&mut team.rows, pick.sort);
+    team::sort(&mut team.rows, pick.sort.order());
     Ok((books, team))
 }
 
@@ -181,18 +194,6 @@ fn one(team: &mut Team, who: &str) -> Result<String, CliError> {
             format!("{} rows are called `{}`", rows.len(), clean(who)),
             format!("give the id: {}", rows.iter().map(|row| clean(&row.id)).collect::<Vec<_>>().join(", ")),
         )),
-    }
-}
-
-fn sort(rows: &mut [TeamRow], by: Sort) {
-    use std::cmp::Reverse;
-    match by {
-        Sort::Month => {}
-        Sort::Week => rows.sort_by_key(|row| Reverse(team::spend(row, 1))),
-        Sort::Today => rows.sort_by_key(|row| Reverse(team::spend(row, 0))),
-        Sort::Budget => rows.sort_by_key(|row| Reverse(row.budget.as_ref().map(BudgetView::permille))),
-        Sort::Failed => rows.sort_by_key(|row| Reverse(row.sums.last().map(|sum| sum.failed))),
-        Sort::Name => rows.sort_by(|a, b| a.name.cmp(&b.name)),
     }
 }
 

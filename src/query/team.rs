@@ -1,5 +1,7 @@
 //! A team's spend, as its gateway has counted it: who, how much, of which budget, and who is about to run out.
 
+use std::borrow::Borrow;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::model::{GatewayBudget, Me, Millis, Money, Whose, Window};
@@ -343,4 +345,52 @@ fn sessions(books: &Books, gateway: &str, (whose, id): (Whose, &str), now: Milli
     let mut sessions: Vec<TeamSession> = sessions.into_values().collect();
     sessions.sort_by(|a, b| b.spend.cmp(&a.spend).then_with(|| b.last_at.cmp(&a.last_at)).then_with(|| a.id.cmp(&b.id)));
     Ok(sessions)
+}
+
+/// What rows are sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// What was spent in 30 days.
+    #[default]
+    Month,
+    /// What was spent in 7 days.
+    Week,
+    /// What was spent today.
+    Today,
+    /// The share of the budget that is used.
+    Budget,
+    /// Calls that failed.
+    Failed,
+    /// The name.
+    Name,
+}
+
+impl Order {
+    /// All of them, in the order of the key.
+    pub const ALL: [Order; 6] = [Order::Month, Order::Week, Order::Today, Order::Budget, Order::Failed, Order::Name];
+
+    /// The name on the screen.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Order::Month => "30 days",
+            Order::Week => "7 days",
+            Order::Today => "today",
+            Order::Budget => "budget",
+            Order::Failed => "failed",
+            Order::Name => "name",
+        }
+    }
+}
+
+/// Puts rows, which come in the order of [`Order::Month`], in another one.
+pub fn sort<R: Borrow<TeamRow>>(rows: &mut [R], by: Order) {
+    match by {
+        Order::Month => {}
+        Order::Week => rows.sort_by_key(|row| Reverse(spend(row.borrow(), 1))),
+        Order::Today => rows.sort_by_key(|row| Reverse(spend(row.borrow(), 0))),
+        Order::Budget => rows.sort_by_key(|row| Reverse(row.borrow().budget.as_ref().map(BudgetView::permille))),
+        Order::Failed => rows.sort_by_key(|row| Reverse(row.borrow().sums.last().map(|sum| sum.failed))),
+        Order::Name => rows.sort_by(|a, b| a.borrow().name.cmp(&b.borrow().name)),
+    }
 }

@@ -1,50 +1,13 @@
 //! The view of a gateway's team: what rows are made of, which one is selected, their order, and what keys do there.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::engine::team::{TeamAsk, TeamPicture};
 use crate::engine::{Command, Snapshot};
 use crate::model::Whose;
-use crate::query::team::{BY, BudgetView, TeamRow, spend};
+use crate::query::team::{BY, Order, TeamRow, sort};
 
 use super::{Action, App, Effect, Message, View};
-
-/// What rows are sorted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TeamSort {
-    /// What was spent in 30 days.
-    #[default]
-    Month,
-    /// What was spent in 7 days.
-    Week,
-    /// What was spent today.
-    Today,
-    /// The share of the budget that is used.
-    Budget,
-    /// Calls that failed.
-    Failed,
-    /// The name.
-    Name,
-}
-
-impl TeamSort {
-    /// All of them, in the order of the key.
-    pub const ALL: [TeamSort; 6] = [TeamSort::Month, TeamSort::Week, TeamSort::Today, TeamSort::Budget, TeamSort::Failed, TeamSort::Name];
-
-    /// The name on the screen.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            TeamSort::Month => "30 days",
-            TeamSort::Week => "7 days",
-            TeamSort::Today => "today",
-            TeamSort::Budget => "budget",
-            TeamSort::Failed => "failed",
-            TeamSort::Name => "name",
-        }
-    }
-}
 
 /// The state of the view.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -58,7 +21,7 @@ pub struct TeamView {
     /// The first row in view.
     pub first: usize,
     /// The order.
-    pub sort: TeamSort,
+    pub sort: Order,
     /// Whether the order is the other way round.
     pub reversed: bool,
     /// Whether what is below the selected row has the room for itself.
@@ -91,14 +54,7 @@ impl App {
             texts.into_iter().flatten().any(|text| text.to_lowercase().contains(word))
         };
         let mut rows: Vec<&TeamRow> = team.rows.iter().filter(|row| words.iter().all(|word| has(row, word))).collect();
-        match self.team.sort {
-            TeamSort::Month => {}
-            TeamSort::Week => rows.sort_by_key(|row| Reverse(spend(row, 1))),
-            TeamSort::Today => rows.sort_by_key(|row| Reverse(spend(row, 0))),
-            TeamSort::Budget => rows.sort_by_key(|row| Reverse(row.budget.as_ref().map(BudgetView::permille))),
-            TeamSort::Failed => rows.sort_by_key(|row| Reverse(row.sums.last().map(|sum| sum.failed))),
-            TeamSort::Name => rows.sort_by(|a, b| a.name.cmp(&b.name)),
-        }
+        sort(&mut rows, self.team.sort);
         if self.team.reversed {
             rows.reverse();
         }
@@ -146,7 +102,7 @@ impl App {
                 return Some(vec![self.team_ask()]);
             }
             Action::SortNext | Action::SortPrevious => {
-                let all = TeamSort::ALL;
+                let all = Order::ALL;
                 let at = all.iter().position(|sort| *sort == self.team.sort).unwrap_or(0);
                 let step = if action == Action::SortNext { 1 } else { all.len() - 1 };
                 self.team.sort = all.get((at + step) % all.len()).copied().unwrap_or_default();
