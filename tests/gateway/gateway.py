@@ -111,11 +111,14 @@ class Gateway:
             raise SystemExit(f"psql: {done.stderr.strip()}")
         return done.stdout
 
-    def settle(self, rows=0, where="true", quiet=2.0, longest=60):
+    def settle(self, rows=0, where="true", quiet=5.0, longest=60):
         """Waits until the gateway has so many rows, and then writes no more: spend is written seconds after the answer."""
         tables = ("SpendLogs", "DailyUserSpend", "DailyTeamSpend", "DailyTagSpend", "DailyEndUserSpend", "VerificationToken")
         watched = [f'"LiteLLM_SpendLogs" where {where}', *(f'"LiteLLM_{table}"' for table in tables)]
-        query = "select " + ", ".join(f"(select count(*) || ':' || coalesce(sum(spend), 0) from {table})" for table in watched)
+        # A call that was refused costs nothing and may make no row of its own: the sums of a day count it.
+        moved = [f"(select count(*) || ':' || coalesce(sum(spend), 0) from {table})" for table in watched]
+        moved += [f'(select sum(api_requests) from "LiteLLM_{table}")' for table in tables if table.startswith("Daily")]
+        query = "select " + ", ".join(moved)
         state, since, end = None, time.monotonic(), time.monotonic() + longest
         while time.monotonic() < end:
             now = self.psql_run("-Atc", query)
