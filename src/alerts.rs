@@ -54,6 +54,28 @@ pub enum AlertKind {
     Flagship,
     /// What a gateway has counted differs from what the logs say.
     GatewayDrift,
+    /// A GPU costs money and does nothing.
+    GpuIdle,
+    /// A GPU does nothing, and somebody holds its memory.
+    GpuReserved,
+    /// A process on a GPU whose session has ended.
+    GpuZombie,
+    /// A process has held a GPU for longer than was meant.
+    GpuTtl,
+    /// An inference server works and gets nowhere.
+    GpuStalled,
+    /// A GPU was used less than its target over a day.
+    GpuLowUse,
+    /// The cache of an inference server is full.
+    GpuKvFull,
+    /// A GPU is hot.
+    GpuHot,
+    /// A GPU reports errors.
+    GpuFault,
+    /// A GPU is gone.
+    GpuLost,
+    /// A GPU has no known price.
+    GpuUnpriced,
     /// Several alerts that quiet hours held back.
     HeldBack,
     /// A trial by `aifinops alerts test`.
@@ -62,7 +84,7 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// Those that can be switched off for a while, in the order of the manual.
-    pub const TOLD: [AlertKind; 15] = [
+    pub const TOLD: [AlertKind; 26] = [
         AlertKind::CapLevel,
         AlertKind::CapHit,
         AlertKind::Experiment,
@@ -78,6 +100,17 @@ impl AlertKind {
         AlertKind::TaskCost,
         AlertKind::Flagship,
         AlertKind::GatewayDrift,
+        AlertKind::GpuIdle,
+        AlertKind::GpuReserved,
+        AlertKind::GpuZombie,
+        AlertKind::GpuTtl,
+        AlertKind::GpuStalled,
+        AlertKind::GpuLowUse,
+        AlertKind::GpuKvFull,
+        AlertKind::GpuHot,
+        AlertKind::GpuFault,
+        AlertKind::GpuLost,
+        AlertKind::GpuUnpriced,
     ];
 
     /// The word for programs.
@@ -99,6 +132,17 @@ impl AlertKind {
             AlertKind::TaskCost => "task_cost",
             AlertKind::Flagship => "flagship",
             AlertKind::GatewayDrift => "gateway_drift",
+            AlertKind::GpuIdle => "gpu_idle",
+            AlertKind::GpuReserved => "gpu_reserved",
+            AlertKind::GpuZombie => "gpu_zombie",
+            AlertKind::GpuTtl => "gpu_ttl",
+            AlertKind::GpuStalled => "gpu_stalled",
+            AlertKind::GpuLowUse => "gpu_low_use",
+            AlertKind::GpuKvFull => "gpu_kv_full",
+            AlertKind::GpuHot => "gpu_hot",
+            AlertKind::GpuFault => "gpu_fault",
+            AlertKind::GpuLost => "gpu_lost",
+            AlertKind::GpuUnpriced => "gpu_unpriced",
             AlertKind::HeldBack => "held_back",
             AlertKind::Test => "test",
         }

@@ -28,6 +28,7 @@ pub mod export;
 pub mod filters;
 pub mod forecast;
 pub mod gateway;
+pub mod gpu;
 pub mod guard;
 pub mod hook;
 pub mod labels;
@@ -168,6 +169,15 @@ pub struct GlobalArgs {
     /// A gateway for this run, such as `team=url:https://gateway.example.com,kind:litellm,token_env:NAME`
     #[arg(long, global = true, value_name = "NAME=GATEWAY", hide_short_help = true)]
     pub gateways: Vec<String>,
+    /// What is told of GPUs, such as idle=30 or watch=off; may be given more than once
+    #[arg(long = "gpu", global = true, value_name = "NAME=VALUE", hide_short_help = true)]
+    pub gpu: Vec<String>,
+    /// What an hour of a GPU costs you, such as H200=3.10; may be given more than once
+    #[arg(long = "gpu-price", global = true, value_name = "GPU=PRICE", hide_short_help = true)]
+    pub gpu_prices: Vec<String>,
+    /// A machine whose exporter, Prometheus or inference server is asked, such as n1=http://n1:9400
+    #[arg(long = "gpu-host", global = true, value_name = "NAME=URL", hide_short_help = true)]
+    pub gpu_hosts: Vec<String>,
     /// The configuration file [env: `AIFINOPS_CONFIG`]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -202,6 +212,9 @@ impl GlobalArgs {
         flags.attribution.clone_from(&self.attribution);
         flags.experiments.clone_from(&self.experiments);
         flags.gateways.clone_from(&self.gateways);
+        flags.gpu.clone_from(&self.gpu);
+        flags.gpu_prices.clone_from(&self.gpu_prices);
+        flags.gpu_hosts.clone_from(&self.gpu_hosts);
         flags.tier_target.clone_from(&self.tier_target);
         flags.tier_models.clone_from(&self.tier_models);
         flags
@@ -269,6 +282,9 @@ pub enum Command {
     /// Add a team's gateway, ask it, set budgets there, and explain where it differs from the logs
     #[command(after_help = gateway::EXAMPLES)]
     Gateway(gateway::GatewayArgs),
+    /// Show what the GPUs do, what their idleness costs, and who holds them
+    #[command(after_help = gpu::EXAMPLES)]
+    Gpu(gpu::GpuArgs),
     /// Print one line of figures for Claude Code's status line, tmux or a prompt
     #[command(after_help = statusline::EXAMPLES)]
     Statusline(statusline::StatuslineArgs),
@@ -347,6 +363,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Guard(args)) => guard::run(&context()?, args),
         Some(Command::Team(args)) => team::run(&context()?, args),
         Some(Command::Gateway(args)) => gateway::run(&context()?, args),
+        Some(Command::Gpu(args)) => gpu::run(&context()?, args),
         Some(Command::Statusline(args)) => statusline::run(&cli.global, args),
         Some(Command::Hook(args)) => Ok(hook::run(args)),
         Some(Command::Doctor(args)) => doctor::run(&context()?, args),

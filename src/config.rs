@@ -16,6 +16,7 @@ mod currency;
 mod edit;
 mod experiments;
 mod gateways;
+mod gpus;
 mod input;
 pub mod keep;
 pub mod keys;

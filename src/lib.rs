@@ -23,6 +23,7 @@
 //! | 2 | [`store`] | `SQLite`: every call once, sums per quarter of an hour |
 //! | 2 | [`sources`] | agents' logs; one file per agent, and the registry |
 //! | 1 | [`gateways`] | what a team's gateway is asked and what it answers; one file per gateway, and the registry |
+//! | 1 | [`gpus`] | ways to see GPUs and the servers on them; one file per way, and the registry |
 //! | 1 | [`wires`] | how agents talk to models over HTTP; one file per wire, and the registry |
 //! | 1 | [`attribution`] | what a session was for: rules, tags, parents; pure |
 //! | 1 | [`budgets`] | caps, what was spent, and the verdict; pure |
@@ -50,6 +51,7 @@ pub mod disk;
 pub mod engine;
 pub mod export;
 pub mod gateways;
+pub mod gpus;
 pub mod guards;
 pub mod insight;
 pub mod model;

@@ -16,6 +16,8 @@ pub mod call;
 pub mod cap;
 pub mod cost;
 pub mod gateway;
+pub mod gpu;
+pub mod gpu_setup;
 pub mod key;
 pub mod label;
 pub mod lookout;

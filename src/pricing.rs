@@ -6,6 +6,7 @@
 
 pub mod book;
 pub mod class;
+pub mod gpu;
 mod line;
 pub mod litellm;
 pub mod lookup;

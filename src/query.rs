@@ -20,6 +20,7 @@ pub mod detail;
 pub mod experiments;
 pub mod filter;
 pub mod forecast;
+pub mod gpus;
 pub mod labels;
 pub mod loops;
 pub mod overview;

@@ -18,6 +18,7 @@ mod compact;
 pub mod deltas;
 pub mod family;
 pub mod files;
+pub mod gpus;
 pub mod info;
 pub mod kin;
 pub mod ledger;
@@ -43,6 +44,7 @@ pub mod write;
 
 pub use books::Books;
 pub use files::{FileRow, FileStat};
+pub use gpus::GpuBook;
 pub use kin::Kin;
 pub use ledger::{Decision, Ledger};
 pub use memory::Memory;

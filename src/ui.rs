@@ -13,6 +13,8 @@ use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::engine::gpus::GpuPicture;
+use crate::engine::gpus::picture::Pictures;
 use crate::engine::hand::Held;
 use crate::engine::{Command, Engine, Snapshot};
 use crate::model::Millis;
@@ -72,6 +74,10 @@ pub struct Setup {
     pub mouse: bool,
     /// The program that shows a log file; empty for the pager.
     pub open_with: String,
+    /// What is shown first.
+    pub view: app::View,
+    /// What is known of GPUs; nothing where nobody looks.
+    pub gpus: Option<Pictures>,
     /// What is heard while the screen is open.
     pub heard: mpsc::Receiver<Heard>,
     /// The settings, and what writes them.
@@ -87,6 +93,7 @@ pub async fn run(mut setup: Setup, engine: Engine) -> std::io::Result<Arc<Vec<He
     let mut snapshots = engine.snapshots.clone();
     let mut shown: Arc<Snapshot> = snapshots.borrow_and_update().clone();
     let mut app = App::new(setup.options.clone());
+    app.view = setup.view;
     let mut wanted = None;
     app.take(&shown);
     let mut events = EventStream::new();
@@ -96,6 +103,7 @@ pub async fn run(mut setup: Setup, engine: Engine) -> std::io::Result<Arc<Vec<He
     let mut last_draw = Instant::now();
     let mut has_news = false;
     let mut edits = shown.edits;
+    let mut gpus = setup.gpus.take();
     loop {
         if draw_at.is_some_and(|at| at <= Instant::now()) {
             draw(&mut screen, &mut app, &shown, (setup.clock)())?;
@@ -145,6 +153,11 @@ pub async fn run(mut setup: Setup, engine: Engine) -> std::io::Result<Arc<Vec<He
                     draw_at = Some(Instant::now());
                 }
             }
+            Some(picture) = next_picture(&mut gpus) => {
+                if app.take_gpus(&picture) {
+                    draw_at = Some(draw_at.unwrap_or((last_draw + NEWS_PACE).max(Instant::now())));
+                }
+            }
             Some(heard) = setup.heard.recv() => {
                 match heard {
                     // Between two pictures: so they tear none.
@@ -160,6 +173,16 @@ pub async fn run(mut setup: Setup, engine: Engine) -> std::io::Result<Arc<Vec<He
             () = stop.asked() => return Ok(shown.held.clone()),
         }
     }
+}
+
+/// The next picture of the GPUs. Nothing where nobody makes any, which is not asked again.
+async fn next_picture(pictures: &mut Option<Pictures>) -> Option<Arc<GpuPicture>> {
+    let found = pictures.as_mut()?;
+    if found.changed().await.is_err() {
+        *pictures = None;
+        return None;
+    }
+    Some(found.borrow_and_update().clone())
 }
 
 fn draw(screen: &mut Screen, app: &mut App, snapshot: &Snapshot, now: Millis) -> std::io::Result<()> {

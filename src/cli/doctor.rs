@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::model::text::clean;
 
@@ -14,6 +14,7 @@ use super::out::Out;
 
 pub mod findings;
 pub mod gateways;
+pub mod gpus;
 pub mod holds;
 pub mod print;
 
@@ -25,11 +26,22 @@ EXAMPLES:
   aifinops doctor                       roots, troubled files, unpriced models, settings
   aifinops doctor --files               every log file with its offset
   aifinops doctor --rebuild             recompute all sums and compare; exit code 1 if any differed
+  aifinops doctor gpu                   every way to see a GPU: found, or why not
   aifinops doctor --json | jq '.files[] | select(.malformed > 0)'";
+
+/// What can be looked at closely.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// Every way to see a GPU
+    Gpu,
+}
 
 /// The arguments.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DoctorArgs {
+    /// Look at one thing only, closely
+    #[arg(value_name = "WHAT")]
+    pub what: Option<What>,
     /// List every log file, not only the troubled ones
     #[arg(long)]
     pub files: bool,
@@ -40,6 +52,9 @@ pub struct DoctorArgs {
 
 /// Looks at everything.
 pub fn run(context: &Context, args: &DoctorArgs) -> Result<ExitCode, CliError> {
+    if args.what == Some(What::Gpu) {
+        return gpus::run(context);
+    }
     let loose = modes::tighten(&context.settings.data_dir);
     let (mut fresh, unusable) = match context.read() {
         Ok(fresh) => (fresh, None),

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use crate::alerts::Urgency;
 use crate::config::{Origin, Settings};
 use crate::demo::Demo;
+use crate::engine::gpus::picture::Pictures;
 use crate::engine::ingest::Ingest;
 use crate::engine::warden::{News, Warden};
 use crate::engine::{self, Engine, Span};
@@ -18,7 +19,7 @@ use crate::pricing::{Book, Pricer};
 use crate::sources::{self, Places};
 use crate::store::Store;
 use crate::tail::Catalog;
-use crate::ui::app::{Options, default_columns};
+use crate::ui::app::{Options, View, default_columns};
 use crate::ui::columns::Column;
 use crate::ui::keymap::Keymap;
 use crate::ui::{self, Heard, theme};
@@ -26,6 +27,7 @@ use crate::ui::{self, Heard, theme};
 use super::context::{Context, clock};
 use super::desk::Desk;
 use super::error::CliError;
+use super::gpu::watch as gpu_watch;
 use super::modes;
 use super::out::{FAINT, note};
 use super::polling;
@@ -66,16 +68,18 @@ pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     let caps = engine::caps::Setup { rules: desk.rules(), dir: desk.data_dir(), who: who() };
     let watched = desk.files();
     let (hear, heard) = tokio::sync::mpsc::channel(HEARD);
-    let setup = screen(context, args, span, desk, heard, &mut notices)?;
+    let mut setup = screen(context, args, span, desk, heard, &mut notices)?;
     let notices = notices.iter().map(|notice| without_number(notice)).collect();
     let real = demo.is_none();
     let engine = Engine::start(engine::Setup { ingest, zone: context.zone(), span, notices, caps, real, watched, clock });
-    // The demo tells nobody anything.
-    let warden = if real { watch_over(context, &engine, hear) } else { None };
+    // The demo has no GPUs, and tells nobody anything.
+    let keeper = if real { gpu_watch::beside(context, engine.snapshots.clone()) } else { None };
+    setup.gpus = gpu_watch::pictures(keeper.as_ref());
+    let warden = if real { watch_over(context, &engine, setup.gpus.clone(), hear) } else { None };
     let poller = if real { polling::start(context) } else { None };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| CliError::Screen(e.to_string()))?;
     let shown = runtime.block_on(ui::run(setup, engine));
-    drop((warden, poller, demo));
+    drop((warden, poller, keeper, demo));
     let held = shown.map_err(|error| CliError::Screen(error.to_string()))?;
     for held in held.iter() {
         // Not a note that may be left unsaid: nobody else would ever let it go on.
@@ -85,10 +89,10 @@ pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
 }
 
 /// Watches over caps while the screen is open. Where that cannot be, the screen says so.
-fn watch_over(context: &Context, engine: &Engine, hear: Sender<Heard>) -> Option<std::thread::JoinHandle<()>> {
+fn watch_over(context: &Context, engine: &Engine, gpus: Option<Pictures>, hear: Sender<Heard>) -> Option<std::thread::JoinHandle<()>> {
     let bytes = hear.clone();
     let hand = Box::new(move |sequence: Vec<u8>| bytes.try_send(Heard::Bytes(sequence)).is_ok());
-    let warden = match telling::warden(context, engine, Some(hand)) {
+    let warden = match telling::warden(context, engine, gpus, Some(hand)) {
         Ok(setup) => Warden::start(setup),
         Err(error) => {
             let _ = hear.try_send(Heard::Trouble(format!("nobody will be told of caps: {error}")));
@@ -163,7 +167,19 @@ fn screen(
         problems: desk.problems(),
     };
     let open_with = settings.open_with.value.clone();
-    Ok(ui::Setup { options, depth, themes_dir, mouse: settings.mouse.value, open_with, heard, surroundings: Box::new(desk), clock })
+    let view = if args.gpus { View::Gpus } else { View::Sessions };
+    Ok(ui::Setup {
+        options,
+        view,
+        gpus: None,
+        depth,
+        themes_dir,
+        mouse: settings.mouse.value,
+        open_with,
+        heard,
+        surroundings: Box::new(desk),
+        clock,
+    })
 }
 
 pub(super) fn columns(settings: &Settings) -> Vec<Column> {

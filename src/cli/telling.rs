@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::alerts::{self, InMemory, Memory, Teller, teller::Hours, terminal};
 use crate::config::{Origin, Settings};
 use crate::engine::Engine;
+use crate::engine::gpus::picture::Pictures;
 use crate::engine::journal;
 use crate::engine::lookout::{self, Sight};
 use crate::engine::view::living_of;
@@ -66,11 +67,17 @@ pub fn guards(context: &Context) -> impl Fn() -> Vec<BrokenGuard> + Send + use<>
 }
 
 /// What a thread that watches over caps needs, beside an engine that runs.
-pub fn warden(context: &Context, engine: &Engine, screen: Option<terminal::Hand>) -> Result<warden::Setup, CliError> {
+pub fn warden(
+    context: &Context,
+    engine: &Engine,
+    gpus: Option<Pictures>,
+    screen: Option<terminal::Hand>,
+) -> Result<warden::Setup, CliError> {
     let again = context.again();
     Ok(warden::Setup {
         dir: context.settings.data_dir.value.clone(),
         snapshots: engine.snapshots.clone(),
+        gpus,
         orders: Box::new(move || orders(&again().settings)),
         guards: Box::new(guards(context)),
         teller: teller(context, screen)?,

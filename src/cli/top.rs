@@ -56,6 +56,9 @@ pub struct TopArgs {
     /// What to group sessions by
     #[arg(long, value_name = "WHAT", value_parser = words::groups())]
     pub group: Option<Group>,
+    /// Begin with the GPUs
+    #[arg(skip)]
+    pub gpus: bool,
     /// The theme: a built-in one, or one of your own
     #[arg(long, value_name = "NAME", value_parser = words::themes())]
     pub theme: Option<String>,

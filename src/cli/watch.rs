@@ -22,6 +22,7 @@ use super::cap::show;
 use super::context::{Context, clock};
 use super::desk::Desk;
 use super::error::CliError;
+use super::gpu::watch as gpu_watch;
 use super::out::{FAINT, Out};
 use super::polling;
 use super::rules::who;
@@ -115,7 +116,8 @@ fn watch(context: &Context) -> Result<ExitCode, CliError> {
         clock,
     });
     let _poller = polling::start(context);
-    let warden = Warden::start(telling::warden(context, &engine, None)?);
+    let keeper = gpu_watch::beside(context, engine.snapshots.clone());
+    let warden = Warden::start(telling::warden(context, &engine, gpu_watch::pictures(keeper.as_ref()), None)?);
     context.note("watching; Ctrl-C ends it");
     let ended = super::signals::ended().map_err(|error| CliError::Screen(error.to_string()))?;
     let mut said = HashSet::new();

@@ -152,6 +152,10 @@ fn split(key: &str) -> Result<Vec<String>, ConfigError> {
             None => vec!["prices".to_owned(), rest.to_owned()],
         });
     }
+    // A card's name has blanks, a host's a colon.
+    if let Some(rest) = key.strip_prefix("gpu_prices.").filter(|rest| !rest.contains(['"', '\'', '.'])) {
+        return Ok(vec!["gpu_prices".to_owned(), rest.to_owned()]);
+    }
     let keys = Key::parse(key).map_err(|error| unknown(format!("is no key: {}", error.message().trim())))?;
     Ok(keys.iter().map(|key| key.get().to_owned()).collect())
 }

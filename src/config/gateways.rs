@@ -86,7 +86,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
 }
 
 /// The name of a variable; what looks like a key is refused without being repeated.
-fn variable(text: &str) -> Result<String, String> {
+pub(super) fn variable(text: &str) -> Result<String, String> {
     let wrong = "is no name of a variable in capital letters; put the key into a variable and write that one's name here";
     if is_variable(text) { Ok(text.to_owned()) } else { Err(wrong.to_owned()) }
 }

@@ -47,6 +47,16 @@ pub(super) enum Shape {
     Alerts,
     /// `same_call=8;mute=scratch*`.
     Lookout,
+    /// `idle=30;ttl=24`.
+    Gpu,
+    /// `H200=3.10;RTX 4090=price:1800,years:3`.
+    GpuPrices,
+    /// `3.10`, or `price:1800,years:3`.
+    GpuPrice,
+    /// `n1=http://n1:9400;llm=url:http://…,gpus:GPU-aa`.
+    GpuHosts,
+    /// `http://n1:9400`, or `url:http://…,gpus:GPU-aa`.
+    GpuHost,
 }
 
 impl Shape {
@@ -67,9 +77,16 @@ impl Shape {
                 Shape::Lookout,
                 "loop_steps" | "loop_p99" | "same_call" | "retries" | "burn" | "prompt_growth" | "task_cost" | "flagship" | "drift",
             )
+            | (Shape::Gpu, _)
+            | (Shape::GpuPrice, "price" | "resale" | "years" | "hosting")
+            | (Shape::GpuHost, "url" | "token_env" | "token_file" | "token_command")
             | (Shape::Assumed, "input" | "output") => Shape::Text,
             (Shape::Card, "context_window") | (Shape::Gateway, "keyring" | "every") => Shape::Bare,
-            (Shape::Cap, "notify") | (Shape::Keys, _) | (Shape::Alerts, "ways") | (Shape::Lookout, "mute") => Shape::List,
+            (Shape::Cap, "notify") | (Shape::Keys, _) | (Shape::Alerts, "ways") | (Shape::Lookout, "mute") | (Shape::GpuHost, "gpus") => {
+                Shape::List
+            }
+            (Shape::GpuPrices, _) => Shape::GpuPrice,
+            (Shape::GpuHosts, _) => Shape::GpuHost,
             (Shape::Caps, _) => Shape::Cap,
             (Shape::Experiments, _) => Shape::Experiment,
             (Shape::Gateways, _) => Shape::Gateway,
@@ -97,7 +114,12 @@ impl Shape {
             | Shape::Gateway
             | Shape::Assumed
             | Shape::Alerts
-            | Shape::Lookout => true,
+            | Shape::Lookout
+            | Shape::Gpu
+            | Shape::GpuPrices
+            | Shape::GpuPrice
+            | Shape::GpuHosts
+            | Shape::GpuHost => true,
         }
     }
 
@@ -117,10 +139,14 @@ impl Shape {
                 Node::map(named.collect())
             }
             Shape::Keys => pairs(text, ';', '=', Shape::List, "action=key,key")?,
-            Shape::Alerts | Shape::Lookout => {
+            Shape::Alerts | Shape::Lookout | Shape::Gpu => {
                 let parts = text.split(';').filter(|part| !part.trim().is_empty());
                 let pair = |part: &str| {
-                    let example = if self == Shape::Alerts { "ways=desktop,terminal;quiet=22:00-07:00" } else { "same_call=8;burn=off" };
+                    let example = match self {
+                        Shape::Alerts => "ways=desktop,terminal;quiet=22:00-07:00",
+                        Shape::Gpu => "idle=30;ttl=24",
+                        _ => "same_call=8;burn=off",
+                    };
                     let (name, value) = part.split_once('=').ok_or_else(|| format!("should look like `{example}`"))?;
                     let name = name.trim().to_owned();
                     let shape = self.at(std::slice::from_ref(&name)).unwrap_or(Shape::Text);
@@ -141,6 +167,13 @@ impl Shape {
             Shape::Gateways => pairs(text, ';', '=', Shape::Gateway, "team=url:https://gateway.example.com,kind:litellm,token_env:NAME")?,
             Shape::Gateway => pairs(text, ',', ':', Shape::Text, "url:https://gateway.example.com,kind:litellm,token_env:NAME")?,
             Shape::Cap => pairs(text, ',', ':', Shape::Text, "limit:20,per:day")?,
+            Shape::GpuPrices => pairs(text, ';', '=', Shape::GpuPrice, "H200=3.10")?,
+            Shape::GpuPrice if text.contains(':') => pairs(text, ',', ':', Shape::Text, "price:1800,years:3")?,
+            Shape::GpuHosts => pairs(text, ';', '=', Shape::GpuHost, "n1=http://n1:9400")?,
+            Shape::GpuHost if text.trim_start().starts_with("url:") => {
+                pairs(text, ',', ':', Shape::Text, "url:http://n1:9400,gpus:GPU-aa")?
+            }
+            Shape::GpuPrice | Shape::GpuHost => Node::text(text),
         })
     }
 

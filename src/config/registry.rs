@@ -12,11 +12,13 @@ use super::lookout::{self, Lookout};
 use super::node::{Node, dotted};
 use super::read::{self, Faults};
 use super::value::Value;
-use super::{Origin, Setting, attribution, caps, experiments, gateways, map, tiers};
+use super::{Origin, Setting, attribution, caps, experiments, gateways, gpus, map, tiers};
 use crate::attribution::{Experiment, Rule};
 use crate::budgets::Assumed;
 use crate::model::cap::OnFailure;
+use crate::model::gpu_setup::GpuHost;
 use crate::model::{Cap, GatewaySetup, Zone};
+use crate::pricing::gpu::OwnPrice;
 use crate::pricing::{Class, Override, Target};
 use crate::sources::ALL;
 
@@ -286,6 +288,33 @@ registry! {
     lookout: Lookout = "loop_steps=off;loop_p99=on;same_call=5;retries=10;burn=6;prompt_growth=50;task_cost=200;flagship=10;drift=5;mute=", Lookout,
     "AIFINOPS_LOOKOUT", "--lookout" Vec<String>, file: true,
     lookout::read, || "loop_steps, same_call, retries, burn, prompt_growth, task_cost, flagship, drift = a number or off; loop_p99 = on or off; mute = projects".to_owned();
+
+    /// GPUs. `watch`: whether they are looked at. `list`: whose prices by the hour (clouds that rent GPUs, `aws`, or none).
+    /// Used `busy` % a card works, quiet for `quiet` seconds it is idle. You are told of cards that are idle for `idle` minutes
+    /// and `idle_cost` dollars, whose memory is held by somebody idle for `reserved` minutes, that get nowhere for `stalled`
+    /// minutes, that are used less than `target` % over a day or are hotter than `hot` °C; of processes whose session ended
+    /// `zombie` minutes ago, or that are older than `ttl` hours; of a server whose cache is `kv` % full. `kwh`: what a
+    /// kilowatt-hour costs. Each may be `off`.
+    /// On one line: `idle=30;ttl=24;kwh=0.15`.
+    gpu: gpus::Gpu = "watch=on;list=neocloud;busy=5;quiet=60;target=60;idle=15;idle_cost=1;reserved=30;stalled=5;zombie=10;ttl=off;kv=95;hot=87;kwh=off", Gpu,
+    "AIFINOPS_GPU", "--gpu" Vec<String>, file: true,
+    gpus::read, gpus::allowed;
+
+    /// What an hour of a GPU costs you, in dollars: by a part of its name, by `host:NAME` (`host:localhost` is this machine) or
+    /// by its id. An owned card costs what it loses in value, and its place.
+    /// Example: `"H200" = 3.10`
+    /// Example: `"RTX 4090" = { price = 1800, resale = 600, years = 3, hosting = 0.02 }`
+    /// On one line: `H200=3.10;host:n1=2.40;RTX 4090=price:1800,years:3`.
+    gpu_prices: Vec<OwnPrice> = "", GpuPrices, "AIFINOPS_GPU_PRICES", "--gpu-price" Vec<String>, file: true,
+    gpus::prices, || "dollars an hour, or price, resale, hosting = dollars and years = a number".to_owned();
+
+    /// Machines whose exporter, Prometheus, or inference server is asked for its GPUs and its tokens. What they are is found out
+    /// from what they say; nothing else on the network is ever asked.
+    /// Example: `n1 = "http://n1:9400"`
+    /// Example: `fleet = { url = "https://prometheus.example.com", token_env = "PROMETHEUS_TOKEN" }`
+    /// On one line: `n1=http://n1:9400;llm=url:http://127.0.0.1:8000,gpus:GPU-aa`.
+    gpu_hosts: Vec<GpuHost> = "", GpuHosts, "AIFINOPS_GPU_HOSTS", "--gpu-host" Vec<String>, file: true,
+    gpus::hosts, gpus::hosts_allowed;
 
     /// Keys of the screen's actions, one or several each; `?` on the screen lists the actions.
     /// Example: `quit = ["q", "ctrl-c"]`

@@ -11,7 +11,7 @@ mod poll;
 mod round;
 mod secret;
 
-pub use client::{Client, Reply, Trouble, recognize};
+pub use client::{Client, Limits, Reply, Trouble, recognize};
 pub use compare::{Drift, compare, drift_of, ledgers, local_calls, look_for_drift, remote_calls};
 pub use order::{Order, Outcome};
 pub use poll::Poller;

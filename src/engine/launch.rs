@@ -80,6 +80,9 @@ pub trait Launch: Sync {
     /// The programs and packages that it is started by.
     fn programs(&self) -> &'static [&'static str];
 
+    /// The variables that it sets for what it starts, and whether the value is the session's id.
+    fn marks(&self) -> &'static [(&'static str, bool)];
+
     /// How it is pointed; or why it cannot be, with the settings that it has.
     fn plan(&self, world: &World<'_>) -> Result<Plan, String>;
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::enforcer::{Enforcer, Scene};
+use super::gpus::picture::Pictures;
 use super::journal;
 use super::judge::Rules;
 use super::lookout::{self, Sight};
@@ -59,6 +60,8 @@ pub struct Setup {
     pub dir: PathBuf,
     /// The pictures of the present.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// The pictures of the GPUs, where somebody watches them.
+    pub gpus: Option<Pictures>,
     /// What holds, asked before each look: settings may be changed meanwhile.
     pub orders: Box<dyn Fn() -> Orders + Send>,
     /// Which guards do not hold.
@@ -209,7 +212,12 @@ impl Worker {
         }
         let orders = (self.setup.orders)();
         let now = (self.setup.clock)();
-        let sight = self.sight(&store, &orders, now)?;
+        let mut sight = self.sight(&store, &orders, now)?;
+        if let Some(gpus) = &self.setup.gpus {
+            let picture = gpus.borrow();
+            sight.alerts.extend(picture.alerts.iter().cloned());
+            sight.over.extend(picture.over.iter().cloned());
+        }
         let watch = Watch { rules: &orders.rules, session_over: orders.session_over, guards: &self.guards, sight: &sight, now };
         let round = watchman::round(&store, &ledger, &watch)?;
         let stops = |standing: &Standing| standing.halts() && standing.cap.action == Action::Stop;

@@ -9,6 +9,7 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler as _;
 
 use crate::config::Currency;
+use crate::engine::gpus::GpuPicture;
 use crate::engine::hand::Wish;
 use crate::engine::{Command, Snapshot, Span};
 use crate::query::Filter;
@@ -23,6 +24,7 @@ pub mod caps;
 pub mod dialog;
 mod effect;
 pub mod full;
+pub mod gpus;
 mod hits;
 pub mod loops;
 mod mouse;
@@ -35,6 +37,7 @@ pub use caps::CapsView;
 pub use dialog::{CapDialog, Dialog, Field};
 pub use effect::{Effect, Message};
 pub use full::{Full, Section};
+pub use gpus::GpusView;
 pub use hits::{Hits, Part};
 pub use loops::LoopsView;
 pub use options::Options;
@@ -60,6 +63,8 @@ pub enum View {
     Caps,
     /// What a gateway has counted.
     Team,
+    /// The GPUs.
+    Gpus,
 }
 
 /// The state of the screen.
@@ -117,6 +122,10 @@ pub struct App {
     pub trends: TrendsView,
     /// What is selected in the team.
     pub team: TeamView,
+    /// What is selected among the GPUs.
+    pub gpus: GpusView,
+    /// What is known of GPUs.
+    pub gpu_picture: Arc<GpuPicture>,
     /// What is asked, over everything else.
     pub dialog: Option<Dialog>,
     /// The last word about agents' processes that was heard.
@@ -169,6 +178,8 @@ impl App {
             alerts: Vec::new(),
             trends: TrendsView::default(),
             team: TeamView::default(),
+            gpus: GpusView::default(),
+            gpu_picture: Arc::default(),
             dialog: None,
             heard: 0,
             problems: options.problems,
@@ -193,6 +204,7 @@ impl App {
             View::Loops => self.loops.first = hits.first,
             View::Caps => (self.caps.first, self.caps.log) = (hits.first, hits.log.1),
             View::Team => self.team.first = hits.first,
+            View::Gpus => self.gpus.first = hits.first,
             View::Trends => {}
         }
         self.help_scroll = self.help_scroll.min(hits.help.0);
@@ -306,6 +318,7 @@ impl App {
             View::Trends => self.act_in_trends(action),
             View::Caps => self.act_in_caps(action, page, snapshot),
             View::Team => self.act_in_team(action, page, snapshot),
+            View::Gpus => self.act_in_gpus(action, page),
         }
     }
 
@@ -321,6 +334,7 @@ impl App {
             Action::Trends => self.show(View::Trends),
             Action::Caps => self.show(View::Caps),
             Action::Team => self.show(View::Team),
+            Action::Gpus => self.show(View::Gpus),
             Action::Cap => self.ask_for_cap(snapshot),
             Action::Stop => self.wish(Wish::Stop),
             Action::Hold => self.wish(Wish::Hold),

@@ -10,7 +10,7 @@ use crate::model::{Money, text};
 use crate::query::SessionDetail;
 
 use super::action::Action;
-use super::app::{App, Part, Section};
+use super::app::{App, Hits, Part, Section};
 use super::theme::{Role, Theme};
 use super::widgets::line::{Pieces, count_of};
 
@@ -21,6 +21,11 @@ pub mod caps;
 pub mod charts;
 pub mod decisions;
 pub mod empty;
+pub mod gpu_cards;
+pub mod gpu_detail;
+pub mod gpu_heat;
+pub mod gpu_processes;
+pub mod gpu_servers;
 pub mod header;
 pub mod help;
 pub mod loop_groups;
@@ -101,6 +106,17 @@ fn section(app: &App, detail: &SessionDetail, section: Section, alone: bool, are
         (false, _) => String::new(),
     };
     frame(&title, &right, role, &app.theme, area, buf)
+}
+
+/// Marks at the edge of a list that has more rows than are in view.
+fn more(hits: &Hits, rows: usize, app: &App, buf: &mut Buffer) {
+    let edge = hits.body.right().saturating_sub(1);
+    if hits.first > 0 {
+        buf.set_string(edge, hits.body.y, "↑", app.theme.style(Role::Dim));
+    }
+    if hits.first + usize::from(hits.body.height) < rows && hits.body.height > 0 {
+        buf.set_string(edge, hits.body.bottom() - 1, "↓", app.theme.style(Role::Dim));
+    }
 }
 
 /// The lines of a section that are in view, the selected one marked, and marks where there are more.

@@ -46,6 +46,15 @@
 //! └─────────────────────────────┘└─────────────┘
 //! ```
 //!
+//! The GPUs:
+//!
+//! ```text
+//! ┌ cards ─────────────────────────────────────┐  what they need, at most half
+//! ├ servers ───────────────────────────────────┤  where there are any; the heat map in the place of both
+//! ├ processes ─────────────────────────────────┤  what is left
+//! └────────────────────────────────────────────┘
+//! ```
+//!
 //! The trends; where there is no room, one of the four in the place of all:
 //!
 //! ```text
@@ -61,9 +70,11 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use crate::engine::Snapshot;
 use crate::model::{Millis, text};
 
+use super::app::gpus::Lower;
 use super::app::trends::Panel;
 use super::app::{App, Dialog, Hits, Section, View};
 use super::panels::{cap_days, cap_dialog, cap_notes, caps, charts, decisions, empty, frame, header, help, preview};
+use super::panels::{gpu_cards, gpu_detail, gpu_heat, gpu_processes, gpu_servers};
 use super::panels::{
     loop_groups, loop_list, loops, session, sessions, status, stop_dialog, subagents, tabs, tasks, team, team_inside, team_ledger, tools,
 };
@@ -102,6 +113,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
         View::Caps => all_caps(app, snapshot, now, body, buf),
         View::Trends => all_trends(app, snapshot, now, body, buf),
         View::Team => all_team(app, snapshot, now, body, buf),
+        View::Gpus => all_gpus(app, body, buf),
     };
     if with_tabs > 0 {
         hits.tabs = tabs::draw(app, snapshot, now, second, buf);
@@ -202,6 +214,48 @@ fn all_team(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
         team_ledger::draw(app, snapshot, lower, buf);
     }
     hits
+}
+
+/// The cards, and below them either what is on them now or what they did in the last week.
+fn all_gpus(app: &App, area: Rect, buf: &mut Buffer) -> Hits {
+    let picture = &*app.gpu_picture;
+    if picture.is_empty() {
+        gpu_cards::empty(app, area, buf);
+        return Hits::default();
+    }
+    if app.gpus.opened {
+        gpu_detail::draw(app, area, buf);
+        return Hits::default();
+    }
+    let lines = |count: usize| u16::try_from(count).unwrap_or(u16::MAX).saturating_add(3);
+    let is_low = area.height < 12;
+    let cards = if is_low { area.height } else { lines(picture.cards.len()).min(area.height / 2).max(4) };
+    let heat = app.gpus.lower != Lower::Now;
+    let servers =
+        if is_low || heat || picture.servers.is_empty() { 0 } else { lines(picture.servers.len()).min((area.height - cards) / 2).max(4) };
+    let [upper, middle, lower] =
+        Layout::vertical([Constraint::Length(cards), Constraint::Length(servers), Constraint::Fill(1)]).areas(area);
+    // Where there is room for one list only, it is the one that keys move in.
+    if is_low && app.gpus.in_processes {
+        return gpu_processes::draw(app, area, buf);
+    }
+    if is_low && heat {
+        gpu_heat::draw(app, area, buf);
+        return Hits::default();
+    }
+    let of_cards = gpu_cards::draw(app, upper, buf);
+    if servers > 0 {
+        gpu_servers::draw(app, middle, buf);
+    }
+    if lower.height == 0 {
+        return of_cards;
+    }
+    if heat {
+        gpu_heat::draw(app, lower, buf);
+        return of_cards;
+    }
+    let of_processes = gpu_processes::draw(app, lower, buf);
+    if app.gpus.in_processes { of_processes } else { of_cards }
 }
 
 /// The least room for more than one panel of the trends.

@@ -73,7 +73,7 @@ pub fn trouble(trouble: Trouble) -> CliError {
         Trouble::Network { .. } | Trouble::Late(_) => {
             "check the address, the network, and that the gateway runs; what was known before stays"
         }
-        Trouble::Large(_) | Trouble::Endless(_) => "is the address really a gateway's?",
+        Trouble::Large(_, _) | Trouble::Endless(_) => "is the address really a gateway's?",
         Trouble::Refused(Refusal::Key(_)) => "check the key: it may be of another gateway, or have been taken back",
         Trouble::Refused(Refusal::Forbidden(_)) => "this needs a key with more rights",
         Trouble::Refused(Refusal::Elsewhere(_)) => {

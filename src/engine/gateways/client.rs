@@ -13,12 +13,19 @@ use crate::model::text::{chain, clean};
 use crate::model::webhook::is_loopback;
 use crate::store::StoreError;
 
-/// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(10);
-/// How long an answer may take as a whole: a large team's month takes a slow gateway a while.
-const WHOLE: Duration = Duration::from_secs(90);
-/// The largest answer that is taken, decompressed.
-const LARGEST: usize = 64 << 20;
+/// How long an answer may take, and how large it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a connection may take.
+    pub connect: Duration,
+    /// How long an answer may take as a whole.
+    pub whole: Duration,
+    /// The largest answer that is taken, decompressed, in MB.
+    pub largest: usize,
+}
+
+/// A large team's month takes a slow gateway a while.
+const GATEWAY: Limits = Limits { connect: Duration::from_secs(10), whole: Duration::from_secs(90), largest: 64 };
 
 /// Why a gateway could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +45,8 @@ pub enum Trouble {
     #[error("{0} has not answered in time")]
     Late(String),
     /// Its answer has no end.
-    #[error("{0} answers with more than 64 MB, which is no answer")]
-    Large(String),
+    #[error("{0} answers with more than {1} MB, which is no answer")]
+    Large(String, usize),
     /// It always has one page more.
     #[error("{0} has more pages than any list: the round was given up, and what was known before it stays")]
     Endless(String),
@@ -81,26 +88,32 @@ pub struct Client {
     key: Option<(HeaderName, HeaderValue)>,
     /// The key, so that an answer that repeats it is not repeated once more.
     secret: Option<Secret>,
+    limits: Limits,
 }
 
 impl Client {
     /// A way that knows the key; without one it asks as anybody.
     pub fn new(base: &str, auth: Auth, secret: Option<&Secret>) -> Result<Client, Trouble> {
+        Client::within(base, auth, secret, GATEWAY)
+    }
+
+    /// The same, within other limits.
+    pub fn within(base: &str, auth: Auth, secret: Option<&Secret>, limits: Limits) -> Result<Client, Trouble> {
         let host = host(base).to_owned();
         let fail = |why: String| Trouble::Network { host: host.clone(), why };
         // Already installed is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = reqwest::Client::builder()
             .redirect(Policy::none())
-            .connect_timeout(CONNECT)
-            .timeout(WHOLE)
+            .connect_timeout(limits.connect)
+            .timeout(limits.whole)
             .user_agent(concat!("aifinops/", env!("CARGO_PKG_VERSION")));
         if is_loopback(&host) {
             http = http.no_proxy();
         }
         let http = http.build().map_err(|error| fail(chain(&error.without_url())))?;
         let key = secret.map(|secret| key_header(auth, secret)).transpose()?;
-        Ok(Client { http, base: base.trim_end_matches('/').to_owned(), host, key, secret: secret.cloned() })
+        Ok(Client { http, base: base.trim_end_matches('/').to_owned(), host, key, secret: secret.cloned(), limits })
     }
 
     /// Sends a request and takes its answer whole.
@@ -135,8 +148,8 @@ impl Client {
         let (version, retry_after) = (text("x-litellm-version"), text("retry-after").and_then(|text| wait(&text)));
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| self.trouble(error))? {
-            if body.len() + chunk.len() > LARGEST {
-                return Err(Trouble::Large(self.host.clone()));
+            if body.len() + chunk.len() > self.limits.largest << 20 {
+                return Err(Trouble::Large(self.host.clone(), self.limits.largest));
             }
             body.extend_from_slice(&chunk);
         }

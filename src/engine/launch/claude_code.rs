@@ -25,6 +25,10 @@ impl Launch for ClaudeCode {
         &["claude", "claude-code"]
     }
 
+    fn marks(&self) -> &'static [(&'static str, bool)] {
+        &[("CLAUDE_CODE_SESSION_ID", true), ("CLAUDECODE", false)]
+    }
+
     fn plan(&self, world: &World<'_>) -> Result<Plan, String> {
         let user = world.var("CLAUDE_CONFIG_DIR").map_or_else(|| world.home.join(".claude"), Into::into);
         // The strongest last.

@@ -21,6 +21,10 @@ impl Launch for Codex {
         &["codex"]
     }
 
+    fn marks(&self) -> &'static [(&'static str, bool)] {
+        &[("CODEX_THREAD_ID", true), ("CODEX_CI", false), ("CODEX_SANDBOX", false)]
+    }
+
     fn plan(&self, world: &World<'_>) -> Result<Plan, String> {
         let dir = world.var("CODEX_HOME").map_or_else(|| world.home.join(".codex"), Into::into);
         let config: Table = std::fs::read_to_string(dir.join("config.toml")).ok().and_then(|text| text.parse().ok()).unwrap_or_default();

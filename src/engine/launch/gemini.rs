@@ -21,6 +21,10 @@ impl Launch for Gemini {
         &["gemini", "gemini-cli"]
     }
 
+    fn marks(&self) -> &'static [(&'static str, bool)] {
+        &[("GEMINI_CLI", false)]
+    }
+
     fn plan(&self, world: &World<'_>) -> Result<Plan, String> {
         let mut ways: Vec<(&str, &str, String)> =
             WAYS.iter().map(|(variable, name, default)| (*variable, *name, world.upstream(world.var(variable), default))).collect();

@@ -37,6 +37,10 @@ impl Launch for OpenCode {
         &["opencode", "opencode-ai"]
     }
 
+    fn marks(&self) -> &'static [(&'static str, bool)] {
+        &[("OPENCODE", false)]
+    }
+
     fn plan(&self, world: &World<'_>) -> Result<Plan, String> {
         let given = world.var(CONTENT);
         let content = match &given {

@@ -83,6 +83,7 @@ impl App {
             | Action::Trends
             | Action::Caps
             | Action::Team
+            | Action::Gpus
             | Action::Cap
             | Action::Theme
             | Action::Pause

@@ -168,6 +168,7 @@ impl App {
             | Action::Trends
             | Action::Caps
             | Action::Team
+            | Action::Gpus
             | Action::Cap
             | Action::Stop
             | Action::Hold

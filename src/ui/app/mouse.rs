@@ -48,6 +48,10 @@ impl App {
                 return Vec::new();
             }
             View::Team => return self.move_in_team(step.signum(), snapshot),
+            View::Gpus => {
+                self.move_in_gpus(step.signum());
+                return Vec::new();
+            }
             View::Trends => return Vec::new(),
             View::Session => {}
         }
@@ -74,6 +78,7 @@ impl App {
             View::Loops => return self.click_in_loops(at, snapshot),
             View::Caps => return self.click_in_caps(at, snapshot),
             View::Team => return self.click_in_team(at, snapshot),
+            View::Gpus => return self.click_in_gpus(at),
             View::Trends => return Vec::new(),
             View::Sessions => {}
         }

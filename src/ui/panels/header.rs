@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::budgets::Standing;
 use crate::engine::Snapshot;
+use crate::engine::gpus::words::percent;
 use crate::model::cap::{Span, Unit};
 use crate::model::{Basis, Cost, text};
 use crate::query::forecast::Midnight;
@@ -42,6 +43,8 @@ struct Parts {
     by: Option<Piece>,
     unpriced: Option<Piece>,
     paused: Option<Piece>,
+    /// How much GPUs are used, and what they have cost.
+    gpu: Option<Piece>,
     /// How gateways stand.
     gateway: Option<Piece>,
     live: Piece,
@@ -59,7 +62,7 @@ impl Parts {
     }
 
     fn right(&self) -> impl Iterator<Item = &Piece> {
-        self.unpriced.iter().chain(&self.paused).chain(&self.gateway).chain(std::iter::once(&self.live))
+        self.unpriced.iter().chain(&self.paused).chain(&self.gpu).chain(&self.gateway).chain(std::iter::once(&self.live))
     }
 
     fn width(&self) -> usize {
@@ -78,7 +81,11 @@ impl Parts {
             self.gauge.remove(0);
             return true;
         }
-        if [&mut self.by, &mut self.gateway, &mut self.unpriced, &mut self.title].into_iter().find_map(Option::take).is_some() {
+        if [&mut self.by, &mut self.gateway, &mut self.unpriced, &mut self.title, &mut self.gpu]
+            .into_iter()
+            .find_map(Option::take)
+            .is_some()
+        {
             return true;
         }
         if self.gauge.len() > GAUGE_FIGURES {
@@ -142,6 +149,17 @@ fn gateway(snapshot: &Snapshot) -> Option<Piece> {
     }
 }
 
+/// How much the GPUs are used, and what they have cost today: beside the agents' spend, never in it.
+fn gpu(app: &App, is_roomy: bool) -> Option<Piece> {
+    let picture = &app.gpu_picture;
+    if picture.cards.is_empty() {
+        return None;
+    }
+    let cost = picture.cost_today().filter(|_| is_roomy).map_or_else(String::new, |cost| format!(" {}", app.currency.show(cost)));
+    let is_waste = picture.whole().any(|card| card.state.is_waste());
+    Some((format!(" GPU {}{cost} ", percent(picture.used())), if is_waste { Role::Warn } else { Role::Gpu }))
+}
+
 /// The width from which the range of the forecast is said, too.
 const RANGE: u16 = 140;
 
@@ -175,6 +193,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
         unpriced: Some((format!("{} unpriced ", count_of(today.unpriced_calls, "call")), Role::Warn))
             .filter(|_| today.unpriced_calls > 0 && roomy),
         paused: app.paused.as_ref().map(|_| (" PAUSED ".to_owned(), Role::Warn)),
+        gpu: gpu(app, roomy),
         gateway: gateway(snapshot),
         live: (format!(" ●{} live ", snapshot.live), live_role),
         live_short: Some((format!(" ●{} ", snapshot.live), live_role)),

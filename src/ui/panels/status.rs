@@ -71,6 +71,17 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
             (Action::Section, "gateway"),
             (Action::Back, "back"),
         ],
+        View::Gpus => &[
+            (Action::Quit, "quit"),
+            (Action::Help, "help"),
+            (Action::Open, "open"),
+            (Action::Group, "heat map"),
+            (Action::Section, "processes"),
+            (Action::SortNext, "sort"),
+            (Action::Filter, "filter"),
+            (Action::CopyId, "copy"),
+            (Action::Back, "back"),
+        ],
         View::Trends => &[
             (Action::Quit, "quit"),
             (Action::Help, "help"),

@@ -14,12 +14,13 @@ use crate::ui::theme::Role;
 use crate::ui::widgets::line::Pieces;
 
 /// The views, in the order of their keys.
-const VIEWS: [(View, Action, &str); 5] = [
+const VIEWS: [(View, Action, &str); 6] = [
     (View::Sessions, Action::Sessions, "Sessions"),
     (View::Loops, Action::Loops, "Loops"),
     (View::Trends, Action::Trends, "Trends"),
     (View::Caps, Action::Caps, "Caps"),
     (View::Team, Action::Team, "Team"),
+    (View::Gpus, Action::Gpus, "GPU"),
 ];
 
 /// Draws them, and tells where they are.

@@ -103,13 +103,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
     if at < hits.body.bottom() {
         buf.set_style(Rect { y: at, height: 1, ..hits.body }, app.theme.style(Role::Select));
     }
-    let edge = inner.right().saturating_sub(1);
-    if hits.first > 0 {
-        buf.set_string(edge, hits.body.y, "↑", app.theme.style(Role::Dim));
-    }
-    if hits.first + height < rows.len() {
-        buf.set_string(edge, hits.body.bottom() - 1, "↓", app.theme.style(Role::Dim));
-    }
+    super::more(&hits, rows.len(), app, buf);
     hits
 }
 

@@ -41,6 +41,18 @@ pub fn values_a_bar(values: usize, width: u16) -> usize {
     values.div_ceil(usize::from(width).max(1)).max(1)
 }
 
+/// Values as one line of text, the newest on the right: a dot is what is not known, never a bar of nothing. Values that share
+/// a sign are the larger of them.
+#[must_use]
+pub fn spark(values: &[Option<u16>], width: usize) -> String {
+    let a_sign = values.len().div_ceil(width.max(1)).max(1);
+    let sign = |part: &[Option<u16>]| match part.iter().flatten().max() {
+        Some(value) => EIGHTHS.get(usize::from((*value).min(1000)) * 7 / 1000 + 1).copied().unwrap_or(" "),
+        None => "·",
+    };
+    values.rchunks(a_sign).rev().map(sign).collect()
+}
+
 /// Draws `values`, oldest left. [`chart`] for values that are known and of one kind.
 pub fn bars(values: &[u64], fold: Fold, style: Style, area: Rect, buf: &mut Buffer) {
     let values: Vec<Value> = values.iter().map(|value| Value { amount: Some(*value), lit: true }).collect();

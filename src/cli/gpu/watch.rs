@@ -1,0 +1,119 @@
+//! Watching GPUs while something is open, or for one look.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::cli::context::{Context, clock};
+use crate::cli::error::CliError;
+use crate::config::Settings;
+use crate::engine::Snapshot;
+use crate::engine::gpus::picture::Pictures;
+use crate::engine::gpus::{Clue, GpuPicture, GpuSettings, Keeper, Setup, SourceState, clues, places};
+use crate::engine::view::living_of;
+use crate::model::Window;
+use crate::pricing::gpu::Tariff;
+use crate::query::Asking;
+
+/// How long one look takes at most: a driver that hangs is shown as hanging.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// How often it is looked whether there is a picture.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What is set about GPUs.
+#[must_use]
+pub fn settings(settings: &Settings) -> GpuSettings {
+    GpuSettings {
+        setup: settings.gpu.setup(),
+        tariff: Tariff { list: settings.gpu.list(), own: settings.gpu_prices.value.clone() },
+        hosts: settings.gpu_hosts.value.clone(),
+    }
+}
+
+/// Starts to watch. `clues` are the sessions that may own processes.
+fn start(context: &Context, clues: impl FnMut() -> Vec<Clue> + Send + 'static) -> std::io::Result<Keeper> {
+    let again = context.again();
+    Keeper::start(Setup {
+        dir: context.settings.data_dir.value.clone(),
+        zone: context.zone(),
+        places: places(&|name| std::env::var_os(name)),
+        settings: Box::new(move || settings(&again().settings)),
+        files: vec![context.config_file()],
+        clues: Box::new(clues),
+        clock,
+    })
+}
+
+/// Watches while a screen or a watch is open. Where that cannot be, it is said.
+#[must_use]
+pub fn beside(context: &Context, snapshots: watch::Receiver<Arc<Snapshot>>) -> Option<Keeper> {
+    let catalog = context.catalog();
+    let looking = move || clues(&snapshots.borrow().sessions, &living_of(&catalog));
+    match start(context, looking) {
+        Ok(keeper) => Some(keeper),
+        Err(error) => {
+            context.note(&format!("GPUs are not watched: {error}"));
+            None
+        }
+    }
+}
+
+/// The pictures of a keeper; none for ever where there is no keeper.
+#[must_use]
+pub fn pictures(keeper: Option<&Keeper>) -> Option<Pictures> {
+    keeper.map(|keeper| keeper.pictures.clone())
+}
+
+/// One look at everything: as soon as all sources have answered, and those that need two looks have had them.
+pub fn one_look(context: &Context) -> Result<Arc<GpuPicture>, CliError> {
+    // Whose processes they are, the logs say.
+    let mut fresh = context.read()?;
+    let living = fresh.living();
+    let asking = Asking {
+        window: Window::last_days(context.now, context.zone(), 7),
+        now: context.now,
+        zone: context.zone(),
+        living: &living,
+        hour: None,
+    };
+    let sessions: Vec<Arc<_>> = fresh.sessions(&asking)?.into_iter().map(Arc::new).collect();
+    let found = clues(&sessions, &living);
+    let keeper = start(context, move || found.clone()).map_err(|error| CliError::Screen(error.to_string()))?;
+    Ok(wait(&keeper))
+}
+
+/// Waits until there is something worth showing.
+fn wait(keeper: &Keeper) -> Arc<GpuPicture> {
+    let begun = Instant::now();
+    let mut whole_at = None;
+    loop {
+        let picture = keeper.pictures.borrow().clone();
+        let has_answered = !picture.sources.is_empty() && picture.sources.iter().all(|source| source.state != SourceState::Waiting);
+        if has_answered {
+            let first = *whole_at.get_or_insert(picture.at);
+            // A rate needs two looks.
+            if picture.is_empty() || picture.at > first {
+                return picture;
+            }
+        }
+        if begun.elapsed() > PATIENCE {
+            return picture;
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// One look at who can be asked.
+pub fn sources(context: &Context) -> Result<Arc<GpuPicture>, CliError> {
+    let keeper = start(context, Vec::new).map_err(|error| CliError::Screen(error.to_string()))?;
+    let begun = Instant::now();
+    loop {
+        let picture = keeper.pictures.borrow().clone();
+        let has_answered = !picture.sources.is_empty() && picture.sources.iter().all(|source| source.state != SourceState::Waiting);
+        if has_answered || begun.elapsed() > PATIENCE {
+            return Ok(picture);
+        }
+        std::thread::sleep(PAUSE);
+    }
+}

@@ -1,0 +1,198 @@
+//! One card over time: its state, its meter, its last hour.
+
+use std::collections::VecDeque;
+
+use super::merge::Found;
+use super::picture::CardView;
+use super::{GpuSettings, TICK};
+use crate::insight::gpu::meter::Scaled;
+use crate::insight::gpu::{Look, Machine, Meter, Minute, Rules, Serving, State, Tick};
+use crate::model::gpu::{GpuReading, Health, Permille};
+use crate::model::time::MINUTE;
+use crate::model::{Millis, Money};
+use crate::pricing::gpu::{Asked, GpuPrice};
+use crate::store::gpus::{CardSums, MinuteRow};
+
+/// Minutes of use that are shown.
+const HISTORY: usize = 60;
+/// A local look that is older than this, and one of a host, say nothing of now.
+const LOCAL_STALE: Millis = 3 * TICK + 1000;
+const HOST_STALE: Millis = 20_000;
+
+/// A card that is watched.
+#[derive(Debug, Default)]
+pub(super) struct Card {
+    machine: Machine,
+    pub(super) meter: Meter,
+    found: Option<Found>,
+    pub(super) price: Option<GpuPrice>,
+    is_stale: bool,
+    history: VecDeque<Option<Permille>>,
+    /// The minute that is being averaged: its number, the sum and the count.
+    minute: (i64, u64, u64),
+    /// Its number in the store, once it has one.
+    pub(super) id: Option<i64>,
+    /// What the store says of today; what waits to be written is not in it.
+    pub(super) written: CardSums,
+    /// What it says of the last 24 hours.
+    pub(super) day: CardSums,
+}
+
+impl Card {
+    /// Takes what was seen of it last.
+    pub(super) fn see(&mut self, found: Found, settings: &GpuSettings) {
+        let reading = &found.reading;
+        let asked = Asked { id: &reading.id, name: &reading.name, host: reading.host.as_deref(), slice: reading.slice.as_ref() };
+        self.price = settings.tariff.price(asked);
+        self.found = Some(found);
+    }
+
+    pub(super) fn found(&self) -> Option<&Found> {
+        self.found.as_ref()
+    }
+
+    pub(super) fn per_hour(&self) -> Option<Money> {
+        self.price.as_ref().map(|price| price.per_hour)
+    }
+
+    /// A moment has passed.
+    pub(super) fn tick(&mut self, now: Millis, is_held: bool, serving: Option<Serving>, rules: &Rules) {
+        let Some(found) = &self.found else { return };
+        let reading = &found.reading;
+        let age = now - found.at;
+        self.is_stale = age > if found.is_local { LOCAL_STALE } else { HOST_STALE };
+        let look = Look {
+            at: now,
+            health: Some(reading.health).filter(|_| !self.is_stale),
+            used: reading.used,
+            sm: reading.sm,
+            driver_idle: reading.driver_idle,
+            power: reading.power,
+            power_cap: reading.power_cap,
+            is_held,
+            serving,
+        };
+        let state = self.machine.look(&look, rules);
+        // An instance is a part of its card, which has the power and the figure of use; a sleeping or lost card has none.
+        let is_known = state != State::Unknown && reading.health == Health::Well;
+        let per_hour = self.per_hour().filter(|_| state != State::Asleep || !self.price.as_ref().is_some_and(|price| price.is_owned));
+        self.meter.tick(
+            Tick {
+                at: now,
+                state,
+                pausing: self.machine.pausing_since().is_some(),
+                used: reading.used.filter(|_| is_known),
+                energy: reading.energy.filter(|_| is_known),
+                power: reading.power.filter(|_| is_known),
+                memory: reading.memory_used.filter(|_| is_known),
+                per_hour,
+                target: rules.target,
+            },
+            TICK,
+        );
+        self.remember(now, reading.used.or(reading.sm).filter(|_| is_known));
+    }
+
+    fn remember(&mut self, now: Millis, used: Option<Permille>) {
+        let number = now.div_euclid(MINUTE);
+        if number != self.minute.0 {
+            let passed = usize::try_from(number - self.minute.0).unwrap_or(HISTORY).min(HISTORY);
+            if self.minute.0 > 0 {
+                self.history.push_back(self.average());
+                self.history.extend(std::iter::repeat_n(None, passed - 1));
+            }
+            while self.history.len() > HISTORY {
+                self.history.pop_front();
+            }
+            self.minute = (number, 0, 0);
+        }
+        if let Some(used) = used {
+            self.minute.1 += u64::from(used);
+            self.minute.2 += 1;
+        }
+    }
+
+    fn average(&self) -> Option<Permille> {
+        Permille::try_from(self.minute.1.checked_div(self.minute.2)?).ok()
+    }
+
+    /// The card as it is shown. `since` is the beginning of today.
+    pub(super) fn view(&self, since: Millis) -> Option<CardView> {
+        let found = self.found.as_ref()?;
+        let (state, state_since) = self.machine.state();
+        let mut today = self.written.clone();
+        let first = since.div_euclid(MINUTE);
+        let last = self.written.last;
+        self.meter
+            .waiting()
+            .filter(|(number, _)| *number >= first && *number > last)
+            .for_each(|(number, minute)| add(&mut today, &row(number, minute)));
+        let history = self.history.iter().copied().chain([self.average()]).collect();
+        Some(CardView {
+            reading: found.reading.clone(),
+            source: found.source.clone(),
+            state,
+            since: state_since,
+            is_stale: self.is_stale,
+            price: self.price.clone(),
+            today,
+            day: self.day.clone(),
+            history,
+            owner: None,
+        })
+    }
+}
+
+/// A minute as it is written.
+pub(super) fn row(at: i64, minute: &Minute) -> MinuteRow {
+    let [busy, idle, reserved, stalled, asleep, lost, _] = minute.states;
+    let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    MinuteRow {
+        at,
+        states: [busy, idle, reserved, stalled, asleep, lost],
+        used: (signed(minute.used.0), minute.used.1),
+        used_most: minute.used_most,
+        energy: minute.energy.map(signed),
+        memory: minute.memory.map(signed),
+        cost: minute.cost.map(Scaled::money),
+        // What had a price and nothing of it for nothing has cost nothing for nothing.
+        idle_cost: minute.cost.map(|_| minute.idle.map_or(Money::ZERO, Scaled::money)),
+        underuse: minute.underuse.map(Scaled::money),
+    }
+}
+
+/// Adds a minute to sums.
+fn add(sums: &mut CardSums, row: &MinuteRow) {
+    for (sum, part) in sums.states.iter_mut().zip(row.states) {
+        *sum += part;
+    }
+    sums.used.0 += row.used.0;
+    sums.used.1 += row.used.1;
+    sums.used_most = sums.used_most.max(row.used_most);
+    let grow = |sum: &mut Option<Money>, part: Option<Money>| {
+        if let Some(part) = part {
+            *sum.get_or_insert_default() += part;
+        }
+    };
+    grow(&mut sums.cost, row.cost);
+    grow(&mut sums.idle_cost, row.idle_cost);
+    grow(&mut sums.underuse, row.underuse);
+    if let Some(energy) = row.energy {
+        *sums.energy.get_or_insert_default() += energy;
+    }
+    if row.cost.is_none() {
+        sums.unpriced += row.states.iter().sum::<Millis>();
+    }
+}
+
+/// A card of whose processes nothing is known has this much of its memory in use when somebody holds it: what a driver keeps
+/// for itself is less.
+const HELD: u64 = 1 << 30;
+
+/// Whether somebody holds a card's memory: a process with memory of it, or with an unknown amount.
+pub(super) fn is_held(reading: &GpuReading) -> bool {
+    match &reading.processes {
+        Some(processes) => processes.iter().any(|process| process.memory != Some(0) && !process.is_graphics),
+        None => !reading.is_unified && reading.memory_used.is_some_and(|used| used > HELD),
+    }
+}

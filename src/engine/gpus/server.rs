@@ -1,0 +1,200 @@
+//! One inference server over time: what it gets done, on which cards, and what a million tokens of it cost.
+
+use std::collections::BTreeMap;
+
+use super::picture::{CardView, ServerView};
+use super::{Seen, Sight};
+use crate::insight::gpu::rate::{Counts, Done};
+use crate::insight::gpu::{Flow, Serving, Worth};
+use crate::model::gateway::host as host_of;
+use crate::model::gpu::{ServerReading, plain_uuid};
+use crate::model::time::{HOUR, MINUTE};
+use crate::model::webhook::is_loopback;
+use crate::model::{Millis, Money};
+use crate::store::gpus::ServingRow;
+
+/// The usual time between two looks, at most.
+const EVERY: Millis = 5000;
+/// A look older than this says nothing of now.
+const STALE: Millis = 20_000;
+
+/// What tells a model of a server apart from all others.
+pub(super) type Id = (String, String, String);
+
+/// A server that is watched.
+#[derive(Debug, Default)]
+pub(super) struct Server {
+    reading: ServerReading,
+    name: String,
+    url: String,
+    /// The cards that the settings name.
+    named: Vec<String>,
+    pub(super) cards: Vec<String>,
+    per_hour: Option<Money>,
+    seen_at: Millis,
+    flow: Flow,
+    has_moved: bool,
+    stuck_since: Option<Millis>,
+    /// Minutes that have not been written.
+    minutes: BTreeMap<i64, Worth>,
+    /// The last hour, as far as it has been written.
+    written: Worth,
+}
+
+impl Server {
+    /// Takes what it has said, if that is new.
+    pub(super) fn see(&mut self, seen: &Seen, sight: &Sight, reading: &ServerReading) {
+        if seen.at <= self.seen_at {
+            return;
+        }
+        self.seen_at = seen.at;
+        seen.source.clone_into(&mut self.name);
+        self.url = sight.url.clone().unwrap_or_default();
+        self.named.clone_from(&sight.gpus);
+        let is_running = reading.running.is_some_and(|running| running > 0);
+        let counts = Counts {
+            prompt: reading.prompt,
+            cached: reading.cached,
+            generated: reading.generated,
+            progress: reading.progress,
+            first_token: reading.first_token,
+        };
+        let done = self.flow.look(seen.at, counts, is_running, self.per_hour, EVERY);
+        self.has_moved = done.is_none_or(|done| done.has_moved);
+        self.stuck_since = if self.has_moved || !is_running { None } else { self.stuck_since.or(Some(seen.at)) };
+        if let Some(done) = done {
+            self.minutes.entry(done.at.div_euclid(MINUTE)).or_default().add(&done);
+        }
+        self.reading = reading.clone();
+    }
+
+    /// Finds the cards that it runs on. `listeners` are the ports of this machine, and the cards that are held there.
+    pub(super) fn find_cards(&mut self, cards: &[CardView], listeners: &[(u16, String)], is_alone: bool) {
+        let whole = |card: &&CardView| card.reading.slice.is_none();
+        self.cards = if !self.named.is_empty() {
+            let is_named = |card: &CardView| self.named.iter().any(|name| names(name, card));
+            cards.iter().filter(|card| is_named(card)).map(|card| card.reading.id.clone()).collect()
+        } else if is_loopback(host_of(&self.url)) {
+            let port = port_of(&self.url);
+            listeners.iter().filter(|(own, _)| Some(*own) == port).map(|(_, card)| card.clone()).collect()
+        } else {
+            let host = self.reading.host.as_deref().unwrap_or_else(|| host_of(&self.url));
+            let is_there = |card: &&CardView| card.reading.host.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(host));
+            let there: Vec<String> = cards.iter().filter(whole).filter(is_there).map(|card| card.reading.id.clone()).collect();
+            // Which cards of a host are whose cannot be told where there are several servers.
+            if is_alone { there } else { Vec::new() }
+        };
+        let priced = |id: &String| cards.iter().find(|card| card.reading.id == *id)?.price.as_ref().map(|price| price.per_hour);
+        let prices: Option<Vec<Money>> = self.cards.iter().map(priced).collect();
+        self.per_hour = prices.filter(|prices| !prices.is_empty()).map(|prices| prices.into_iter().sum());
+    }
+
+    /// What it does, for the state of its cards.
+    pub(super) fn serving(&self, now: Millis) -> Option<Serving> {
+        let is_fresh = now - self.seen_at <= STALE;
+        is_fresh.then(|| Serving {
+            is_running: self.reading.running.is_some_and(|running| running > 0),
+            has_moved: self.has_moved,
+            is_live: self.reading.progress.is_some(),
+        })
+    }
+
+    /// The minutes that are over, to be written.
+    pub(super) fn take(&mut self, id: &Id, now: Millis) -> Vec<ServingRow> {
+        let later = self.minutes.split_off(&now.div_euclid(MINUTE));
+        let over = std::mem::replace(&mut self.minutes, later);
+        over.into_iter().map(|(at, worth)| row(id, at, &worth)).collect()
+    }
+
+    /// Takes what has been written of the last hour.
+    pub(super) fn wrote(&mut self, row: &ServingRow) {
+        let unsigned = |n: i64| u64::try_from(n).unwrap_or(0);
+        self.written = Worth {
+            millis: row.millis,
+            busy: row.busy,
+            prompt: unsigned(row.prompt),
+            cached: unsigned(row.cached),
+            generated: unsigned(row.generated),
+            cost: row.cost.map(whole),
+            busy_cost: row.busy_cost.map(whole),
+            ..Worth::default()
+        };
+    }
+
+    pub(super) fn view(&self, now: Millis) -> ServerView {
+        let mut hour = self.written;
+        self.minutes.values().for_each(|worth| sum(&mut hour, worth));
+        ServerView {
+            name: self.name.clone(),
+            url: self.url.clone(),
+            reading: self.reading.clone(),
+            is_stale: now - self.seen_at > STALE,
+            cards: self.cards.clone(),
+            per_hour: self.per_hour,
+            now: self.flow.now(),
+            hour,
+            stuck_since: self.stuck_since,
+        }
+    }
+
+    /// Whether nothing has been heard of it for so long that it is no more.
+    pub(super) fn is_gone(&self, now: Millis) -> bool {
+        now - self.seen_at > HOUR
+    }
+}
+
+use crate::insight::gpu::meter::Scaled;
+
+/// Money that has been written down, in the unit in which it is added up.
+fn whole(money: Money) -> Scaled {
+    Scaled::of(money, HOUR)
+}
+
+fn sum(all: &mut Worth, part: &Worth) {
+    let done = Done {
+        millis: part.millis,
+        prompt: part.prompt,
+        cached: part.cached,
+        generated: part.generated,
+        first_token: part.first_token,
+        cost: part.cost,
+        ..Done::default()
+    };
+    all.add(&done);
+    all.busy += part.busy;
+    if let Some(cost) = part.busy_cost {
+        *all.busy_cost.get_or_insert_default() += cost;
+    }
+}
+
+fn row(id: &Id, at: i64, worth: &Worth) -> ServingRow {
+    let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    ServingRow {
+        server: format!("{} {}", id.0, id.1),
+        model: id.2.clone(),
+        at,
+        millis: worth.millis,
+        busy: worth.busy,
+        prompt: signed(worth.prompt),
+        cached: signed(worth.cached),
+        generated: signed(worth.generated),
+        cost: worth.cost.map(Scaled::money),
+        busy_cost: worth.busy_cost.map(Scaled::money),
+    }
+}
+
+/// Whether a name in the settings is this card's: its id, its number, or a part of its name.
+fn names(name: &str, card: &CardView) -> bool {
+    let reading = &card.reading;
+    plain_uuid(name) == reading.id
+        || reading.index.is_some_and(|index| index.to_string() == name && reading.host.is_none())
+        || reading.name.eq_ignore_ascii_case(name)
+        || card.short_name().eq_ignore_ascii_case(name)
+}
+
+fn port_of(url: &str) -> Option<u16> {
+    let (scheme, rest) = url.split_once("://")?;
+    let place = rest.split('/').next()?;
+    let own = place.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    own.or(if scheme.eq_ignore_ascii_case("https") { Some(443) } else { Some(80) })
+}

@@ -1,0 +1,101 @@
+//! The figures of GPUs in few letters, the same on the screen and in a table.
+
+use super::picture::{CardView, ProcessView};
+use crate::insight::gpu::State;
+use crate::model::gpu::{GpuReading, Permille, UseKind};
+use crate::model::text::clean;
+use crate::model::time::span;
+use crate::model::tokens;
+
+/// What stands for what is not known.
+pub const UNKNOWN: &str = "—";
+
+/// How much a card is used: a mark before it says that it was at most so much.
+#[must_use]
+pub fn use_of(reading: &GpuReading) -> String {
+    let sign = if reading.used_kind == UseKind::Awake && reading.used.is_some() { "~" } else { "" };
+    format!("{sign}{}", percent(reading.used))
+}
+
+/// The number of a card; an instance stands below its card.
+#[must_use]
+pub fn number(card: &CardView) -> String {
+    match (&card.reading.slice, card.reading.index) {
+        (Some(_), _) => "└".to_owned(),
+        (None, Some(index)) => index.to_string(),
+        (None, None) => "·".to_owned(),
+    }
+}
+
+/// Seconds with two decimals.
+#[must_use]
+pub fn seconds(millis: Option<u64>) -> String {
+    millis.map_or_else(|| UNKNOWN.to_owned(), |millis| format!("{}.{:02}s", millis / 1000, millis % 1000 / 10))
+}
+
+/// Per cent, or that they are not known.
+#[must_use]
+pub fn percent(value: Option<Permille>) -> String {
+    value.map_or_else(|| UNKNOWN.to_owned(), |permille| format!("{}%", (permille + 5) / 10))
+}
+
+/// `112/141G`
+#[must_use]
+pub fn memory(used: Option<u64>, total: Option<u64>) -> String {
+    let gib = |bytes: u64| {
+        let tenths = (bytes * 10) >> 30;
+        if bytes < 10 << 30 { format!("{}.{}", tenths / 10, tenths % 10) } else { ((bytes + (1 << 29)) >> 30).to_string() }
+    };
+    match (used, total) {
+        (None, None) => UNKNOWN.to_owned(),
+        (used, total) => {
+            let text = |bytes: Option<u64>| bytes.map_or_else(|| "?".to_owned(), gib);
+            if total.is_some() { format!("{}/{}G", text(used), text(total)) } else { format!("{}G", text(used)) }
+        }
+    }
+}
+
+/// `512/700W`
+#[must_use]
+pub fn watts(power: Option<u64>, cap: Option<u64>) -> String {
+    let watts = |milliwatts: u64| ((milliwatts + 500) / 1000).to_string();
+    match (power, cap) {
+        (None, _) => UNKNOWN.to_owned(),
+        (Some(power), None) => format!("{}W", watts(power)),
+        (Some(power), Some(cap)) => format!("{}/{}W", watts(power), watts(cap)),
+    }
+}
+
+/// `idle 42m`
+#[must_use]
+pub fn state(card: &CardView, at: i64) -> String {
+    if card.is_stale {
+        return format!("stale ({})", card.state.word());
+    }
+    match card.state {
+        State::Busy | State::Unknown => card.state.word().to_owned(),
+        state => format!("{} {}", state.word(), span((at - card.since).max(0))),
+    }
+}
+
+/// Tokens a second: nothing is known of what a server does not count.
+#[must_use]
+pub fn rate(thousandths: Option<u64>, is_counted: bool) -> String {
+    match thousandths.filter(|_| is_counted) {
+        Some(rate) => tokens::compact(rate / 1000),
+        None => UNKNOWN.to_owned(),
+    }
+}
+
+/// Whose a process is, in words.
+#[must_use]
+pub fn owner(view: &ProcessView, at: i64) -> String {
+    match &view.owner {
+        Some(owner) => {
+            let ended = owner.ended_at.map_or_else(String::new, |ended| format!(", ended {} ago", span((at - ended).max(0))));
+            let zombie = if view.is_zombie { " ZOMBIE?" } else { "" };
+            format!("{} {}{ended}{zombie}", clean(&owner.short()), owner.rule)
+        }
+        None => view.user.clone().unwrap_or_else(|| "unknown".to_owned()),
+    }
+}
