@@ -34,6 +34,8 @@ pub struct Spend {
     pub repeats: u64,
     /// Model calls that failed and were tried again; known for sessions and tasks.
     pub retries: u64,
+    /// What GPUs' time has cost, which is no part of the money.
+    pub gpu: Money,
 }
 
 impl Spend {
@@ -52,6 +54,7 @@ impl Spend {
             Unit::Steps => i64::try_from(self.steps).unwrap_or(i64::MAX),
             Unit::Repeats => i64::try_from(self.repeats).unwrap_or(i64::MAX),
             Unit::Retries => i64::try_from(self.retries).unwrap_or(i64::MAX),
+            Unit::Gpu => self.gpu.nanos(),
         };
         Amount { unit, count }
     }
@@ -66,6 +69,7 @@ impl Spend {
         self.steps = self.steps.saturating_add(other.steps);
         self.repeats = self.repeats.max(other.repeats);
         self.retries = self.retries.saturating_add(other.retries);
+        self.gpu += other.gpu;
     }
 }
 

@@ -95,11 +95,13 @@ fn raise_hint(standing: &Standing) -> String {
 
     let (limit, over) = (standing.cap.limit.count, standing.spent().count.saturating_sub(standing.allowed().count).max(0));
     let by = (limit / 2).max(1).saturating_add(over);
+    let dollars = match by / NANOS_PER_USD {
+        0 => "1".to_owned(),
+        dollars => (dollars + i64::from(over > 0)).to_string(),
+    };
     let amount = match standing.cap.limit.unit {
-        Unit::Money => match by / NANOS_PER_USD {
-            0 => "1".to_owned(),
-            dollars => (dollars + i64::from(over > 0)).to_string(),
-        },
+        Unit::Money => dollars,
+        Unit::Gpu => format!("\"{dollars} gpu\""),
         unit => format!("\"{by} {}\"", unit.word()),
     };
     if standing.cap.name == standing.cap.span.word() { amount } else { format!("{amount} {}", standing.cap.name) }

@@ -78,6 +78,8 @@ fn fits(cap: &Cap) -> Result<(), &'static str> {
         (Unit::Retries, span) if span.is_calendar() => {
             Err("retries are counted per task or session: `--per task`, in the file `per = \"task\"`")
         }
+        (Unit::Gpu, span) if !span.is_calendar() => Err("GPU time is counted per day, week or month: `per = \"day\"`"),
+        (Unit::Gpu, _) if !cap.scope.is_everything() => Err("GPU time is that of all cards: no agent, project or model can be named"),
         _ => Ok(()),
     }
 }

@@ -75,7 +75,7 @@ fn money(text: &str) -> Result<Money, String> {
     let amount = amount(text)?;
     match amount.unit {
         Unit::Money => Ok(Money::from_nanos(amount.count)),
-        Unit::Tokens | Unit::Steps | Unit::Repeats | Unit::Retries => {
+        Unit::Tokens | Unit::Steps | Unit::Repeats | Unit::Retries | Unit::Gpu => {
             Err(format!("{} is no money; an experiment's budget is in dollars", quoted(text)))
         }
     }

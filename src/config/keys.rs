@@ -14,6 +14,7 @@ pub const ACTIONS: &[&str] = &[
     "top",
     "trends",
     "team",
+    "gpus",
     "bottom",
     "open",
     "back",

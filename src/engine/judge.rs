@@ -18,13 +18,13 @@ use super::journal;
 use crate::attribution::Attribution;
 use crate::budgets::{self, Assumed, Raise, Standing};
 use crate::model::cap::{Cap, Span, Unit};
-use crate::model::{Millis, SessionKind, Zone};
+use crate::model::{Millis, Money, SessionKind, Window, Zone};
 use crate::query::caps::{self, Asking, Beyond, Focus};
 use crate::query::{Labeler, experiments};
 use crate::sources;
 use crate::store::ledger::{Decision, Kind};
 use crate::store::pending::{self, Pending};
-use crate::store::{Books, Kin, Ledger, Store, StoreError};
+use crate::store::{Books, GpuBook, Kin, Ledger, Store, StoreError};
 use crate::tail;
 
 /// More new bytes than this are not read while an agent waits: the sums as they are decide, and somebody else reads.
@@ -70,6 +70,16 @@ impl Gateways {
         books.and_then(|books| Beyond::read(&books, &self.names, since, now).ok()).unwrap_or_default()
     }
 
+    /// What GPUs' time has cost in windows. What cannot be read just now has cost nothing.
+    fn gpu(&self, windows: impl Iterator<Item = Window>) -> Vec<(Window, Money)> {
+        let mut windows = windows.peekable();
+        if windows.peek().is_none() {
+            return Vec::new();
+        }
+        let Some(book) = GpuBook::open_existing(&self.dir, BOOKS_PATIENCE).ok().flatten() else { return Vec::new() };
+        windows.filter_map(|window| Some((window, book.spent(window).ok()?))).collect()
+    }
+
     /// By how much each of them differs from the logs today, as of the last comparison.
     #[must_use]
     pub fn drifts(&self, now: Millis) -> Vec<Drift> {
@@ -91,11 +101,14 @@ impl Rules {
         self.caps.is_empty() && self.attribution.experiments.is_empty() && self.gateways.names.is_empty()
     }
 
-    /// What gateways know beyond the logs, as far back as the caps look.
+    /// What is known beyond the logs, as far back as the caps look: by gateways, and of GPUs.
     #[must_use]
     pub fn beyond(&self, now: Millis) -> Beyond {
-        let windows = self.caps.iter().filter_map(|cap| budgets::window(cap.span, now, self.zone, self.week_start));
-        self.gateways.beyond(windows.map(|window| window.from).min().unwrap_or(now), now)
+        let window = |cap: &Cap| budgets::window(cap.span, now, self.zone, self.week_start);
+        let (of_gpus, others): (Vec<&Cap>, Vec<&Cap>) = self.caps.iter().partition(|cap| cap.limit.unit == Unit::Gpu);
+        let since = others.into_iter().filter_map(window).map(|window| window.from).min().unwrap_or(now);
+        let gpu = self.gateways.gpu(of_gpus.into_iter().filter_map(window));
+        Beyond { gpu, ..self.gateways.beyond(since, now) }
     }
 
     /// A question about caps.
@@ -259,6 +272,8 @@ fn is_near(store: &Store, standings: &[Standing], session: Option<i64>) -> Resul
             Unit::Money => money,
             Unit::Tokens => tokens,
             Unit::Steps | Unit::Repeats | Unit::Retries => Some(1),
+            // A call of a model uses up no GPU's time.
+            Unit::Gpu => None,
         };
         // Of a session's first call nobody knows how large it is.
         next.is_none_or(|next| standing.left().count <= next)

@@ -23,6 +23,8 @@ pub enum Unit {
     Repeats,
     /// Model calls that failed and were tried again.
     Retries,
+    /// Nano-dollars of GPUs' time, which count under no other cap.
+    Gpu,
 }
 
 impl Unit {
@@ -35,13 +37,14 @@ impl Unit {
             Unit::Steps => "steps",
             Unit::Repeats => "repeats",
             Unit::Retries => "retries",
+            Unit::Gpu => "gpu_usd",
         }
     }
 
     /// Back from [`Unit::word`].
     #[must_use]
     pub fn from_word(word: &str) -> Option<Unit> {
-        [Unit::Money, Unit::Tokens, Unit::Steps, Unit::Repeats, Unit::Retries].into_iter().find(|unit| unit.word() == word)
+        [Unit::Money, Unit::Tokens, Unit::Steps, Unit::Repeats, Unit::Retries, Unit::Gpu].into_iter().find(|unit| unit.word() == word)
     }
 }
 
@@ -59,7 +62,7 @@ pub struct Amount {
 pub enum AmountError {
     /// Not a number in any of the known shapes.
     #[error(
-        "is no amount; write dollars (`20`, `$7.50`), tokens (`5M tokens`), steps (`60 steps`), repeats (`5 repeats`) or retries (`10 retries`)"
+        "is no amount; write dollars (`20`, `$7.50`), tokens (`5M tokens`), steps (`60 steps`), repeats (`5 repeats`), retries (`10 retries`) or dollars of GPU time (`$20 gpu`)"
     )]
     Shape,
     /// Below zero.
@@ -98,6 +101,8 @@ impl Amount {
             ("repeat", Unit::Repeats),
             ("retries", Unit::Retries),
             ("retry", Unit::Retries),
+            ("gpu", Unit::Gpu),
+            ("GPU", Unit::Gpu),
         ];
         let counted = words.iter().find_map(|(word, unit)| Some((text.strip_suffix(word)?, *unit)));
         let (number, unit) =
@@ -110,7 +115,7 @@ impl Amount {
         let number = number.strip_prefix('$').unwrap_or(&number);
         let (number, negative) = number.strip_prefix('-').map_or((number, negative), |rest| (rest, true));
         let count = match unit {
-            Unit::Money => nanos(number)?,
+            Unit::Money | Unit::Gpu => nanos(number)?,
             Unit::Tokens | Unit::Steps | Unit::Repeats | Unit::Retries => counted_number(number)?,
         };
         match count {
@@ -125,6 +130,7 @@ impl Amount {
     pub fn text(self) -> String {
         match self.unit {
             Unit::Money => format!("${}", Money::from_nanos(self.count).exact()),
+            Unit::Gpu => format!("${} gpu", Money::from_nanos(self.count).exact()),
             unit => format!("{} {}", self.count, unit.word()),
         }
     }
@@ -135,6 +141,7 @@ impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self.unit {
             Unit::Money => Money::from_nanos(self.count).display(),
+            Unit::Gpu => format!("{} of GPU time", Money::from_nanos(self.count).display()),
             Unit::Steps if self.count == 1 => "1 step".to_owned(),
             Unit::Repeats if self.count == 1 => "1 repeat".to_owned(),
             Unit::Retries if self.count == 1 => "1 retry".to_owned(),

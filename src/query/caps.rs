@@ -75,7 +75,8 @@ pub fn standings(store: &Store, asking: &Asking<'_>, focus: Option<&Focus>) -> R
         let raised = budgets::raised(cap, asking.raises, asking.now);
         match budgets::window(cap.span, asking.now, asking.zone, asking.week_start) {
             Some(window) => {
-                let mut spend = within(store, asking, cap, window, &mut read)?;
+                let is_gpu = cap.limit.unit == Unit::Gpu;
+                let mut spend = if is_gpu { Spend::default() } else { within(store, asking, cap, window, &mut read)? };
                 spend.add(&asking.beyond.under(cap, window));
                 out.push(Standing { cap: cap.clone(), window, spend, raised, subject: None });
             }
@@ -267,6 +268,7 @@ pub fn spend_of_sums(sums: &Sums, assumed: Assumed) -> Spend {
         steps: calls,
         repeats: 0,
         retries: u64::try_from(sums.retries).unwrap_or(0),
+        gpu: Money::ZERO,
     }
 }
 

@@ -142,7 +142,7 @@ impl GpuBook {
     pub fn cards(&self) -> Result<Vec<CardRow>, StoreError> {
         let fail = self.fail("listing cards");
         let mut query =
-            self.conn.prepare_cached("SELECT id, host, uid, name, vendor, parent, seen_at FROM card ORDER BY host, id").map_err(&fail)?;
+            self.conn.prepare_cached("SELECT id, host, uid, name, vendor, parent, seen_at FROM card ORDER BY host, uid").map_err(&fail)?;
         let row = |r: &rusqlite::Row<'_>| {
             Ok(CardRow {
                 id: r.get(0)?,

@@ -79,7 +79,11 @@ fn popup(app: &App, left: &str, right: &str, (width, height): (u16, u16), area: 
 /// An amount; money in the viewer's currency.
 #[must_use]
 pub fn amount(app: &App, amount: Amount) -> String {
-    if amount.unit == Unit::Money { app.currency.show(Money::from_nanos(amount.count)) } else { amount.to_string() }
+    match amount.unit {
+        Unit::Money => app.currency.show(Money::from_nanos(amount.count)),
+        Unit::Gpu => format!("{} GPU", app.currency.show(Money::from_nanos(amount.count))),
+        _ => amount.to_string(),
+    }
 }
 
 /// The frame of a section of the session in full. Where it stands alone it says which others there are.

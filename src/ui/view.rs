@@ -216,6 +216,9 @@ fn all_team(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
     hits
 }
 
+/// The lines below cards and servers from which the week is shown with the processes.
+const TALL: u16 = 24;
+
 /// The cards, and below them either what is on them now or what they did in the last week.
 fn all_gpus(app: &App, area: Rect, buf: &mut Buffer) -> Hits {
     let picture = &*app.gpu_picture;
@@ -253,6 +256,12 @@ fn all_gpus(app: &App, area: Rect, buf: &mut Buffer) -> Hits {
     if heat {
         gpu_heat::draw(app, lower, buf);
         return of_cards;
+    }
+    // Where there is much room, the week stands below.
+    let week = if lower.height >= TALL { lines(picture.heat.rows.len()).min(lower.height / 2) } else { 0 };
+    let [lower, last] = Layout::vertical([Constraint::Fill(1), Constraint::Length(week)]).areas(lower);
+    if week > 0 {
+        gpu_heat::draw(app, last, buf);
     }
     let of_processes = gpu_processes::draw(app, lower, buf);
     if app.gpus.in_processes { of_processes } else { of_cards }

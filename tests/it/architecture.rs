@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sources", &["model"]),
     ("wires", &["model"]),
     ("gateways", &["model"]),
+    ("gpus", &["model"]),
     ("budgets", &["model"]),
     ("attribution", &["model"]),
     ("insight", &["model"]),
@@ -29,7 +30,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("demo", &["model"]),
     (
         "engine",
-        &["alerts", "attribution", "budgets", "gateways", "insight", "model", "pricing", "query", "sources", "store", "tail", "wires"],
+        &[
+            "alerts",
+            "attribution",
+            "budgets",
+            "gateways",
+            "gpus",
+            "insight",
+            "model",
+            "pricing",
+            "query",
+            "sources",
+            "store",
+            "tail",
+            "wires",
+        ],
     ),
     ("guards", &["disk", "model", "sources"]),
     ("ui", &["budgets", "config", "engine", "insight", "model", "query", "store"]),
@@ -64,7 +79,7 @@ const ONLY: &[(&str, &str, &[&str])] = &[
     // A setting says what calls without a price count for.
     ("config", "budgets", &["Assumed"]),
     // What settings may say about prices, and which agents there are.
-    ("config", "pricing", &["Book", "BookError", "Class", "Override", "Target"]),
+    ("config", "pricing", &["Book", "BookError", "Class", "Override", "Target", "gpu"]),
     ("config", "sources", &["ALL", "by_agent"]),
     // What lives; and how large Claude's context is, which no log says.
     ("query", "sources", &["Liveness", "claude_code"]),
@@ -89,7 +104,9 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("rustls", &["alerts/webhook.rs", "cli/prices", "engine/gateways/client.rs", "engine/proxy"]),
     ("hyper", &["engine/proxy"]),
     ("hyper_util", &["engine/proxy"]),
-    ("nix", &["engine/child", "engine/stop.rs", "guards/process.rs"]),
+    ("nix", &["engine/child", "engine/gpus/keeper.rs", "engine/stop.rs", "guards/process.rs"]),
+    ("nvml_wrapper", &["gpus/nvml"]),
+    ("macmon", &["gpus/apple"]),
     // The store is ours; what is foreign is read where files are.
     ("rusqlite", &["store", "tail/foreign"]),
     ("notify", &["tail/watch.rs"]),

@@ -24,6 +24,7 @@ mod forecast;
 mod gateway_cli;
 mod gateways;
 mod gateways_others;
+mod gpus;
 mod guards;
 mod home;
 mod hostile;

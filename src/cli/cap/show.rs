@@ -60,7 +60,7 @@ pub struct AmountJson {
 /// An amount as JSON.
 #[must_use]
 pub fn amount_json(amount: Amount) -> AmountJson {
-    let money = (amount.unit == Unit::Money).then_some(Money::from_nanos(amount.count));
+    let money = matches!(amount.unit, Unit::Money | Unit::Gpu).then_some(Money::from_nanos(amount.count));
     AmountJson {
         unit: amount.unit.word(),
         usd: money.map(Usd),
@@ -325,5 +325,9 @@ fn resets(standing: &Standing, context: &Context) -> String {
 /// An amount in the viewer's currency.
 #[must_use]
 pub fn show(context: &Context, amount: Amount) -> String {
-    if amount.unit == Unit::Money { context.money(Money::from_nanos(amount.count)) } else { amount.to_string() }
+    match amount.unit {
+        Unit::Money => context.money(Money::from_nanos(amount.count)),
+        Unit::Gpu => format!("{} GPU", context.money(Money::from_nanos(amount.count))),
+        _ => amount.to_string(),
+    }
 }

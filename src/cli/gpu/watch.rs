@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
-
 use crate::cli::context::{Context, clock};
 use crate::cli::error::CliError;
 use crate::config::Settings;
-use crate::engine::Snapshot;
+use crate::engine::Engine;
 use crate::engine::gpus::picture::Pictures;
 use crate::engine::gpus::{Clue, GpuPicture, GpuSettings, Keeper, Setup, SourceState, clues, places};
 use crate::engine::view::living_of;
@@ -47,8 +45,8 @@ fn start(context: &Context, clues: impl FnMut() -> Vec<Clue> + Send + 'static) -
 
 /// Watches while a screen or a watch is open. Where that cannot be, it is said.
 #[must_use]
-pub fn beside(context: &Context, snapshots: watch::Receiver<Arc<Snapshot>>) -> Option<Keeper> {
-    let catalog = context.catalog();
+pub fn beside(context: &Context, engine: &Engine) -> Option<Keeper> {
+    let (catalog, snapshots) = (context.catalog(), engine.snapshots.clone());
     let looking = move || clues(&snapshots.borrow().sessions, &living_of(&catalog));
     match start(context, looking) {
         Ok(keeper) => Some(keeper),

@@ -131,6 +131,7 @@ impl Card {
         Some(CardView {
             reading: found.reading.clone(),
             source: found.source.clone(),
+            seen_at: found.at,
             state,
             since: state_since,
             is_stale: self.is_stale,

@@ -92,6 +92,8 @@ pub struct CardView {
     pub reading: GpuReading,
     /// Who has seen it.
     pub source: String,
+    /// When.
+    pub seen_at: Millis,
     /// What it does.
     pub state: State,
     /// Since when.

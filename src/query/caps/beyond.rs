@@ -19,6 +19,8 @@ pub struct Beyond {
     pub extras: Vec<Extra>,
     /// The own budgets at gateways.
     pub budgets: Vec<OwnBudget>,
+    /// What GPUs' time has cost in windows that caps of it look at.
+    pub gpu: Vec<(Window, Money)>,
 }
 
 /// A budget that the developer's own calls are held to.
@@ -64,6 +66,10 @@ impl Beyond {
     /// What counts under a cap besides the logs. Of a call that no log knows, nobody knows the project.
     pub(super) fn under(&self, cap: &Cap, window: Window) -> Spend {
         let mut spend = Spend::default();
+        if cap.limit.unit == Unit::Gpu {
+            spend.gpu = self.gpu.iter().find(|(own, _)| *own == window).map_or(Money::ZERO, |(_, money)| *money);
+            return spend;
+        }
         for extra in self.extras.iter().filter(|extra| window.contains(extra.at)) {
             let model = extra.model.as_deref().map(|model| model.rsplit('/').next().unwrap_or(model));
             let agent = extra.agent.as_deref().unwrap_or_default();

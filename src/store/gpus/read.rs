@@ -123,12 +123,12 @@ impl GpuBook {
         query.query_map(params![from, to], row).map_err(&fail)?.collect::<Result<_, _>>().map_err(&fail)
     }
 
-    /// What cards cost in a window, known prices alone.
+    /// What cards cost in a window, known prices alone; an instance is a part of its card.
     pub fn spent(&self, window: Window) -> Result<Money, StoreError> {
         let (from, to) = minutes(window);
         let sum: Option<i64> = self
             .conn
-            .prepare_cached("SELECT SUM(cost) FROM minute WHERE at >= ?1 AND at < ?2")
+            .prepare_cached("SELECT SUM(cost) FROM card JOIN minute ON card = id WHERE parent IS NULL AND at >= ?1 AND at < ?2")
             .and_then(|mut query| query.query_row(params![from, to], |r| r.get(0)))
             .map_err(self.fail("summing up what cards cost"))?;
         Ok(Money::from_nanos(sum.unwrap_or(0)))

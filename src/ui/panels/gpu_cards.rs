@@ -29,11 +29,13 @@ const COLUMNS: [Column; 13] = [
     figures("$/H", 2),
     figures("IDLE $", 2),
     words("OWNER", 3, 32),
-    words("LAST HOUR", 9, 30),
+    words("LAST HOUR", 9, 60),
 ];
-/// The cells of the bar, and of the last hour.
+/// The cells of the bar, and of the last hour where there is less room and more.
 const BAR: u16 = 10;
-const HOUR: usize = 30;
+const HOUR: (usize, usize) = (30, 60);
+/// The width from which each minute of the hour has a cell.
+const WIDE: u16 = 170;
 
 /// Draws them, and tells where the rows are.
 pub fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Hits {
@@ -59,7 +61,8 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Hits {
     let selected = app.gpu_card_at(&cards);
     let first = if app.gpus.in_processes { 0 } else { app.gpus.first };
     hits.first = first.min(selected).max((selected + 1).saturating_sub(height)).min(cards.len().saturating_sub(height));
-    let rows: Vec<Vec<Cell>> = cards.iter().map(|card| cells(app, card, picture.at)).collect();
+    let rows: Vec<Vec<Cell>> =
+        cards.iter().map(|card| cells(app, card, picture.at, if area.width >= WIDE { HOUR.1 } else { HOUR.0 })).collect();
     let widths = table::widths(&COLUMNS, &rows, usize::from(inner.width).saturating_sub(3));
     let line = |y: u16| Rect { x: inner.x + 1, y, width: inner.width.saturating_sub(2), height: 1 };
     table::heads(&COLUMNS, &widths, app.theme.style(Role::Header), line(inner.y), buf);
@@ -130,7 +133,7 @@ fn bar(used: Option<Permille>) -> String {
     "▇".repeat(full) + &"░".repeat(usize::from(BAR).saturating_sub(full))
 }
 
-fn cells(app: &App, card: &CardView, at: i64) -> Vec<Cell> {
+fn cells(app: &App, card: &CardView, at: i64, hour: usize) -> Vec<Cell> {
     let style = |role| app.theme.style(role);
     let reading = &card.reading;
     let host = reading.host.as_deref().map_or_else(String::new, |host| format!("{}/", text::shown(host)));
@@ -158,7 +161,7 @@ fn cells(app: &App, card: &CardView, at: i64) -> Vec<Cell> {
         (money(card.price.as_ref().map(|price| price.per_hour)), style(Role::Text)),
         (money(card.today.idle_cost), style(if idle.is_some() { Role::Spend } else { Role::Dim })),
         (card.owner.as_deref().map(text::shown).unwrap_or_default(), style(Role::Accent)),
-        (spark(&history, HOUR), style(role)),
+        (spark(&history, hour), style(role)),
     ]
 }
 

@@ -64,7 +64,7 @@ fn of_card(app: &App, card: &CardView) -> Vec<Line> {
         ("name", reading.name.clone(), Role::Text),
         ("id", reading.id.clone(), Role::Dim),
         ("pci", show(reading.pci.clone()), Role::Dim),
-        ("seen by", format!("{}, {} ago", card.source, span((at - card.since).max(0))), Role::Dim),
+        ("seen by", format!("{}, {} ago", card.source, span((at - card.seen_at).max(0))), Role::Dim),
         (
             "state",
             format!("{} for {}", card.state.word(), span((at - card.since).max(0))),

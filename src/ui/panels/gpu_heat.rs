@@ -3,10 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::engine::gpus::words::percent;
+use crate::engine::gpus::words::{number, percent};
 use crate::model::text;
 use crate::model::time::{HOUR, utc};
-use crate::query::gpus::HeatCell;
+use crate::query::gpus::{HeatCell, HeatRow};
 use crate::ui::app::App;
 use crate::ui::app::gpus::Lower;
 use crate::ui::theme::Role;
@@ -22,7 +22,7 @@ const DOLLARS: [i64; 3] = [100_000_000, 1_000_000_000, 3_000_000_000];
 /// Draws it.
 pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let heat = &*app.gpu_picture.heat;
-    let is_use = app.gpus.lower == Lower::Use;
+    let is_use = app.gpus.lower != Lower::Idle;
     let (title, legend) = if is_use {
         ("7 days of use, hour by hour", "░<5% ▒<30% ▓<60% █≥60% ╱ no data")
     } else {
@@ -40,10 +40,12 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let first = heat.hours.saturating_sub(room);
     let left = inner.x + 1 + NAME;
     days(app, heat.from, (first, heat.hours), (left, inner), buf);
-    for (row, y) in heat.rows.iter().zip(inner.y + 1..inner.bottom()) {
-        let host = if row.card.host.is_empty() { String::new() } else { format!("{}/", row.card.host) };
-        let bare = row.card.name.strip_prefix("NVIDIA ").unwrap_or(&row.card.name);
-        let name = text::fit(&format!("{host}{bare}"), usize::from(NAME) - 1);
+    // The order of the list above; cards that are gone come last.
+    let place = |row: &&HeatRow| app.gpu_picture.cards.iter().position(|card| card.reading.id == row.card.uid).unwrap_or(usize::MAX);
+    let mut rows: Vec<&HeatRow> = heat.rows.iter().collect();
+    rows.sort_by_key(place);
+    for (row, y) in rows.into_iter().zip(inner.y + 1..inner.bottom()) {
+        let name = text::fit(&name(app, row), usize::from(NAME) - 1);
         buf.set_string(inner.x + 1, y, name, app.theme.style(Role::Text));
         for (cell, x) in row.cells.iter().skip(first).zip(left..inner.right()) {
             let (sign, role) = if is_use { of_use(cell) } else { of_idle(cell) };
@@ -53,6 +55,15 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
             if is_use { percent(row.used()) } else { row.idle_cost().map_or_else(|| "—".to_owned(), |money| app.currency.show(money)) };
         let width = u16::try_from(text::columns(&figure)).unwrap_or(FIGURE);
         buf.set_string(inner.right().saturating_sub(width + 1), y, figure, app.theme.style(if is_use { Role::Gpu } else { Role::Spend }));
+    }
+}
+
+/// A card in few letters: its number where it is there, and its host.
+fn name(app: &App, row: &HeatRow) -> String {
+    let host = if row.card.host.is_empty() { String::new() } else { format!("{}/", row.card.host) };
+    match app.gpu_picture.card(&row.card.uid) {
+        Some(card) => format!("{} {host}{}", number(card), card.short_name()),
+        None => format!("- {host}{}", row.card.name.strip_prefix("NVIDIA ").unwrap_or(&row.card.name)),
     }
 }
 

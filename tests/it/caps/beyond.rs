@@ -64,7 +64,7 @@ fn extra(agent: Option<&str>, model: Option<&str>, at: Millis) -> Extra {
 }
 
 fn extras(extras: Vec<Extra>) -> Beyond {
-    Beyond { extras, budgets: Vec::new() }
+    Beyond { extras, budgets: Vec::new(), ..Beyond::default() }
 }
 
 fn claudes(at: Millis) -> Beyond {
@@ -99,7 +99,7 @@ fn for_good(budget: GatewayBudget) -> GatewayBudget {
 /// Budgets, when the gateway has told of own calls of so much.
 fn held(calls: Money, budgets: Vec<GatewayBudget>) -> Beyond {
     let own = |budget| OwnBudget { gateway: "team".to_owned(), budget, calls: Some(calls) };
-    Beyond { extras: Vec::new(), budgets: budgets.into_iter().map(own).collect() }
+    Beyond { budgets: budgets.into_iter().map(own).collect(), ..Beyond::default() }
 }
 
 /// How the only budget stands.
