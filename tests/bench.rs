@@ -7,15 +7,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aifinops::config;
+use aifinops::engine::gpus::{CardView, GpuPicture, ProcessView, ServerView};
 use aifinops::engine::ingest::Ingest;
 use aifinops::engine::{Snapshot, Span};
-use aifinops::model::{Speed, Tier, Tokens, Window, Zone};
+use aifinops::model::gpu::{GpuProcess, GpuReading};
+use aifinops::model::{Money, Speed, Tier, Tokens, Window, Zone};
 use aifinops::pricing::{Book, Pricer};
 use aifinops::query::{self, Asking, Living};
 use aifinops::sources::{self, Places};
-use aifinops::store::Store;
+use aifinops::store::gpus::{CardRow, MinuteRow};
+use aifinops::store::{GpuBook, Store};
 use aifinops::tail::Catalog;
-use aifinops::ui::app::{App, Options, default_columns};
+use aifinops::ui::app::{App, Options, View, default_columns};
 use aifinops::ui::columns::Column;
 use aifinops::ui::keymap::Keymap;
 use aifinops::ui::theme::Theme;
@@ -282,14 +285,102 @@ fn list_a_thousand_sessions(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| snapshot(&mut ingest));
 }
 
-/// One frame of the sessions table.
+/// Eight cards, a minute each for thirty days.
+fn gpu_month(dir: &Path) -> GpuBook {
+    let mut book = GpuBook::open(dir, std::time::Duration::from_secs(1)).unwrap().0;
+    let last = NOW.div_euclid(60_000);
+    for number in 0..8 {
+        let uid = format!("card-{number}");
+        let id = book.note_card(&CardRow { uid, name: "NVIDIA H200".to_owned(), seen_at: NOW, ..CardRow::default() }).unwrap();
+        let minute = |at: i64| MinuteRow {
+            at,
+            states: [40_000, 20_000, 0, 0, 0, 0],
+            used: (at % 1000 * 60_000, 60_000),
+            cost: Some(Money::from_nanos(58_333_333)),
+            idle_cost: Some(Money::from_nanos(19_444_444)),
+            ..MinuteRow::default()
+        };
+        let minutes: Vec<MinuteRow> = (last - 30 * 1440..last).map(minute).collect();
+        book.write(id, &minutes, &[]).unwrap();
+    }
+    book
+}
+
+/// A week of eight cards, hour by hour, out of thirty days of minutes.
+#[divan::bench(sample_count = 50)]
+fn gpu_heat_map(bencher: Bencher<'_, '_>) {
+    let dir = tempfile::tempdir().unwrap();
+    let book = gpu_month(dir.path());
+    bencher.bench_local(|| aifinops::query::gpus::heat(&book, NOW, 7).unwrap());
+}
+
+/// What the keeper asks once a minute: today and the last day of eight cards.
+#[divan::bench(sample_count = 50)]
+fn gpu_sums(bencher: Bencher<'_, '_>) {
+    let dir = tempfile::tempdir().unwrap();
+    let book = gpu_month(dir.path());
+    bencher.bench_local(|| book.sums(Window { from: NOW - 86_400_000, to: NOW }).unwrap());
+}
+
+/// A page of an exporter with 200 000 figures.
+#[divan::bench(sample_count = 20)]
+fn gpu_exposition(bencher: Bencher<'_, '_>) {
+    let line = |i: u32| format!("DCGM_FI_DEV_GPU_UTIL{{gpu=\"{i}\",UUID=\"GPU-{i}\",modelName=\"NVIDIA H200\"}} {}\n", i % 100);
+    let text: String = (0..200_000).map(line).collect();
+    bencher.bench_local(|| aifinops::gpus::Exposition::parse(text.as_bytes()));
+}
+
+/// One frame of the GPUs: sixteen cards, forty processes, eight servers and their week.
 #[divan::bench(args = [(80, 24), (120, 40), (240, 70)])]
-fn frame(bencher: Bencher<'_, '_>, (width, height): (u16, u16)) {
-    let home = home(1000, 1);
-    let mut ingest = ingest(home.path());
-    scan(&mut ingest);
-    let snapshot = snapshot(&mut ingest);
-    let mut app = App::new(Options {
+fn gpu_frame(bencher: Bencher<'_, '_>, (width, height): (u16, u16)) {
+    let dir = tempfile::tempdir().unwrap();
+    let heat = aifinops::query::gpus::heat(&gpu_month(dir.path()), NOW, 7).unwrap();
+    let card = |number: u32| CardView {
+        reading: GpuReading {
+            id: format!("card-{number}"),
+            index: Some(number),
+            name: "NVIDIA H200".to_owned(),
+            used: Some(820),
+            memory_used: Some(112 << 30),
+            memory_total: Some(141 << 30),
+            power: Some(512_000),
+            power_cap: Some(700_000),
+            temperature: Some(61),
+            ..GpuReading::default()
+        },
+        history: (0..60).map(|i| Some(i * 16)).collect(),
+        ..CardView::default()
+    };
+    let process = |number: u32| ProcessView {
+        card: format!("card-{}", number % 16),
+        process: GpuProcess { pid: 1000 + number, memory: Some(7 << 30), ..GpuProcess::default() },
+        is_visible: true,
+        command: "python train.py --config large.yaml".to_owned(),
+        ..ProcessView::default()
+    };
+    let server = |number: u32| ServerView { name: format!(":{}", 8000 + number), ..ServerView::default() };
+    let picture = GpuPicture {
+        at: NOW,
+        cards: (0..16).map(card).collect(),
+        processes: (0..40).map(process).collect(),
+        servers: (0..8).map(server).collect(),
+        heat: Arc::new(heat),
+        ..GpuPicture::default()
+    };
+    let (mut app, snapshot) = (app(), Snapshot::default());
+    app.view = View::Gpus;
+    app.take_gpus(&Arc::new(picture));
+    let area = Rect::new(0, 0, width, height);
+    bencher.bench_local(|| {
+        let mut buf = Buffer::empty(area);
+        view::draw(&app, &snapshot, NOW, area, &mut buf);
+        buf
+    });
+}
+
+/// A screen at its start.
+fn app() -> App {
+    App::new(Options {
         columns: default_columns(),
         sort: (Column::Session, false),
         group: config::Group::None,
@@ -301,7 +392,17 @@ fn frame(bencher: Bencher<'_, '_>, (width, height): (u16, u16)) {
         currency: config::load(&config::Flags::default(), &|_| None).settings.currency.value.clone(),
         zone: Zone::UTC,
         problems: Vec::new(),
-    });
+    })
+}
+
+/// One frame of the sessions table.
+#[divan::bench(args = [(80, 24), (120, 40), (240, 70)])]
+fn frame(bencher: Bencher<'_, '_>, (width, height): (u16, u16)) {
+    let home = home(1000, 1);
+    let mut ingest = ingest(home.path());
+    scan(&mut ingest);
+    let snapshot = snapshot(&mut ingest);
+    let mut app = app();
     app.take(&snapshot);
     let area = Rect::new(0, 0, width, height);
     bencher.bench_local(|| {

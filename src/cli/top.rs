@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
@@ -10,10 +11,11 @@ use crate::budgets::{self, Standing};
 use crate::config::{Flags, Group, Range};
 use crate::engine::snapshot::Burn;
 use crate::export::json::{self, MomentJson};
-use crate::model::Window;
 use crate::model::text::clean;
 use crate::model::time::HOUR;
+use crate::model::{Money, Window};
 use crate::query::{Asking, Filter, forecast};
+use crate::store::GpuBook;
 
 use super::cap::show::{self, StandingJson};
 use super::context::Context;
@@ -34,6 +36,7 @@ EXAMPLES:
 
 /// The arguments.
 #[derive(Debug, Clone, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags as typed")]
 pub struct TopArgs {
     /// Words that sessions must all meet: `billing`, `agent:codex`, `project:api`, `model:opus`, `feature:checkout`, `live`
     #[arg(value_name = "FILTER")]
@@ -91,6 +94,24 @@ struct Answer {
     moment: MomentJson,
     caps: Option<Vec<StandingJson>>,
     stopped: Option<bool>,
+    /// What GPUs have cost today, beside all of the above and in none of it.
+    gpu: Option<GpuJson>,
+}
+
+/// What GPUs have cost today.
+#[derive(Serialize)]
+struct GpuJson {
+    cost_today_usd: json::Usd,
+    idle_today_usd: json::Usd,
+}
+
+/// How long whoever writes down what GPUs do is waited for.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// What GPUs have cost today and for nothing, as far as a screen or a watch has noted it.
+fn gpus(context: &Context) -> Option<(Money, Money)> {
+    let book = GpuBook::open_existing(&context.settings.data_dir, PATIENCE).ok().flatten()?;
+    book.spent(Window::today(context.now, context.zone())).ok().flatten()
 }
 
 /// The cap that stops agents or will first, as the screen's head has it: `75% of $10.00 (day)`.
@@ -136,14 +157,16 @@ fn once(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
             live,
             sessions: views.iter().map(json::session).collect(),
         };
-        Out::json(&Answer { moment, caps: standings.as_ref().map(show::all_json), stopped })?;
+        let gpu = gpus(context).map(|(cost, idle)| GpuJson { cost_today_usd: json::Usd(cost), idle_today_usd: json::Usd(idle) });
+        Out::json(&Answer { moment, caps: standings.as_ref().map(show::all_json), stopped, gpu })?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut out = Out::text();
     let ahead = projection.map(|p| format!("   → {} by midnight", context.cost(&p))).unwrap_or_default();
     let gauge = standings.map(|standings| gauge(context, &standings.all)).unwrap_or_default();
     let spent = format!("{} today   {}/h", context.cost(&today), context.cost(&burn));
-    out.styled(STRONG, &format!("aifinops   {spent}{ahead}{gauge}   ●{live} live"))?;
+    let gpu = gpus(context).map(|(cost, idle)| format!("   GPU {} today, idle {}", context.money(cost), context.money(idle)));
+    out.styled(STRONG, &format!("aifinops   {spent}{ahead}{gauge}{}   ●{live} live", gpu.unwrap_or_default()))?;
     if views.is_empty() {
         let empty = fresh.is_empty()?;
         out.line(&if empty { fresh.nothing_found() } else { nothing(window, zone, !filter.is_empty()) })?;

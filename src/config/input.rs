@@ -126,7 +126,11 @@ impl Shape {
     /// Takes a text apart; the error says how it should look.
     pub(super) fn parse(self, text: &str) -> Result<Node, String> {
         Ok(match self {
-            Shape::Text => Node::text(text),
+            Shape::GpuPrice if text.contains(':') => pairs(text, ',', ':', Shape::Text, "price:1800,years:3")?,
+            Shape::GpuHost if text.trim_start().starts_with("url:") => {
+                pairs(text, ',', ':', Shape::Text, "url:http://n1:9400,gpus:GPU-aa")?
+            }
+            Shape::Text | Shape::GpuPrice | Shape::GpuHost => Node::text(text),
             Shape::Bare => Raw::Bare(text.trim().to_owned()).into(),
             Shape::List => list(text),
             Shape::Paths => {
@@ -168,12 +172,7 @@ impl Shape {
             Shape::Gateway => pairs(text, ',', ':', Shape::Text, "url:https://gateway.example.com,kind:litellm,token_env:NAME")?,
             Shape::Cap => pairs(text, ',', ':', Shape::Text, "limit:20,per:day")?,
             Shape::GpuPrices => pairs(text, ';', '=', Shape::GpuPrice, "H200=3.10")?,
-            Shape::GpuPrice if text.contains(':') => pairs(text, ',', ':', Shape::Text, "price:1800,years:3")?,
             Shape::GpuHosts => pairs(text, ';', '=', Shape::GpuHost, "n1=http://n1:9400")?,
-            Shape::GpuHost if text.trim_start().starts_with("url:") => {
-                pairs(text, ',', ':', Shape::Text, "url:http://n1:9400,gpus:GPU-aa")?
-            }
-            Shape::GpuPrice | Shape::GpuHost => Node::text(text),
         })
     }
 

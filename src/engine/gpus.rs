@@ -66,6 +66,15 @@ impl GpuSettings {
     }
 }
 
+/// What the keeper is told.
+#[derive(Debug)]
+enum News {
+    /// A source has looked.
+    Seen(Box<Seen>),
+    /// The end.
+    Stop,
+}
+
 /// What one source has seen.
 #[derive(Debug, Clone)]
 struct Seen {
@@ -85,7 +94,8 @@ struct Seen {
 #[derive(Debug, Clone, Default)]
 struct Sight {
     cards: Vec<crate::model::gpu::GpuReading>,
-    servers: Vec<crate::model::gpu::ServerReading>,
+    /// Servers; with each its place, `host:port`, where somebody else speaks of it.
+    servers: Vec<(Option<String>, crate::model::gpu::ServerReading)>,
     /// The address, of what was asked over the network.
     url: Option<String>,
     /// The cards that a server there runs on, as the settings say.

@@ -77,7 +77,7 @@ impl Gateways {
             return Vec::new();
         }
         let Some(book) = GpuBook::open_existing(&self.dir, BOOKS_PATIENCE).ok().flatten() else { return Vec::new() };
-        windows.filter_map(|window| Some((window, book.spent(window).ok()?))).collect()
+        windows.filter_map(|window| Some((window, book.spent(window).ok()??.0))).collect()
     }
 
     /// By how much each of them differs from the logs today, as of the last comparison.

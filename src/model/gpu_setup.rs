@@ -76,3 +76,23 @@ pub struct GpuHost {
     /// Where its key comes from, if it wants one.
     pub key: Option<KeySource>,
 }
+
+impl GpuHost {
+    /// A port of this machine on which a process listens that holds one of its cards; no name in the settings begins so.
+    #[must_use]
+    pub fn found(port: u16) -> GpuHost {
+        GpuHost { name: format!(":{port}"), url: format!("http://127.0.0.1:{port}"), gpus: Vec::new(), key: None }
+    }
+
+    /// Whether it was found, and not named by anybody.
+    #[must_use]
+    pub fn is_found(&self) -> bool {
+        is_found(&self.name)
+    }
+}
+
+/// Whether a host of this name was found, and not named by anybody.
+#[must_use]
+pub fn is_found(name: &str) -> bool {
+    name.starts_with(':')
+}

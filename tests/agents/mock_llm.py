@@ -8,6 +8,7 @@ is written in the prompt (the last user text that holds one of these words):
   RUNAWAY     asks for a shell tool for ever, with other arguments each time
   WIDE n      asks for n tools in each answer
   FAILING     the tools that are asked for fail
+  ORPHAN      the tool leaves a process behind, whose number it writes to orphan.pid, and takes eight seconds
   UNKNOWN     asks for a tool that does not exist
   IDLE        where the tool runs code (Codex), the code uses no tool
   DELEGATE    asks for a subagent first, whose prompt is the rest of the line; WIDE n DELEGATE for n at once
@@ -33,7 +34,7 @@ OPTIONS = None
 
 SHELLS = ["Bash", "bash", "exec_command", "shell_command", "shell", "run_shell_command", "exec"]
 DELEGATES = ["Agent", "Task", "task", "spawn_agent", "generalist"]
-DIRECTIVE = re.compile(r"\b(LOOP\s+\d+|RUNAWAY|WIDE\s+\d+|FAILING|UNKNOWN|IDLE|DELEGATE)\b")
+DIRECTIVE = re.compile(r"\b(LOOP\s+\d+|RUNAWAY|WIDE\s+\d+|FAILING|ORPHAN|UNKNOWN|IDLE|DELEGATE)\b")
 
 
 def text_of(content):
@@ -104,6 +105,8 @@ def decide(turns, tools):
         name, namespace, kind, schema = shell
         for part in range(wide):
             command = f"echo call-{number}-{part}" + ("; exit 3" if "FAILING" in found else "")
+            if "ORPHAN" in found:
+                command = "setsid sleep 987 >/dev/null 2>&1 & echo $! > orphan.pid; sleep 8"
             asked = ("no_such_tool", None, "function") if "UNKNOWN" in found else (name, namespace, kind)
             given = {"command": command, "idle": "IDLE" in found} if kind == "custom" else arguments(schema, command, "")
             answer["calls"].append((*asked, given))

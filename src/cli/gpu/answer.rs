@@ -99,6 +99,7 @@ pub struct TodayJson {
     pub asleep_seconds: i64,
     pub utilization: Option<f64>,
     pub energy_joules: Option<i64>,
+    pub energy_usd: Option<Usd>,
 }
 
 /// An inference server.
@@ -139,6 +140,7 @@ pub struct WorthJson {
 
 /// A process on a card.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a process, as the JSON has them")]
 #[expect(missing_docs, reason = "the fields are the JSON's")]
 pub struct ProcessJson {
     pub pid: u32,
@@ -298,6 +300,7 @@ fn card(view: &CardView) -> CardJson {
             asleep_seconds: asleep,
             utilization: percent(used),
             energy_joules: today.energy.map(|millijoules| millijoules / 1000),
+            energy_usd: view.energy_cost.map(Usd),
         },
         owner: view.owner.as_deref().map(clean),
         history_minutes: view.history.iter().copied().map(percent).collect(),

@@ -91,7 +91,9 @@ fn wait(keeper: &Keeper) -> Arc<GpuPicture> {
         if has_answered {
             let first = *whole_at.get_or_insert(picture.at);
             // A rate needs two looks.
-            if picture.is_empty() || picture.at > first {
+            let has_rates =
+                picture.servers.iter().all(|server| server.is_stale || server.now.millis > 0 || server.reading.generated.is_none());
+            if picture.is_empty() || picture.at > first && has_rates {
                 return picture;
             }
         }

@@ -36,6 +36,8 @@ pub(super) struct Card {
     pub(super) written: CardSums,
     /// What it says of the last 24 hours.
     pub(super) day: CardSums,
+    /// What a kilowatt-hour costs, where that is paid besides: a rented card's is in its price.
+    kwh: Option<Money>,
 }
 
 impl Card {
@@ -44,6 +46,7 @@ impl Card {
         let reading = &found.reading;
         let asked = Asked { id: &reading.id, name: &reading.name, host: reading.host.as_deref(), slice: reading.slice.as_ref() };
         self.price = settings.tariff.price(asked);
+        self.kwh = settings.setup.kwh.filter(|_| self.price.as_ref().is_none_or(|price| price.is_owned));
         self.found = Some(found);
     }
 
@@ -116,8 +119,13 @@ impl Card {
         Permille::try_from(self.minute.1.checked_div(self.minute.2)?).ok()
     }
 
+    /// A minute as it is written.
+    pub(super) fn row(&self, at: i64, minute: &Minute) -> MinuteRow {
+        row(at, minute, self.kwh)
+    }
+
     /// The card as it is shown. `since` is the beginning of today.
-    pub(super) fn view(&self, since: Millis) -> Option<CardView> {
+    pub(super) fn view(&self, since: Millis, kwh: Option<Money>) -> Option<CardView> {
         let found = self.found.as_ref()?;
         let (state, state_since) = self.machine.state();
         let mut today = self.written.clone();
@@ -126,7 +134,8 @@ impl Card {
         self.meter
             .waiting()
             .filter(|(number, _)| *number >= first && *number > last)
-            .for_each(|(number, minute)| add(&mut today, &row(number, minute)));
+            .for_each(|(number, minute)| add(&mut today, &self.row(number, minute)));
+        let energy_cost = kwh.zip(today.energy).map(|(kwh, energy)| energy_cost(kwh, energy));
         let history = self.history.iter().copied().chain([self.average()]).collect();
         Some(CardView {
             reading: found.reading.clone(),
@@ -139,15 +148,19 @@ impl Card {
             today,
             day: self.day.clone(),
             history,
+            energy_cost,
             owner: None,
         })
     }
 }
 
 /// A minute as it is written.
-pub(super) fn row(at: i64, minute: &Minute) -> MinuteRow {
+fn row(at: i64, minute: &Minute, kwh: Option<Money>) -> MinuteRow {
     let [busy, idle, reserved, stalled, asleep, lost, _] = minute.states;
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let drawn = kwh.zip(minute.energy).map(|(kwh, energy)| energy_cost(kwh, signed(energy)));
+    let (wasted, seen) = (idle + reserved + stalled, minute.seen().max(1));
+    let sum = |a: Option<Money>, b: Option<Money>| [a, b].into_iter().flatten().reduce(|a, b| a + b);
     MinuteRow {
         at,
         states: [busy, idle, reserved, stalled, asleep, lost],
@@ -155,11 +168,17 @@ pub(super) fn row(at: i64, minute: &Minute) -> MinuteRow {
         used_most: minute.used_most,
         energy: minute.energy.map(signed),
         memory: minute.memory.map(signed),
-        cost: minute.cost.map(Scaled::money),
+        cost: sum(minute.cost.map(Scaled::money), drawn),
         // What had a price and nothing of it for nothing has cost nothing for nothing.
-        idle_cost: minute.cost.map(|_| minute.idle.map_or(Money::ZERO, Scaled::money)),
+        idle_cost: sum(minute.cost.map(|_| minute.idle.map_or(Money::ZERO, Scaled::money)), drawn.map(|drawn| drawn.scale(wasted, seen))),
         underuse: minute.underuse.map(Scaled::money),
     }
+}
+
+/// What so many millijoules cost.
+#[must_use]
+pub(super) fn energy_cost(kwh: Money, millijoules: i64) -> Money {
+    kwh.scale(millijoules, 3_600_000_000)
 }
 
 /// Adds a minute to sums.

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::super::gateways::{Client, Limits, Trouble as Refused, look_up};
-use super::{Seen, Sight, Trouble};
+use super::{News, Seen, Sight, Trouble};
 use crate::gateways::{Auth, Request};
 use crate::gpus::{EXPORTERS, Exposition, SERVERS, Server, prometheus};
 use crate::model::Millis;
@@ -27,21 +27,23 @@ const FLEET: Limits = Limits { connect: Duration::from_secs(2), whole: Duration:
 const SERVERS_EVERY: Duration = Duration::from_secs(2);
 const EXPORTERS_EVERY: Duration = Duration::from_secs(5);
 /// A host that fails is asked less and less often, up to this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// After so many failures it may be another thing than it was.
 const FORGET_AFTER: u32 = 3;
+/// A port of this machine that was found and that no server known here answers on is knocked at again after so long.
+const STRANGER: Duration = Duration::from_mins(10);
 /// What a page of figures is asked as.
 const ACCEPT: (&str, &str) = ("accept", "text/plain;version=0.0.4;q=1,application/json;q=0.5,*/*;q=0.1");
 
 /// Who asks: a thread that begins with the first host. Dropped, it ends; nobody waits for it.
 pub(super) struct Hosts {
-    seen: SyncSender<Seen>,
+    seen: SyncSender<News>,
     clock: fn() -> Millis,
     wanted: Option<watch::Sender<Vec<GpuHost>>>,
 }
 
 impl Hosts {
-    pub(super) const fn new(seen: SyncSender<Seen>, clock: fn() -> Millis) -> Hosts {
+    pub(super) const fn new(seen: SyncSender<News>, clock: fn() -> Millis) -> Hosts {
         Hosts { seen, clock, wanted: None }
     }
 
@@ -62,7 +64,7 @@ impl Hosts {
     }
 }
 
-fn start(hosts: Vec<GpuHost>, seen: SyncSender<Seen>, clock: fn() -> Millis) -> std::io::Result<watch::Sender<Vec<GpuHost>>> {
+fn start(hosts: Vec<GpuHost>, seen: SyncSender<News>, clock: fn() -> Millis) -> std::io::Result<watch::Sender<Vec<GpuHost>>> {
     let (wanted, wishes) = watch::channel(hosts);
     let runtime = Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("gpu-hosts".to_owned()).spawn(move || {
@@ -73,7 +75,7 @@ fn start(hosts: Vec<GpuHost>, seen: SyncSender<Seen>, clock: fn() -> Millis) -> 
 }
 
 /// A task for each host, for as long as it is wanted as it is.
-async fn watch_all(mut wishes: watch::Receiver<Vec<GpuHost>>, seen: SyncSender<Seen>, clock: fn() -> Millis) {
+async fn watch_all(mut wishes: watch::Receiver<Vec<GpuHost>>, seen: SyncSender<News>, clock: fn() -> Millis) {
     let mut tasks: HashMap<String, (GpuHost, JoinHandle<()>)> = HashMap::new();
     loop {
         let hosts = wishes.borrow_and_update().clone();
@@ -105,7 +107,7 @@ enum Kind {
     Knocked(&'static dyn Server, &'static str),
 }
 
-async fn watch_host(host: GpuHost, seen: SyncSender<Seen>, clock: fn() -> Millis) {
+async fn watch_host(host: GpuHost, seen: SyncSender<News>, clock: fn() -> Millis) {
     let mut asked = Asked { host, kind: None, client: None, about: "asking".to_owned() };
     let mut failures = 0_u32;
     loop {
@@ -114,6 +116,8 @@ async fn watch_host(host: GpuHost, seen: SyncSender<Seen>, clock: fn() -> Millis
         let pause = match &what {
             Ok(sight) if !sight.servers.is_empty() => SERVERS_EVERY,
             Ok(_) => EXPORTERS_EVERY,
+            // Nobody has asked for it: it is left alone.
+            Err(_) if asked.host.is_found() && asked.kind.is_none() => STRANGER,
             Err(_) => (EXPORTERS_EVERY * 2_u32.saturating_pow(failures.min(8))).min(LONGEST_PAUSE),
         };
         failures = if what.is_ok() { 0 } else { failures + 1 };
@@ -125,7 +129,7 @@ async fn watch_host(host: GpuHost, seen: SyncSender<Seen>, clock: fn() -> Millis
         }
         let took = begun.elapsed();
         let news = Seen { source: asked.host.name.clone(), about: asked.about.clone(), at: clock(), took, what };
-        if let Err(std::sync::mpsc::TrySendError::Disconnected(_)) = seen.try_send(news) {
+        if let Err(std::sync::mpsc::TrySendError::Disconnected(_)) = seen.try_send(News::Seen(Box::new(news))) {
             return;
         }
         tokio::time::sleep(pause.saturating_sub(took).max(pause / 4)).await;
@@ -170,7 +174,8 @@ impl Asked {
                     return Err(broken(&format!("{} does not answer as it did", server.name())));
                 }
                 server.name().clone_into(&mut self.about);
-                Sight { servers: server.read(&Exposition::default(), &[(path, &body)]), ..Sight::default() }
+                let servers = server.read(&Exposition::default(), &[(path, &body)]).into_iter().map(|reading| (None, reading)).collect();
+                Sight { servers, ..Sight::default() }
             }
         };
         // What it is decides how long it may take.
@@ -219,7 +224,7 @@ async fn of_page(client: &Client, said: &Exposition) -> Result<(Sight, String), 
             }
         }
         let more: Vec<(&str, &[u8])> = more.iter().map(|(path, body)| (*path, body.as_slice())).collect();
-        sight.servers.extend(server.read(said, &more));
+        sight.servers.extend(server.read(said, &more).into_iter().map(|reading| (None, reading)));
         names.push(server.name());
     }
     if names.is_empty() {
@@ -246,10 +251,7 @@ async fn find_out(client: &Client, path: &str) -> Result<Kind, Trouble> {
     {
         return Ok(Kind::Prometheus);
     }
-    let failed = match page(client, path).await {
-        Ok(_) => return Ok(Kind::Page),
-        Err(why) => why,
-    };
+    let Err(failed) = page(client, path).await else { return Ok(Kind::Page) };
     for server in SERVERS {
         let Some(path) = server.knock() else { continue };
         if body(client, path).await.is_ok_and(|body| server.answers(&body)) {
@@ -293,7 +295,7 @@ fn of_fleet(said: &Exposition) -> Sight {
         for server in SERVERS.iter().filter(|server| server.is_it(&part)) {
             sight.servers.extend(server.read(&part, &[]).into_iter().map(|mut reading| {
                 reading.host = reading.host.or_else(|| host.clone());
-                reading
+                (Some(target.clone()), reading)
             }));
         }
     }

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::thread::{JoinHandle, Thread};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -19,20 +18,25 @@ use super::local::Local;
 use super::merge;
 use super::owner::{Clue, Owners};
 use super::picture::{CardView, GpuPicture, Pictures, ProcessView, SourceState, SourceView};
-use super::server::{Id, Server};
-use super::{EVERY, GpuSettings, Seen, TICK, Trouble, alerts, ports};
+use super::server::{Id, Server, port_of};
+use super::{EVERY, GpuSettings, News, Seen, TICK, Trouble, alerts, ports};
 use crate::gpus::Places;
 use crate::insight::gpu::Serving;
-use crate::model::gpu_setup::GpuHost;
+use crate::model::gateway::host as host_of;
+use crate::model::gpu_setup::{GpuHost, is_found};
 use crate::model::text::clean;
+use crate::model::webhook::is_loopback;
 use crate::model::{Millis, Zone};
 
 /// What was seen and not taken yet.
 const QUEUE: usize = 64;
-/// How often it is looked who listens on which port.
+/// How soon what is heard for the first time is shown.
+const FIRST: Duration = Duration::from_millis(50);
+/// How often it is looked who listens on which port, where the processes stay the same.
 const PORTS: Duration = Duration::from_secs(30);
-/// A source that has said nothing for so long is stale, times its usual time.
+/// A source that has said nothing for so long is stale; and a local one.
 const STALE: Millis = 20_000;
+const LOCAL_STALE: Millis = 8_000;
 /// Local servers that are asked without having been named.
 const MOST_PORTS: usize = 16;
 
@@ -57,8 +61,7 @@ pub struct Setup {
 /// The running thread. Dropped, it writes down what it has, and ends.
 #[derive(Debug)]
 pub struct Keeper {
-    stop: Arc<AtomicBool>,
-    wake: Thread,
+    stop: SyncSender<News>,
     thread: Option<JoinHandle<()>>,
     /// The newest picture.
     pub pictures: Pictures,
@@ -67,18 +70,18 @@ pub struct Keeper {
 impl Keeper {
     /// Starts to watch.
     pub fn start(setup: Setup) -> std::io::Result<Keeper> {
-        let stop = Arc::new(AtomicBool::new(false));
+        let (stop, inbox) = sync_channel(QUEUE);
         let (publish, pictures) = watch::channel(Arc::default());
-        let stopped = stop.clone();
-        let thread = std::thread::Builder::new().name("gpus".to_owned()).spawn(move || Worker::new(setup, publish).run(&stopped))?;
-        Ok(Keeper { stop, wake: thread.thread().clone(), thread: Some(thread), pictures })
+        let send = stop.clone();
+        let body = move || Worker::new(setup, publish, (send, inbox)).run();
+        let thread = std::thread::Builder::new().name("gpus".to_owned()).spawn(body)?;
+        Ok(Keeper { stop, thread: Some(thread), pictures })
     }
 }
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.wake.unpark();
+        let _ = self.stop.send(News::Stop); // or it has ended already
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -90,10 +93,10 @@ struct Worker {
     settings: GpuSettings,
     files: Files,
     publish: watch::Sender<Arc<GpuPicture>>,
-    inbox: Receiver<Seen>,
+    inbox: Receiver<News>,
     hosts: Hosts,
     local: Option<Local>,
-    send: std::sync::mpsc::SyncSender<Seen>,
+    send: SyncSender<News>,
     table: Table,
     /// What each source has said last, and when it last had something to say.
     seen: BTreeMap<String, Source>,
@@ -105,7 +108,7 @@ struct Worker {
     alerts: alerts::Watch,
     /// Ports of this machine, and the processes that hold cards there.
     ports: Vec<(u16, u32)>,
-    ports_at: Option<Instant>,
+    ports_at: Option<(Instant, Vec<u32>)>,
     ticked_at: Option<Millis>,
     clues: Vec<Clue>,
 }
@@ -117,8 +120,7 @@ struct Source {
 }
 
 impl Worker {
-    fn new(mut setup: Setup, publish: watch::Sender<Arc<GpuPicture>>) -> Worker {
-        let (send, inbox) = sync_channel(QUEUE);
+    fn new(mut setup: Setup, publish: watch::Sender<Arc<GpuPicture>>, (send, inbox): (SyncSender<News>, Receiver<News>)) -> Worker {
         let settings = (setup.settings)();
         let table = Table::at(&setup.places.proc);
         Worker {
@@ -145,28 +147,29 @@ impl Worker {
         }
     }
 
-    fn run(mut self, stop: &AtomicBool) {
+    fn run(mut self) {
         let mut due = Instant::now();
-        while !stop.load(Ordering::Relaxed) {
-            self.look_at_settings();
-            match self.inbox.recv_timeout(due.saturating_duration_since(Instant::now()).min(Duration::from_millis(200))) {
-                Ok(seen) => {
-                    let is_first = !self.seen.contains_key(&seen.source);
-                    self.take(seen);
+        loop {
+            match self.inbox.recv_timeout(due.saturating_duration_since(Instant::now())) {
+                Ok(News::Seen(seen)) => {
                     // What is heard for the first time is shown at once.
-                    if is_first {
-                        due = due.min(Instant::now() + Duration::from_millis(50));
+                    if !self.seen.contains_key(&seen.source) {
+                        due = due.min(Instant::now() + FIRST);
                     }
+                    self.take(*seen);
                 }
+                Ok(News::Stop) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
             }
             if Instant::now() >= due {
+                self.look_at_settings();
                 self.tick((self.setup.clock)());
                 due = Instant::now() + EVERY;
             }
         }
-        self.end();
+        // What is not complete is written as it is.
+        let now = (self.setup.clock)();
+        self.ledger.finish(&mut self.cards, &mut self.servers, &mut self.holders, now);
     }
 
     fn look_at_settings(&mut self) {
@@ -191,18 +194,11 @@ impl Worker {
     /// The hosts of the settings, and the servers of this machine that hold its cards.
     fn wanted(&self) -> Vec<GpuHost> {
         let mut hosts = self.settings.hosts.clone();
-        let is_named = |port: u16, hosts: &[GpuHost]| {
-            let tail = format!(":{port}");
-            hosts.iter().any(|host| host.url.split('/').nth(2).is_some_and(|place| place.ends_with(&tail)))
-        };
-        let mut last = None;
-        for (port, _) in self.ports.iter().take(MOST_PORTS) {
-            if last != Some(*port) && !is_named(*port, &hosts) {
-                let url = format!("http://127.0.0.1:{port}");
-                hosts.push(GpuHost { name: format!(":{port}"), url, gpus: Vec::new(), key: None });
-            }
-            last = Some(*port);
-        }
+        let mut ports: Vec<u16> = self.ports.iter().map(|(port, _)| *port).collect();
+        ports.dedup();
+        let is_named =
+            |port: u16| self.settings.hosts.iter().any(|host| is_loopback(host_of(&host.url)) && port_of(&host.url) == Some(port));
+        hosts.extend(ports.into_iter().filter(|port| !is_named(*port)).take(MOST_PORTS).map(GpuHost::found));
         hosts
     }
 
@@ -222,10 +218,9 @@ impl Worker {
         let found = merge::cards(for_cards);
         let known: Vec<String> = found.iter().map(|found| found.reading.id.clone()).collect();
         for (seen, sight, _) in for_servers {
-            for reading in &sight.servers {
-                let host = reading.host.clone().unwrap_or_default();
-                let id = (seen.source.clone(), host, reading.model.clone().unwrap_or_default());
-                self.servers.entry(id).or_default().see(seen, sight, reading);
+            for (place, reading) in &sight.servers {
+                let id = Id::of(place.as_deref().or(sight.url.as_deref()), reading);
+                self.servers.entry(id).or_default().see(seen, (sight, place.as_deref()), reading);
             }
         }
         for found in found {
@@ -252,7 +247,12 @@ impl Worker {
         hold(&mut self.holders, &processes, now, passed);
         self.ledger.keep(&mut self.cards, &mut self.servers, &mut self.holders, now);
         let picture = self.picture(processes, &known, now);
-        self.publish.send_replace(Arc::new(picture));
+        // Where there is nothing, nobody is woken to be told so again.
+        self.publish.send_if_modified(|last| {
+            let is_news = last.at == 0 || !picture.is_empty() || !last.is_empty() || last.sources != picture.sources;
+            *last = Arc::new(picture);
+            is_news
+        });
     }
 
     /// A card that has slept since the beginning is known by its address, and says its name once it is awake.
@@ -303,30 +303,32 @@ impl Worker {
     }
 
     fn find_ports(&mut self, processes: &[ProcessView]) {
-        if self.ports_at.is_some_and(|at| at.elapsed() < PORTS) {
-            return;
-        }
-        self.ports_at = Some(Instant::now());
         let mut pids: Vec<u32> =
             processes.iter().filter(|view| view.is_visible && !view.process.is_graphics).map(|v| v.process.pid).collect();
         pids.sort_unstable();
         pids.dedup();
+        let is_new = self.ports_at.as_ref().is_none_or(|(at, known)| at.elapsed() >= PORTS || *known != pids);
+        if !is_new {
+            return;
+        }
+        self.ports_at = Some((Instant::now(), pids.clone()));
         self.ports = ports::of(&self.table, &pids);
     }
 
     fn picture(&mut self, processes: Vec<ProcessView>, order: &[String], now: Millis) -> GpuPicture {
         let since = self.ledger.midnight(now);
-        let mut cards: Vec<CardView> = order.iter().filter_map(|id| self.cards.get(id)?.view(since)).collect();
+        let mut cards: Vec<CardView> = order.iter().filter_map(|id| self.cards.get(id)?.view(since, self.settings.setup.kwh)).collect();
         let listeners: Vec<(u16, String)> = self
             .ports
             .iter()
             .flat_map(|(port, pid)| processes.iter().filter(|view| view.process.pid == *pid).map(|view| (*port, view.card.clone())))
             .collect();
-        let hosts: Vec<String> =
-            self.servers.keys().map(|(name, host, _)| if host.is_empty() { name.clone() } else { host.clone() }).collect();
-        for ((name, host, _), server) in &mut self.servers {
-            let own = if host.is_empty() { name } else { host };
-            let is_alone = hosts.iter().filter(|other| *other == own).count() == 1;
+        // Of several servers on a host it cannot be told which card is whose.
+        let places: Vec<String> = self.servers.keys().map(|id| id.place.clone()).collect();
+        let host = |place: &str| place.rsplit_once(':').map_or(place, |(host, _)| host).to_owned();
+        for (id, server) in &mut self.servers {
+            let own = host(&id.place);
+            let is_alone = places.iter().filter(|place| host(place) == own).collect::<std::collections::BTreeSet<_>>().len() == 1;
             server.find_cards(&cards, &listeners, is_alone);
         }
         let mut servers: Vec<_> = self.servers.values().map(|server| server.view(now)).collect();
@@ -355,7 +357,7 @@ impl Worker {
             let last = &source.last;
             let good = source.good.as_ref();
             let state = match &last.what {
-                _ if good.is_some_and(|good| now - good.at > STALE) => SourceState::Stale,
+                _ if good.is_some_and(|good| now - good.at > if source.is_local { LOCAL_STALE } else { STALE }) => SourceState::Stale,
                 Ok(_) => SourceState::Well,
                 Err(Trouble::Absent(_)) => SourceState::Absent,
                 Err(Trouble::Broken(_)) => SourceState::Broken,
@@ -388,13 +390,9 @@ impl Worker {
             is_remote: true,
             ..SourceView::default()
         });
-        self.seen.values().map(view).chain(unheard).chain(asked).collect()
-    }
-
-    /// The end: what is not complete is written as it is.
-    fn end(&mut self) {
-        let now = (self.setup.clock)();
-        self.ledger.finish(&mut self.cards, &mut self.servers, &mut self.holders, now);
+        // A port that was found and turned out to be nobody's is nobody's failure.
+        let is_told = |source: &&Source| source.good.is_some() || !is_found(&source.last.source);
+        self.seen.values().filter(is_told).map(view).chain(unheard).chain(asked).collect()
     }
 }
 

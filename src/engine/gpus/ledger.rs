@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::card::{Card, row};
+use super::card::Card;
 use super::picture::ProcessView;
 use super::server::{Id, Server};
 use crate::model::time::{HOUR, MINUTE};
@@ -112,7 +112,7 @@ impl Ledger {
         for (uid, card) in cards.iter_mut() {
             let Some(id) = note(book, uid, card, now)? else { continue };
             let taken = if is_end { card.meter.end() } else { card.meter.take(now) };
-            let minutes: Vec<_> = taken.iter().map(|(at, minute)| row(*at, minute)).collect();
+            let minutes: Vec<_> = taken.iter().map(|(at, minute)| card.row(*at, minute)).collect();
             let mut held = Vec::new();
             for minute in &minutes {
                 let of_minute = |key: &(String, i64, String, String)| key.0 == *uid && key.1 == minute.at;
@@ -161,8 +161,8 @@ impl Ledger {
         if !servers.is_empty() {
             let served = book.served((now - HOUR).div_euclid(MINUTE))?;
             for (id, server) in servers.iter_mut() {
-                let name = format!("{} {}", id.0, id.1);
-                if let Some(row) = served.iter().find(|row| row.server == name && row.model == id.2) {
+                let name = id.name();
+                if let Some(row) = served.iter().find(|row| row.server == name && row.model == id.model()) {
                     server.wrote(row);
                 }
             }

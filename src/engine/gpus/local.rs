@@ -8,16 +8,16 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{EVERY, Seen, Sight, Trouble};
+use super::{EVERY, News, Seen, Sight, Trouble};
 use crate::gpus::{Ask, Known, PROBES, Places, Probe, ProbeError};
 use crate::model::Millis;
 
 /// How often it is looked who uses the cards.
 const PROCESSES: Duration = Duration::from_secs(4);
 /// How often it is looked at what hardly ever changes.
-const SLOW: Duration = Duration::from_secs(60);
+const SLOW: Duration = Duration::from_mins(1);
 /// What is not there is looked for again after so long.
-const AGAIN: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_mins(1);
 
 /// Where this machine's files are: as usual, or below another root that a test has built.
 #[must_use]
@@ -42,7 +42,7 @@ pub(super) struct Local {
 
 impl Local {
     /// Starts a thread for each way that does not only stand in for another.
-    pub(super) fn start(places: &Places, seen: &SyncSender<Seen>, clock: fn() -> Millis) -> Local {
+    pub(super) fn start(places: &Places, seen: &SyncSender<News>, clock: fn() -> Millis) -> Local {
         let stop = Arc::new(AtomicBool::new(false));
         let (mut bells, mut threads) = (Vec::new(), Vec::new());
         for leader in PROBES.iter().filter(|known| known.instead_of.is_none()) {
@@ -83,7 +83,7 @@ impl Drop for Local {
 struct Worker {
     ways: Vec<&'static Known>,
     places: Places,
-    seen: SyncSender<Seen>,
+    seen: SyncSender<News>,
     clock: fn() -> Millis,
     open: Option<(&'static Known, Box<dyn Probe>)>,
     /// The way that was open and turned out to be none: others are tried before it.
@@ -144,7 +144,7 @@ impl Worker {
 
     fn say(&self, seen: Seen) {
         // Whoever hears it is behind: the next look says more.
-        let _ = self.seen.try_send(seen);
+        let _ = self.seen.try_send(News::Seen(Box::new(seen)));
     }
 }
 

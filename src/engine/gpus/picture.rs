@@ -108,6 +108,9 @@ pub struct CardView {
     pub day: CardSums,
     /// Its use, minute by minute, the newest last; nothing where nobody looked.
     pub history: VecDeque<Option<Permille>>,
+    /// What the energy of today has cost, where what a kilowatt-hour costs is known: a part of the cost of a card that is not
+    /// rented, and known besides of one that is.
+    pub energy_cost: Option<Money>,
     /// Who has it, as far as that is known.
     pub owner: Option<String>,
 }

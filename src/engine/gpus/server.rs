@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::picture::{CardView, ServerView};
 use super::{Seen, Sight};
+use crate::insight::gpu::meter::Scaled;
 use crate::insight::gpu::rate::{Counts, Done};
 use crate::insight::gpu::{Flow, Serving, Worth};
 use crate::model::gateway::host as host_of;
@@ -18,14 +19,44 @@ const EVERY: Millis = 5000;
 /// A look older than this says nothing of now.
 const STALE: Millis = 20_000;
 
-/// What tells a model of a server apart from all others.
-pub(super) type Id = (String, String, String);
+/// What tells a model of a server apart from all others, whoever speaks of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Id {
+    /// Where it is: `host:port`.
+    pub place: String,
+    kind: &'static str,
+    model: String,
+}
+
+impl Id {
+    /// Of an address, or of a place that somebody else names.
+    pub(super) fn of(place: Option<&str>, reading: &ServerReading) -> Id {
+        let place = place.unwrap_or_default();
+        let bare = place.split_once("://").map_or(place, |(_, rest)| rest).split('/').next().unwrap_or_default();
+        Id { place: bare.to_ascii_lowercase(), kind: reading.kind, model: reading.model.clone().unwrap_or_default() }
+    }
+
+    /// The name in the store.
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.place, self.kind)
+    }
+
+    /// The model in the store.
+    pub(super) fn model(&self) -> &str {
+        &self.model
+    }
+}
 
 /// A server that is watched.
 #[derive(Debug, Default)]
 pub(super) struct Server {
     reading: ServerReading,
     name: String,
+    /// Whether it speaks for itself: somebody who speaks for a fleet is heard only where it does not.
+    is_direct: bool,
+    /// Whether it is on this machine: what a Prometheus elsewhere calls `localhost` is not.
+    is_here: bool,
+    source: String,
     url: String,
     /// The cards that the settings name.
     named: Vec<String>,
@@ -43,13 +74,23 @@ pub(super) struct Server {
 
 impl Server {
     /// Takes what it has said, if that is new.
-    pub(super) fn see(&mut self, seen: &Seen, sight: &Sight, reading: &ServerReading) {
-        if seen.at <= self.seen_at {
+    pub(super) fn see(&mut self, seen: &Seen, (sight, place): (&Sight, Option<&str>), reading: &ServerReading) {
+        let is_other = self.source != seen.source;
+        let is_better = place.is_none() && !self.is_direct || seen.at - self.seen_at > STALE;
+        if seen.at <= self.seen_at || is_other && !is_better {
             return;
         }
+        if is_other {
+            // Two that speak of it do not count at the same moments.
+            self.flow = Flow::default();
+            seen.source.clone_into(&mut self.source);
+            self.is_direct = place.is_none();
+        }
         self.seen_at = seen.at;
-        seen.source.clone_into(&mut self.name);
-        self.url = sight.url.clone().unwrap_or_default();
+        let is_here = |url: &str| is_loopback(host_of(url));
+        self.is_here = is_here(sight.url.as_deref().unwrap_or_default()) && place.is_none_or(|place| is_here(&format!("http://{place}")));
+        self.name = place.map_or_else(|| seen.source.clone(), str::to_owned);
+        self.url = place.map_or_else(|| sight.url.clone().unwrap_or_default(), |place| format!("http://{place}"));
         self.named.clone_from(&sight.gpus);
         let is_running = reading.running.is_some_and(|running| running > 0);
         let counts = Counts {
@@ -74,7 +115,7 @@ impl Server {
         self.cards = if !self.named.is_empty() {
             let is_named = |card: &CardView| self.named.iter().any(|name| names(name, card));
             cards.iter().filter(|card| is_named(card)).map(|card| card.reading.id.clone()).collect()
-        } else if is_loopback(host_of(&self.url)) {
+        } else if self.is_here {
             let port = port_of(&self.url);
             listeners.iter().filter(|(own, _)| Some(*own) == port).map(|(_, card)| card.clone()).collect()
         } else {
@@ -84,9 +125,9 @@ impl Server {
             // Which cards of a host are whose cannot be told where there are several servers.
             if is_alone { there } else { Vec::new() }
         };
-        let priced = |id: &String| cards.iter().find(|card| card.reading.id == *id)?.price.as_ref().map(|price| price.per_hour);
-        let prices: Option<Vec<Money>> = self.cards.iter().map(priced).collect();
-        self.per_hour = prices.filter(|prices| !prices.is_empty()).map(|prices| prices.into_iter().sum());
+        let price_of = |id: &String| cards.iter().find(|card| card.reading.id == *id)?.price.as_ref().map(|price| price.per_hour);
+        let all: Option<Vec<Money>> = self.cards.iter().map(price_of).collect();
+        self.per_hour = all.filter(|all| !all.is_empty()).map(|all| all.into_iter().sum());
     }
 
     /// What it does, for the state of its cards.
@@ -143,8 +184,6 @@ impl Server {
     }
 }
 
-use crate::insight::gpu::meter::Scaled;
-
 /// Money that has been written down, in the unit in which it is added up.
 fn whole(money: Money) -> Scaled {
     Scaled::of(money, HOUR)
@@ -170,8 +209,8 @@ fn sum(all: &mut Worth, part: &Worth) {
 fn row(id: &Id, at: i64, worth: &Worth) -> ServingRow {
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     ServingRow {
-        server: format!("{} {}", id.0, id.1),
-        model: id.2.clone(),
+        server: id.name(),
+        model: id.model().to_owned(),
         at,
         millis: worth.millis,
         busy: worth.busy,
@@ -192,7 +231,7 @@ fn names(name: &str, card: &CardView) -> bool {
         || card.short_name().eq_ignore_ascii_case(name)
 }
 
-fn port_of(url: &str) -> Option<u16> {
+pub(super) fn port_of(url: &str) -> Option<u16> {
     let (scheme, rest) = url.split_once("://")?;
     let place = rest.split('/').next()?;
     let own = place.rsplit_once(':').and_then(|(_, port)| port.parse().ok());

@@ -213,7 +213,7 @@ fn energy(last: &Tick, tick: &Tick, passed: Millis) -> Option<u64> {
     let counted = last.energy.zip(tick.energy).and_then(|(before, now)| now.checked_sub(before));
     let drawn = || {
         let (before, now) = last.power.zip(tick.power)?;
-        Some((before + now) / 2 * passed.unsigned_abs() / 1000)
+        Some(before.midpoint(now) * passed.unsigned_abs() / 1000)
     };
     counted.or_else(drawn)
 }

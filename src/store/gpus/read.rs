@@ -123,15 +123,18 @@ impl GpuBook {
         query.query_map(params![from, to], row).map_err(&fail)?.collect::<Result<_, _>>().map_err(&fail)
     }
 
-    /// What cards cost in a window, known prices alone; an instance is a part of its card.
-    pub fn spent(&self, window: Window) -> Result<Money, StoreError> {
+    /// What cards cost in a window, known prices alone, and the part of it that was for nothing; nothing where no card with a
+    /// price was looked at. An instance is a part of its card.
+    pub fn spent(&self, window: Window) -> Result<Option<(Money, Money)>, StoreError> {
         let (from, to) = minutes(window);
-        let sum: Option<i64> = self
+        let (cost, idle): (Option<i64>, Option<i64>) = self
             .conn
-            .prepare_cached("SELECT SUM(cost) FROM card JOIN minute ON card = id WHERE parent IS NULL AND at >= ?1 AND at < ?2")
-            .and_then(|mut query| query.query_row(params![from, to], |r| r.get(0)))
+            .prepare_cached(
+                "SELECT SUM(cost), SUM(idle_cost) FROM card JOIN minute ON card = id WHERE parent IS NULL AND at >= ?1 AND at < ?2",
+            )
+            .and_then(|mut query| query.query_row(params![from, to], |r| Ok((r.get(0)?, r.get(1)?))))
             .map_err(self.fail("summing up what cards cost"))?;
-        Ok(Money::from_nanos(sum.unwrap_or(0)))
+        Ok(cost.map(|cost| (Money::from_nanos(cost), Money::from_nanos(idle.unwrap_or(0)))))
     }
 
     /// Who had which card in a window.

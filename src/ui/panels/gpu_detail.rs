@@ -58,8 +58,10 @@ fn of_card(app: &App, card: &CardView) -> Vec<Line> {
         format!("{} an hour ({}{as_of})", app.currency.show(price.per_hour), price.source)
     });
     let history: Vec<_> = card.history.iter().copied().collect();
-    let kilowatt_hours =
-        today.energy.map(|millijoules| format!("{}.{:02} kWh today", millijoules / 3_600_000_000, millijoules / 36_000_000 % 100));
+    let kilowatt_hours = today.energy.map(|millijoules| {
+        let cost = card.energy_cost.map_or_else(String::new, |cost| format!(", {}", app.currency.show(cost)));
+        format!("{}.{:03} kWh today{cost}", millijoules / 3_600_000_000, millijoules / 3_600_000 % 1000)
+    });
     let mut lines = vec![
         ("name", reading.name.clone(), Role::Text),
         ("id", reading.id.clone(), Role::Dim),

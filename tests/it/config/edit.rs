@@ -53,47 +53,57 @@ fn a_new_table_comes_last_so_that_no_commented_key_falls_into_it() {
     assert!(after(&edited, "prices.gpt-4.1.input", "3").ends_with("rate = \"0.92\"\n\n[prices.\"gpt-4.1\"]\ninput = \"3\"\n"));
 }
 
+/// A value for every key, and for parts of those that have parts.
+const VALUES: &[(&str, &str)] = &[
+    ("data_dir", "/data"),
+    ("timezone", "UTC"),
+    ("theme", "mono"),
+    ("range", "all"),
+    ("sort", "-age"),
+    ("group", "agent"),
+    ("columns", "['age', \"agent\"]"),
+    ("mouse", "false"),
+    ("open_with", "bat --paging always"),
+    ("threads", "3"),
+    ("week_start", "sunday"),
+    ("on_failure", "closed"),
+    ("attribution", "[{ project = 'web', branch = '(a+)', set = { team = 'x', feature = '$1' } }]"),
+    ("currency", "GBP:0.8:£"),
+    ("currency.symbol", "GBP "),
+    ("assumed_price", "input:1,output:2"),
+    ("caps.day", "limit:20,per:day"),
+    ("caps.loops", "limit:60 steps,per:task,agent:codex,action:stop"),
+    ("caps.loops.notify", "[80, 100]"),
+    ("experiments.router", "budget:200,owner:ana,ends:2026-12-31"),
+    ("experiments.router.action", "block"),
+    ("gateways.team", "url:https://gateway.example.com,kind:litellm,token_env:LITELLM_KEY"),
+    ("gateways.team.user", "ana"),
+    ("gateways.team.every", "60"),
+    ("alerts.ways", "terminal,webhook"),
+    ("alerts.webhook", "https://hooks.example.com/T0/secret"),
+    ("alerts.quiet", "22:00-07:00"),
+    ("alerts.session_over", "7.50"),
+    ("lookout.same_call", "8"),
+    ("lookout.burn", "off"),
+    ("lookout.drift", "10"),
+    ("lookout.mute", "scratch*,same_call@api"),
+    ("gpu.idle", "30"),
+    ("gpu.kwh", "0.15"),
+    ("gpu_prices.H200", "3.10"),
+    ("gpu_prices.host:n1", "2.40"),
+    ("gpu_prices.RTX 4090", "price:2628,years:3"),
+    ("gpu_hosts.n1", "http://n1:9400"),
+    ("gpu_hosts.llm", "url:http://127.0.0.1:8000,gpus:GPU-aa"),
+    ("keys.quit", "q,ctrl-c"),
+    ("roots.codex", "/a:/b"),
+    ("prices.\"acme/m.1\"", "input:3,output:15"),
+    ("prices.\"acme/m.1\".context_window", "1000"),
+];
+
 #[test]
 fn every_key_can_be_set_and_is_in_force_then() {
     let machine = Machine::new();
-    for (key, value) in [
-        ("data_dir", "/data"),
-        ("timezone", "UTC"),
-        ("theme", "mono"),
-        ("range", "all"),
-        ("sort", "-age"),
-        ("group", "agent"),
-        ("columns", "['age', \"agent\"]"),
-        ("mouse", "false"),
-        ("open_with", "bat --paging always"),
-        ("threads", "3"),
-        ("week_start", "sunday"),
-        ("on_failure", "closed"),
-        ("attribution", "[{ project = 'web', branch = '(a+)', set = { team = 'x', feature = '$1' } }]"),
-        ("currency", "GBP:0.8:£"),
-        ("currency.symbol", "GBP "),
-        ("assumed_price", "input:1,output:2"),
-        ("caps.day", "limit:20,per:day"),
-        ("caps.loops", "limit:60 steps,per:task,agent:codex,action:stop"),
-        ("caps.loops.notify", "[80, 100]"),
-        ("experiments.router", "budget:200,owner:ana,ends:2026-12-31"),
-        ("experiments.router.action", "block"),
-        ("gateways.team", "url:https://gateway.example.com,kind:litellm,token_env:LITELLM_KEY"),
-        ("gateways.team.user", "ana"),
-        ("gateways.team.every", "60"),
-        ("alerts.ways", "terminal,webhook"),
-        ("alerts.webhook", "https://hooks.example.com/T0/secret"),
-        ("alerts.quiet", "22:00-07:00"),
-        ("alerts.session_over", "7.50"),
-        ("lookout.same_call", "8"),
-        ("lookout.burn", "off"),
-        ("lookout.drift", "10"),
-        ("lookout.mute", "scratch*,same_call@api"),
-        ("keys.quit", "q,ctrl-c"),
-        ("roots.codex", "/a:/b"),
-        ("prices.\"acme/m.1\"", "input:3,output:15"),
-        ("prices.\"acme/m.1\".context_window", "1000"),
-    ] {
+    for (key, value) in VALUES {
         set(&machine.file(), key, value).unwrap_or_else(|error| panic!("{key}: {error}"));
     }
     let rows = aifinops::config::describe(&machine.settings());
@@ -134,6 +144,25 @@ fn every_key_can_be_set_and_is_in_force_then() {
     lookout.retries = 10 (default)
     lookout.same_call = 8 (config file)
     lookout.task_cost = 200 (default)
+    gpu.busy = 5 (default)
+    gpu.hot = 87 (default)
+    gpu.idle = 30 (config file)
+    gpu.idle_cost = 1 (default)
+    gpu.kv = 95 (default)
+    gpu.kwh = 0.15 (config file)
+    gpu.list = neocloud (default)
+    gpu.quiet = 60 (default)
+    gpu.reserved = 30 (default)
+    gpu.stalled = 5 (default)
+    gpu.target = 60 (default)
+    gpu.ttl = off (default)
+    gpu.watch = on (default)
+    gpu.zombie = 10 (default)
+    gpu_prices.H200 = 3.1 (config file)
+    gpu_prices."host:n1" = 2.4 (config file)
+    gpu_prices."RTX 4090" = 0.1 (owned) (config file)
+    gpu_hosts.n1 = http://n1:9400 (config file)
+    gpu_hosts.llm = http://127.0.0.1:8000 on GPU-aa (config file)
     keys.quit = q,ctrl-c (config file)
     roots.codex = /a:/b (config file)
     prices."acme/m.1" = input:3,output:15,context_window:1000 (config file)

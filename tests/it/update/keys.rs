@@ -298,7 +298,7 @@ fn what_is_no_key_or_no_action_is_told_and_the_default_stays() {
     let (keys, problems) = keymap(&[("quit", &["no-such-key"]), ("fly", &["f"])]);
     assert_eq!(keys.action(key_event("q")), Some(Action::Quit));
     let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    let all = "keys.fly: there is no such action; the actions are sessions, loops, trends, caps, team, up, down,";
+    let all = "keys.fly: there is no such action; the actions are sessions, loops, trends, caps, team, gpus, up, down,";
     assert!(told[0].starts_with(all), "{told:?}");
     assert_eq!(told[1], "keys.quit: `no-such-key` is no key; write it like `q`, `ctrl-c`, `T`, `f1`, `enter`");
 }
