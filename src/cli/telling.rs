@@ -20,6 +20,7 @@ use crate::store::Store;
 
 use super::context::{Context, clock, variable};
 use super::error::CliError;
+use super::gpu::watch as gpu_watch;
 use super::guard;
 use super::rules;
 
@@ -102,6 +103,15 @@ fn sight(context: &Context, store: &Store, orders: &Orders) -> Result<Sight, Cli
     Ok(lookout::look(&view))
 }
 
+/// What there is to tell of GPUs, on a machine where some have been seen before; whose processes they are was found out then.
+fn of_gpus(context: &Context) -> Vec<alerts::Alert> {
+    let is_known = context.settings.data_dir.join(crate::store::gpus::FILE).exists();
+    if !is_known || !context.settings.gpu.setup().watch {
+        return Vec::new();
+    }
+    gpu_watch::quick_look(context).map(|picture| picture.alerts.clone()).unwrap_or_default()
+}
+
 /// A key that is held back, and until when.
 pub type Held = (String, Millis);
 
@@ -110,7 +120,8 @@ pub fn present(context: &Context, store: &Store) -> Result<(Vec<alerts::Alert>, 
     let orders = orders(&context.settings);
     let ledger = journal::ledger(&context.settings.data_dir, PATIENCE, context.now)?;
     let guards = guards(context)();
-    let sight = sight(context, store, &orders)?;
+    let mut sight = sight(context, store, &orders)?;
+    sight.alerts.extend(of_gpus(context));
     let watch = Watch { rules: &orders.rules, session_over: orders.session_over, guards: &guards, sight: &sight, now: context.now };
     let alerts = round(store, &ledger, &watch)?.alerts;
     Ok((alerts, ledger.held(SNOOZE, context.now)?))

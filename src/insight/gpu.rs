@@ -144,6 +144,13 @@ impl Machine {
         self.quiet_since.filter(|_| self.state == State::Busy)
     }
 
+    /// Somebody else has watched before: a card that is idle now has been so since then.
+    pub fn resume(&mut self, since: Millis) {
+        if matches!(self.state, State::Idle | State::Reserved) && since < self.since {
+            (self.since, self.quiet_since) = (since, Some(since));
+        }
+    }
+
     /// Takes another look, and says what the card does.
     pub fn look(&mut self, look: &Look, rules: &Rules) -> State {
         let (state, since) = self.next(look, rules);
@@ -260,6 +267,19 @@ mod tests {
         assert_eq!(machine.look(&at(0, Some(0)), &RULES), State::Idle);
         assert_eq!(machine.look(&Look { is_held: true, ..at(2, Some(0)) }, &RULES), State::Reserved);
         assert_eq!(machine.look(&at(4, Some(0)), &RULES), State::Idle);
+    }
+
+    #[test]
+    fn what_was_watched_before_is_not_forgotten() {
+        let mut machine = Machine::default();
+        machine.look(&at(1000, Some(0)), &RULES);
+        machine.resume(40_000);
+        assert_eq!(machine.state(), (State::Idle, 40_000));
+        machine.look(&at(1002, Some(0)), &RULES);
+        assert_eq!(machine.state(), (State::Idle, 40_000));
+        machine.look(&at(1004, Some(900)), &RULES);
+        machine.resume(50_000);
+        assert_eq!(machine.state(), (State::Busy, 1_004_000), "what works now is not idle, whatever it was");
     }
 
     #[test]

@@ -83,7 +83,7 @@ pub const TABLE: &[Binding] = &[
     binding(Action::SortPrevious, "sort-back", &["shift-s", "<"], "sort by the previous column"),
     binding(Action::Reverse, "reverse", &["r"], "reverse the order"),
     binding(Action::Range, "range", &["t"], "today, 7 days, 30 days, all; trends: by day, week, month"),
-    binding(Action::Group, "group", &["b"], "group by project, agent, model; team: by what; GPUs: heat"),
+    binding(Action::Group, "group", &["b"], "group by project, agent, model, what; GPUs: heat map"),
     binding(Action::Cap, "cap", &["c"], "set a cap, or raise one"),
     binding(Action::Stop, "stop", &["x"], "stop the session's process; asks first"),
     binding(Action::Hold, "hold", &["p"], "pause the session's process; again: it goes on"),

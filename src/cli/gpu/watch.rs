@@ -81,6 +81,12 @@ pub fn one_look(context: &Context) -> Result<Arc<GpuPicture>, CliError> {
     Ok(wait(&keeper))
 }
 
+/// One look without sessions: processes that have been seen before are known by what was noted then.
+pub fn quick_look(context: &Context) -> Result<Arc<GpuPicture>, CliError> {
+    let keeper = start(context, Vec::new).map_err(|error| CliError::Screen(error.to_string()))?;
+    Ok(wait(&keeper))
+}
+
 /// Waits until there is something worth showing.
 fn wait(keeper: &Keeper) -> Arc<GpuPicture> {
     let begun = Instant::now();

@@ -36,6 +36,8 @@ pub(super) struct Card {
     pub(super) written: CardSums,
     /// What it says of the last 24 hours.
     pub(super) day: CardSums,
+    /// Since when it was idle before this process watched.
+    before: Option<Millis>,
     /// What a kilowatt-hour costs, where that is paid besides: a rented card's is in its price.
     kwh: Option<Money>,
 }
@@ -58,6 +60,11 @@ impl Card {
         self.price.as_ref().map(|price| price.per_hour)
     }
 
+    /// Somebody has watched before this process did.
+    pub(super) fn resume(&mut self, idle_since: Option<Millis>) {
+        self.before = idle_since;
+    }
+
     /// A moment has passed.
     pub(super) fn tick(&mut self, now: Millis, is_held: bool, serving: Option<Serving>, rules: &Rules) {
         let Some(found) = &self.found else { return };
@@ -76,6 +83,9 @@ impl Card {
             serving,
         };
         let state = self.machine.look(&look, rules);
+        if let Some(before) = self.before.take() {
+            self.machine.resume(before);
+        }
         // An instance is a part of its card, which has the power and the figure of use; a sleeping or lost card has none.
         let is_known = state != State::Unknown && reading.health == Health::Well;
         let per_hour = self.per_hour().filter(|_| state != State::Asleep || !self.price.as_ref().is_some_and(|price| price.is_owned));

@@ -110,6 +110,8 @@ struct Worker {
     ports: Vec<(u16, u32)>,
     ports_at: Option<(Instant, Vec<u32>)>,
     ticked_at: Option<Millis>,
+    /// Who is asked over the network.
+    asked: Vec<GpuHost>,
     clues: Vec<Clue>,
 }
 
@@ -143,6 +145,7 @@ impl Worker {
             ports: Vec::new(),
             ports_at: None,
             ticked_at: None,
+            asked: Vec::new(),
             clues: Vec::new(),
         }
     }
@@ -185,10 +188,15 @@ impl Worker {
             }
             _ => {}
         }
+    }
+
+    /// Sees to it that those are asked who are to be asked, and forgets the others.
+    fn ask_hosts(&mut self) {
         let hosts = if self.settings.setup.watch { self.wanted() } else { Vec::new() };
         self.hosts.want(&hosts);
         let is_host = |name: &String| hosts.iter().any(|host| host.name == *name);
         self.seen.retain(|name, source| source.is_local || is_host(name));
+        self.asked = hosts;
     }
 
     /// The hosts of the settings, and the servers of this machine that hold its cards.
@@ -236,6 +244,7 @@ impl Worker {
         }
         let processes = self.processes(now);
         self.find_ports(&processes);
+        self.ask_hosts();
         let rules = self.settings.rules();
         for (id, card) in &mut self.cards {
             let serving = serving_of(&self.servers, id, now);
@@ -384,7 +393,7 @@ impl Worker {
         let unheard =
             unheard.map(|known| SourceView { name: known.name.to_owned(), about: known.about.to_owned(), ..SourceView::default() });
         let waiting = |host: &&GpuHost| !self.seen.contains_key(&host.name);
-        let asked = self.settings.hosts.iter().filter(waiting).map(|host| SourceView {
+        let asked = self.asked.iter().filter(waiting).map(|host| SourceView {
             name: host.name.clone(),
             about: host.url.clone(),
             is_remote: true,

@@ -193,6 +193,7 @@ fn note(book: &GpuBook, uid: &str, card: &mut Card, now: Millis) -> Result<Optio
         seen_at: now,
     })?;
     card.id = Some(id);
+    card.resume(book.idle_since(id, now)?.map(|minute| minute * MINUTE));
     Ok(Some(id))
 }
 

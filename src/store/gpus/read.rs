@@ -70,6 +70,8 @@ fn minutes(window: Window) -> (i64, i64) {
     (first(window.from), first(window.to))
 }
 
+// A card's rows lie together, and those of a window together in it: so questions go from card to card, which `CROSS JOIN` tells
+// SQLite not to turn around.
 impl GpuBook {
     /// What each card did in a window.
     pub fn sums(&self, window: Window) -> Result<Vec<CardSums>, StoreError> {
@@ -81,7 +83,7 @@ impl GpuBook {
                 "SELECT card, SUM(busy), SUM(idle), SUM(reserved), SUM(stalled), SUM(asleep), SUM(lost), SUM(used), SUM(used_for),
                         MAX(used_most), SUM(energy), SUM(cost), SUM(idle_cost), SUM(underuse),
                         SUM(CASE WHEN cost IS NULL THEN busy + idle + reserved + stalled + asleep + lost ELSE 0 END), MAX(at)
-                 FROM minute WHERE at >= ?1 AND at < ?2 GROUP BY card ORDER BY card",
+                 FROM card CROSS JOIN minute ON card = id AND at >= ?1 AND at < ?2 GROUP BY card ORDER BY card",
             )
             .map_err(&fail)?;
         let row = |r: &rusqlite::Row<'_>| {
@@ -130,11 +132,33 @@ impl GpuBook {
         let (cost, idle): (Option<i64>, Option<i64>) = self
             .conn
             .prepare_cached(
-                "SELECT SUM(cost), SUM(idle_cost) FROM card JOIN minute ON card = id WHERE parent IS NULL AND at >= ?1 AND at < ?2",
+                "SELECT SUM(cost), SUM(idle_cost) FROM card CROSS JOIN minute ON card = id AND at >= ?1 AND at < ?2 WHERE parent IS NULL",
             )
             .and_then(|mut query| query.query_row(params![from, to], |r| Ok((r.get(0)?, r.get(1)?))))
             .map_err(self.fail("summing up what cards cost"))?;
         Ok(cost.map(|cost| (Money::from_nanos(cost), Money::from_nanos(idle.unwrap_or(0)))))
+    }
+
+    /// Since which minute a card has done nothing, as far as it was watched without a gap until just now.
+    pub fn idle_since(&self, card: i64, now: Millis) -> Result<Option<i64>, StoreError> {
+        const GAP: i64 = 2;
+        const LOOK_BACK: i64 = 7 * 24 * 60;
+        let fail = self.fail("looking up since when a card is idle");
+        let last = now.div_euclid(MINUTE);
+        let mut query = self
+            .conn
+            .prepare_cached("SELECT at, busy + stalled + asleep + lost FROM minute WHERE card = ?1 AND at >= ?2 ORDER BY at DESC")
+            .map_err(&fail)?;
+        let mut rows = query.query(params![card, last - LOOK_BACK]).map_err(&fail)?;
+        let mut since = None;
+        while let Some(row) = rows.next().map_err(&fail)? {
+            let (at, other): (i64, i64) = (row.get(0).map_err(&fail)?, row.get(1).map_err(&fail)?);
+            if other > 0 || since.unwrap_or(last) - at > GAP {
+                break;
+            }
+            since = Some(at);
+        }
+        Ok(since)
     }
 
     /// Who had which card in a window.
@@ -144,8 +168,8 @@ impl GpuBook {
         let mut query = self
             .conn
             .prepare_cached(
-                "SELECT card, agent, session, SUM(millis), SUM(cost), SUM(idle_cost) FROM held WHERE at >= ?1 AND at < ?2
-                 GROUP BY card, agent, session",
+                "SELECT card, agent, session, SUM(millis), SUM(cost), SUM(idle_cost)
+                 FROM card CROSS JOIN held ON card = id AND at >= ?1 AND at < ?2 GROUP BY card, agent, session",
             )
             .map_err(&fail)?;
         let row = |r: &rusqlite::Row<'_>| {

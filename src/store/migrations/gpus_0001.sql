@@ -60,6 +60,8 @@ CREATE TABLE serving (
     PRIMARY KEY (server, model, at)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX serving_at ON serving (at);
+
 -- Whose child a process was: that is not to be found out any more once its parent has ended.
 CREATE TABLE owner (
     boot    TEXT    NOT NULL,

@@ -79,7 +79,9 @@ impl App {
         if self.paused.is_some() {
             return false;
         }
-        let head = |picture: &GpuPicture| (picture.used(), picture.cost_today(), picture.cards.len());
+        // What the first line says of them: cents, and whole per cent.
+        let cents = |picture: &GpuPicture| picture.cost_today().map(|cost| cost.nanos() / 10_000_000);
+        let head = |picture: &GpuPicture| (picture.used().map(|used| used / 10), cents(picture), picture.cards.len());
         let changes = self.view == View::Gpus || head(&self.gpu_picture) != head(picture);
         self.gpu_picture = picture.clone();
         changes

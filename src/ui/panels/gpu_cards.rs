@@ -85,8 +85,8 @@ fn summary(app: &App, picture: &GpuPicture, room: usize) -> String {
         .collect();
     let more = if unpriced > 0 { format!(" + {unpriced} unpriced") } else { String::new() };
     let mut parts = vec![format!("GPUs {}", picture.whole().count()), states.join(" "), format!("{}/h{more}", app.currency.show(per_hour))];
-    parts.extend(picture.idle_today().map(|idle| format!("idle today {}", app.currency.show(idle))));
-    parts.extend(picture.cost_today().map(|cost| format!("of {}", app.currency.show(cost))));
+    let both = picture.idle_today().zip(picture.cost_today());
+    parts.extend(both.map(|(idle, cost)| format!("idle today {} of {}", app.currency.show(idle), app.currency.show(cost))));
     parts.extend(picture.used().map(|used| format!("{} used", percent(Some(used)))));
     let stale = picture.sources.iter().filter(|source| matches!(source.state, SourceState::Stale | SourceState::Broken)).count();
     if stale > 0 {

@@ -35,7 +35,7 @@ fn the_demo_is_a_whole_screen_and_every_key_answers() {
     top.shows(&["Sessions · today", "by today ▾", "AGENT", "PROJECT", "MODEL", "CTX"]);
 
     top.press("?");
-    top.shows(&["Help", "freeze the picture"]);
+    top.shows(&["Help", "next theme"]);
     top.press("\u{1b}[6~");
     top.shows(&["Help", "how full the context window is"]);
     top.press("\u{1b}");

@@ -219,7 +219,7 @@ fn ctrl_c_in_the_pager_ends_the_pager_only() {
     let machine = Machine::new();
     let names = ["/code/api", "main", "house", "Bash"];
     let path = log(&machine, &[prompt("p1", "/code/api", "main"), answer("1", 1, names)]);
-    let pager = machine.write("pager.sh", "echo THIS IS THE PAGER\nread words\necho IT WAS TOLD $words\nsleep 20\n");
+    let pager = machine.write("pager.sh", "echo THIS IS THE PAGER\nread words\necho IT WAS TOLD $words\nexec sleep 20\n");
     machine.write("config.toml", &format!("open_with = \"sh {}\"\n{PRICES}", pager.display()));
     let mut top = machine.run(&["top"], 120, 30);
     top.shows(&["$1.00 today", "Bash 1"]);
