@@ -2,7 +2,7 @@
 
 use super::Standing;
 use crate::model::cap::{Action, Span, Term, Unit};
-use crate::model::{Millis, Zone, time};
+use crate::model::{Millis, Money, Zone, time};
 
 /// When a cap begins anew: `resets at midnight (Thu 26 Nov 00:00)`.
 #[must_use]
@@ -75,6 +75,10 @@ pub fn spent_text(standing: &Standing) -> String {
     };
     if standing.cap.limit.unit == Unit::Repeats {
         return format!("the same tool call made {} times of {}", standing.spent().count, standing.allowed().count);
+    }
+    if standing.cap.limit.unit == Unit::Gpu {
+        let dollars = Money::from_nanos(standing.spent().count).display();
+        return format!("{}{dollars} of {} spent", standing.mark(), standing.allowed());
     }
     format!("{}{} of {} spent{assumed}", standing.mark(), standing.spent(), standing.allowed())
 }

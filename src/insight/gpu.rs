@@ -154,7 +154,8 @@ impl Machine {
     /// Takes another look, and says what the card does.
     pub fn look(&mut self, look: &Look, rules: &Rules) -> State {
         let (state, since) = self.next(look, rules);
-        if state != self.state {
+        // Nothing has been so since 1970.
+        if state != self.state || self.since == 0 {
             (self.state, self.since) = (state, since);
         }
         state

@@ -10,4 +10,4 @@ mod labels;
 mod logs;
 mod panic;
 mod run;
-mod terminal;
+pub(crate) mod terminal;

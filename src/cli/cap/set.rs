@@ -29,13 +29,14 @@ EXAMPLES:
   aifinops cap set 'p99 steps' --per task        what 99% of your own tasks stay within, as it is now
   aifinops cap set '6 repeats' --per task        a tool called so often with the same arguments
   aifinops cap set '20 retries' --per task
+  aifinops cap set '40 gpu'                      $40 a day of GPUs' time, which counts under no other cap
   aifinops cap set 2 --model opus --notify 80,100
   aifinops cap set 30 --project '*/clients/*' --name clients";
 
 /// The arguments.
 #[derive(Debug, Clone, Args)]
 pub struct SetArgs {
-    /// How much: dollars (`20`, `7.50`), tokens (`5M tokens`), steps (`60 steps`), `repeats` of one call, `retries`
+    /// How much: dollars (`20`, `7.50`), tokens (`5M tokens`), steps (`60 steps`), `repeats` of one call, `retries`, GPU dollars (`40 gpu`)
     #[arg(value_name = "AMOUNT", allow_hyphen_values = true)]
     pub amount: String,
     /// In which span of time

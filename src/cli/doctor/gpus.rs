@@ -10,6 +10,7 @@ use crate::cli::error::CliError;
 use crate::cli::gpu::answer::{SourceJson, sources};
 use crate::cli::gpu::watch;
 use crate::cli::out::{FAINT, Out, STRONG};
+use crate::engine::gpus::words::OFF;
 use crate::engine::gpus::{GpuPicture, SourceState, SourceView};
 use crate::model::text::clean;
 
@@ -35,7 +36,7 @@ pub fn run(context: &Context) -> Result<ExitCode, CliError> {
 
 fn print(context: &Context, picture: &GpuPicture, out: &mut Out) -> io::Result<()> {
     if !context.settings.gpu.setup().watch {
-        return out.line("GPUs are not watched: `gpu.watch` is off. `aifinops config set gpu.watch on` watches them.");
+        return out.line(OFF);
     }
     out.styled(STRONG, "This machine")?;
     for source in picture.sources.iter().filter(|source| !source.is_remote) {

@@ -6,7 +6,7 @@ use crate::engine::gpus::{CardView, GpuPicture, Owner, ProcessView, ServerView, 
 use crate::export::json::Usd;
 use crate::insight::gpu::Worth;
 use crate::model::Money;
-use crate::model::gpu::{Permille, Throttle};
+use crate::model::gpu::{Permille, ServerReading, Throttle};
 use crate::model::text::clean;
 use crate::model::time::rfc3339;
 
@@ -30,7 +30,7 @@ pub struct Answer {
 pub struct TotalJson {
     pub cards: usize,
     pub utilization: Option<f64>,
-    pub usd_per_hour: Usd,
+    pub usd_per_hour: Option<Usd>,
     pub unpriced: usize,
     pub cost_today_usd: Option<Usd>,
     pub idle_today_usd: Option<Usd>,
@@ -128,10 +128,10 @@ pub struct ServerJson {
 #[expect(missing_docs, reason = "the fields are the JSON's")]
 pub struct WorthJson {
     pub seconds: f64,
-    pub output_tokens: u64,
+    pub output_tokens: Option<u64>,
     pub output_tokens_per_second: Option<f64>,
     pub input_tokens_per_second: Option<f64>,
-    pub cached_tokens: u64,
+    pub cached_tokens: Option<u64>,
     pub first_token_seconds: Option<f64>,
     pub usd_per_million_output: Option<Usd>,
     pub usd_per_million_output_at_load: Option<Usd>,
@@ -207,7 +207,7 @@ pub fn answer(picture: &GpuPicture) -> Answer {
         total: TotalJson {
             cards: picture.whole().count(),
             utilization: percent(picture.used()),
-            usd_per_hour: Usd(per_hour),
+            usd_per_hour: per_hour.map(Usd),
             unpriced,
             cost_today_usd: picture.cost_today().map(Usd),
             idle_today_usd: picture.idle_today().map(Usd),
@@ -321,21 +321,23 @@ fn server(view: &ServerView) -> ServerJson {
         kv_cache: percent(reading.kv),
         cards: view.cards.iter().map(|id| clean(id)).collect(),
         usd_per_hour: view.per_hour.map(Usd),
-        now: worth(&view.now),
-        hour: worth(&view.hour),
+        now: worth(&view.now, reading),
+        hour: worth(&view.hour, reading),
         memory_bytes: reading.memory,
         unloads_at: reading.unloads_at.map(rfc3339),
     }
 }
 
-fn worth(worth: &Worth) -> WorthJson {
+/// What a server does not count it has not done for nothing.
+fn worth(worth: &Worth, reading: &ServerReading) -> WorthJson {
+    let (makes, reads) = (reading.generated.is_some(), reading.prompt.is_some());
     let usd = |money: Option<Money>| money.map(Usd);
     WorthJson {
         seconds: thousandth(u64::try_from(worth.millis).ok()).unwrap_or(0.0),
-        output_tokens: worth.generated,
-        output_tokens_per_second: thousandth(worth.made_a_second()),
-        input_tokens_per_second: thousandth(worth.read_a_second()),
-        cached_tokens: worth.cached,
+        output_tokens: makes.then_some(worth.generated),
+        output_tokens_per_second: thousandth(worth.made_a_second()).filter(|_| makes),
+        input_tokens_per_second: thousandth(worth.read_a_second()).filter(|_| reads),
+        cached_tokens: reading.cached.map(|_| worth.cached),
         first_token_seconds: thousandth(worth.first_token()),
         usd_per_million_output: usd(worth.per_million()),
         usd_per_million_output_at_load: usd(worth.per_million_at_load()),

@@ -5,7 +5,7 @@ use std::io;
 use crate::cli::context::Context;
 use crate::cli::out::{FAINT, Out, STRONG};
 use crate::cli::table::{Column, Table};
-use crate::engine::gpus::words::{UNKNOWN, memory, number, owner, percent, rate, seconds, state, use_of, watts};
+use crate::engine::gpus::words::{OFF, UNKNOWN, an_hour, memory, number, owner, percent, rate, seconds, state, use_of, watts};
 use crate::engine::gpus::{GpuPicture, ServerView, SourceState};
 use crate::insight::gpu::State;
 use crate::model::Money;
@@ -37,6 +37,9 @@ pub fn print(context: &Context, picture: &GpuPicture, out: &mut Out) -> io::Resu
 
 /// That there is nothing is an answer, not an error.
 fn nothing(picture: &GpuPicture, out: &mut Out) -> io::Result<()> {
+    if picture.is_off {
+        return out.line(OFF);
+    }
     out.line("No GPU was found on this machine, and none is asked for elsewhere.")?;
     for source in picture.sources.iter().filter(|source| !matches!(source.state, SourceState::Absent)) {
         let why = source.why.as_deref().unwrap_or("has not answered yet");
@@ -54,11 +57,9 @@ fn summary(context: &Context, picture: &GpuPicture) -> String {
         .into_iter()
         .filter_map(|state| Some(picture.count(state)).filter(|count| *count > 0).map(|count| format!("{count} {}", state.word())))
         .collect();
-    let (per_hour, unpriced) = picture.per_hour();
     let count = picture.whole().count();
     let mut parts = vec![format!("{count} GPU{}: {}", if count == 1 { "" } else { "s" }, states.join(", "))];
-    let more = if unpriced > 0 { format!(" + {unpriced} unpriced") } else { String::new() };
-    parts.push(format!("{}/h{more}", context.money(per_hour)));
+    parts.push(an_hour(picture.per_hour(), |money| context.money(money)));
     parts.extend(picture.cost_today().map(|cost| format!("today {}", context.money(cost))));
     parts.extend(picture.idle_today().map(|idle| format!("idle today {}", context.money(idle))));
     parts.extend(picture.used().map(|used| format!("{} used", percent(Some(used)))));

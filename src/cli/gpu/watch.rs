@@ -87,14 +87,19 @@ pub fn quick_look(context: &Context) -> Result<Arc<GpuPicture>, CliError> {
     Ok(wait(&keeper))
 }
 
+/// Whether all have been heard of, or nobody is asked.
+fn has_answered(picture: &GpuPicture) -> bool {
+    let is_heard = !picture.sources.is_empty() && picture.sources.iter().all(|source| source.state != SourceState::Waiting);
+    is_heard || picture.is_off
+}
+
 /// Waits until there is something worth showing.
 fn wait(keeper: &Keeper) -> Arc<GpuPicture> {
     let begun = Instant::now();
     let mut whole_at = None;
     loop {
         let picture = keeper.pictures.borrow().clone();
-        let has_answered = !picture.sources.is_empty() && picture.sources.iter().all(|source| source.state != SourceState::Waiting);
-        if has_answered {
+        if has_answered(&picture) {
             let first = *whole_at.get_or_insert(picture.at);
             // A rate needs two looks.
             let has_rates =
@@ -116,8 +121,7 @@ pub fn sources(context: &Context) -> Result<Arc<GpuPicture>, CliError> {
     let begun = Instant::now();
     loop {
         let picture = keeper.pictures.borrow().clone();
-        let has_answered = !picture.sources.is_empty() && picture.sources.iter().all(|source| source.state != SourceState::Waiting);
-        if has_answered || begun.elapsed() > PATIENCE {
+        if has_answered(&picture) || begun.elapsed() > PATIENCE {
             return Ok(picture);
         }
         std::thread::sleep(PAUSE);

@@ -11,12 +11,12 @@ use tokio::task::JoinHandle;
 
 use super::super::gateways::{Client, Limits, Trouble as Refused, look_up};
 use super::{News, Seen, Sight, Trouble};
-use crate::gateways::{Auth, Request};
+use crate::gateways::{Auth, Refusal, Request};
 use crate::gpus::{EXPORTERS, Exposition, SERVERS, Server, prometheus};
 use crate::model::Millis;
 use crate::model::gateway::host as host_of;
 use crate::model::gpu_setup::GpuHost;
-use crate::model::text::clean;
+use crate::model::text::{clean, without_number};
 use crate::model::webhook::is_loopback;
 
 /// An exporter that takes longer than this says nothing this time; more than this is no page of figures.
@@ -267,12 +267,25 @@ async fn page(client: &Client, path: &str) -> Result<Exposition, Trouble> {
 }
 
 async fn body(client: &Client, path: &str) -> Result<Vec<u8>, Trouble> {
-    let reply = client.send(&Request::get(path).with(ACCEPT.0, ACCEPT.1)).await.map_err(|error: Refused| broken(&error.to_string()))?;
+    let reply = client.send(&Request::get(path).with(ACCEPT.0, ACCEPT.1)).await.map_err(|error| broken(&words(&error)))?;
     match reply.status {
         200..=299 => Ok(reply.body),
         401 | 403 => Err(broken(&format!("it wants a key (status {}): set token_env for it", reply.status))),
         404 => Err(broken("it has no page of figures there (status 404); llama.cpp needs --metrics, SGLang --enable-metrics")),
         status => Err(broken(&format!("it answers with status {status}"))),
+    }
+}
+
+/// What has gone wrong, in few words: of a chain of causes the last one helps.
+fn words(error: &Refused) -> String {
+    match error {
+        Refused::Refused(Refusal::Elsewhere(to)) => format!("it redirects to {to}, which is not followed: use that address itself"),
+        Refused::Late(_) => "it has not answered in time".to_owned(),
+        Refused::Network { why, .. } => {
+            let last = without_number(why);
+            format!("it cannot be reached: {}", last.rsplit(": ").next().unwrap_or(&last))
+        }
+        other => other.to_string(),
     }
 }
 

@@ -355,6 +355,7 @@ impl Worker {
             alerts: Vec::new(),
             over: Vec::new(),
             notices: self.ledger.problem.iter().map(|why| clean(why)).collect(),
+            is_off: !self.settings.setup.watch,
         };
         picture.alerts = self.alerts.look(&picture, &self.settings.setup);
         picture.over.clone_from(&self.alerts.over);
@@ -387,7 +388,10 @@ impl Worker {
                 is_remote: !source.is_local,
             }
         };
-        let is_local = self.settings.setup.watch && self.local.is_some();
+        if !self.settings.setup.watch {
+            return Vec::new();
+        }
+        let is_local = self.local.is_some();
         let unheard =
             crate::gpus::PROBES.iter().filter(|known| is_local && known.instead_of.is_none() && !self.seen.contains_key(known.name));
         let unheard =
@@ -429,7 +433,7 @@ fn owner_of(card: &CardView, processes: &[ProcessView], servers: &[super::Server
         let zombie = if view.is_zombie { " ended" } else { "" };
         return Some(format!("{} {}{zombie}", owner.short(), owner.rule));
     }
-    if let Some(view) = mine().next() {
+    if let Some(view) = mine().max_by_key(|view| (view.is_visible, view.process.memory)) {
         let program = view.command.split_whitespace().next().and_then(|word| word.rsplit('/').next()).unwrap_or_default();
         return Some(match (&view.user, view.is_visible) {
             (_, false) => format!("pid {}, not visible here", view.process.pid),

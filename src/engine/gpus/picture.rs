@@ -32,6 +32,8 @@ pub struct GpuPicture {
     pub over: Vec<String>,
     /// What the user should know.
     pub notices: Vec<String>,
+    /// Whether nobody looks at anything: it is set so.
+    pub is_off: bool,
 }
 
 /// How a source does.
@@ -235,11 +237,11 @@ impl GpuPicture {
         Permille::try_from(known.iter().sum::<u32>() / count).ok()
     }
 
-    /// What all cards cost an hour, and how many have no price.
+    /// What all cards with a price cost an hour, and how many have none.
     #[must_use]
-    pub fn per_hour(&self) -> (Money, usize) {
-        let priced = self.whole().filter_map(|card| card.price.as_ref()).map(|price| price.per_hour).sum();
-        (priced, self.whole().filter(|card| card.price.is_none()).count())
+    pub fn per_hour(&self) -> (Option<Money>, usize) {
+        let priced = self.whole().filter_map(|card| card.price.as_ref()).map(|price| price.per_hour);
+        (priced.reduce(|a, b| a + b), self.whole().filter(|card| card.price.is_none()).count())
     }
 
     /// What idleness has cost today, of cards with a price.

@@ -2,6 +2,7 @@
 
 use super::picture::{CardView, ProcessView};
 use crate::insight::gpu::State;
+use crate::model::Money;
 use crate::model::gpu::{GpuReading, Permille, UseKind};
 use crate::model::text::clean;
 use crate::model::time::span;
@@ -25,6 +26,16 @@ pub fn number(card: &CardView) -> String {
         (None, Some(index)) => index.to_string(),
         (None, None) => "·".to_owned(),
     }
+}
+
+/// That nothing is looked at, and how it would be.
+pub const OFF: &str = "GPUs are not watched: `gpu.watch` is off. `aifinops config set gpu.watch on` watches them.";
+
+/// What cards cost an hour: `$7.00/h + 1 unpriced`.
+#[must_use]
+pub fn an_hour((per_hour, unpriced): (Option<Money>, usize), show: impl Fn(Money) -> String) -> String {
+    let without = (unpriced > 0).then(|| format!("{unpriced} unpriced"));
+    per_hour.map(|money| format!("{}/h", show(money))).into_iter().chain(without).collect::<Vec<_>>().join(" + ")
 }
 
 /// Seconds with two decimals.
@@ -70,7 +81,7 @@ pub fn watts(power: Option<u64>, cap: Option<u64>) -> String {
 #[must_use]
 pub fn state(card: &CardView, at: i64) -> String {
     if card.is_stale {
-        return format!("stale ({})", card.state.word());
+        return format!("stale {}", span((at - card.seen_at).max(0)));
     }
     match card.state {
         State::Busy | State::Unknown => card.state.word().to_owned(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ratatui::layout::Position;
 
+use crate::engine::gpus::words::percent;
 use crate::engine::gpus::{CardView, GpuPicture, ProcessView, alerts};
 use crate::model::text;
 
@@ -81,7 +82,8 @@ impl App {
         }
         // What the first line says of them: cents, and whole per cent.
         let cents = |picture: &GpuPicture| picture.cost_today().map(|cost| cost.nanos() / 10_000_000);
-        let head = |picture: &GpuPicture| (picture.used().map(|used| used / 10), cents(picture), picture.cards.len());
+        let is_waste = |picture: &GpuPicture| picture.whole().any(|card| card.state.is_waste());
+        let head = |picture: &GpuPicture| (percent(picture.used()), cents(picture), picture.cards.len(), is_waste(picture));
         let changes = self.view == View::Gpus || head(&self.gpu_picture) != head(picture);
         self.gpu_picture = picture.clone();
         changes
@@ -102,7 +104,8 @@ impl App {
             ];
             texts.into_iter().flatten().any(|text| text.to_lowercase().contains(word))
         };
-        let mut cards: Vec<&CardView> = self.gpu_picture.cards.iter().filter(|card| words.iter().all(|word| has(card, word))).collect();
+        let all = self.gpu_picture.cards.iter().filter(|card| words.iter().all(|word| has(card, word)));
+        let (mut cards, mut parts): (Vec<&CardView>, Vec<&CardView>) = all.partition(|card| card.reading.slice.is_none());
         match self.gpus.sort {
             GpuOrder::Number => {}
             GpuOrder::Idle => cards.sort_by_key(|card| std::cmp::Reverse(card.today.idle_cost)),
@@ -112,7 +115,13 @@ impl App {
         if self.gpus.reversed {
             cards.reverse();
         }
-        cards
+        let mut out = Vec::with_capacity(cards.len() + parts.len());
+        for card in cards {
+            out.push(card);
+            out.extend(parts.extract_if(.., |part| part.reading.slice.as_ref().is_some_and(|slice| slice.parent == card.reading.id)));
+        }
+        out.extend(parts);
+        out
     }
 
     /// The processes: of the selected card, once one has been chosen, else of all.
@@ -137,6 +146,14 @@ impl App {
         let is_it =
             |view: &&ProcessView| self.gpus.process.as_ref().is_some_and(|(pid, card)| view.process.pid == *pid && view.card == *card);
         views.iter().position(is_it).unwrap_or(0)
+    }
+
+    /// Whether the process that somebody has selected is not there any more: then none is selected.
+    #[must_use]
+    pub fn gpu_process_is_gone(&self, views: &[&ProcessView]) -> bool {
+        let is_it =
+            |view: &&ProcessView| self.gpus.process.as_ref().is_some_and(|(pid, card)| view.process.pid == *pid && view.card == *card);
+        self.gpus.process.is_some() && !views.iter().any(is_it)
     }
 
     /// What a key does here; `None` is for what means the same everywhere.
@@ -190,8 +207,15 @@ impl App {
     fn copy_of_gpus(&mut self) -> Vec<Effect> {
         let said = if self.gpus.in_processes {
             let views = self.gpu_processes();
-            let view = views.get(self.gpu_process_at(&views));
-            view.map(|view| if view.is_visible { Ok(alerts::kill(view)) } else { Err(alerts::kill(view)) })
+            // Whatever stands in its place now is not what was meant.
+            let is_gone = self.gpu_process_is_gone(&views);
+            if is_gone {
+                self.message = Some(Message::failed("the process has ended"));
+                return Vec::new();
+            }
+            views
+                .get(self.gpu_process_at(&views))
+                .map(|view| if view.is_visible { Ok(alerts::kill(view)) } else { Err(alerts::kill(view)) })
         } else {
             let cards = self.gpu_cards();
             cards.get(self.gpu_card_at(&cards)).map(|card| Ok(card.reading.id.clone()))

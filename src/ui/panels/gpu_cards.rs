@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::engine::gpus::words::{UNKNOWN, memory, number, percent, state, use_of, watts};
+use crate::engine::gpus::words::{OFF, UNKNOWN, an_hour, memory, number, percent, state, use_of, watts};
 use crate::engine::gpus::{CardView, GpuPicture, SourceState};
 use crate::insight::gpu::State;
 use crate::model::gpu::Permille;
@@ -78,20 +78,15 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Hits {
 
 /// `GPUs 4 · 1 busy 1 idle 1 stalled · $7.00/h + 1 unpriced · idle today $2.85 · 41% ▼ 60%`; what has no room leaves.
 fn summary(app: &App, picture: &GpuPicture, room: usize) -> String {
-    let (per_hour, unpriced) = picture.per_hour();
     let states: Vec<String> = State::ALL
         .into_iter()
         .filter_map(|state| Some(picture.count(state)).filter(|count| *count > 0).map(|count| format!("{count} {}", state.word())))
         .collect();
-    let more = if unpriced > 0 { format!(" + {unpriced} unpriced") } else { String::new() };
-    let mut parts = vec![format!("GPUs {}", picture.whole().count()), states.join(" "), format!("{}/h{more}", app.currency.show(per_hour))];
+    let an_hour = an_hour(picture.per_hour(), |money| app.currency.show(money));
+    let mut parts = vec![format!("GPUs {}", picture.whole().count()), states.join(" "), an_hour];
     let both = picture.idle_today().zip(picture.cost_today());
     parts.extend(both.map(|(idle, cost)| format!("idle today {} of {}", app.currency.show(idle), app.currency.show(cost))));
     parts.extend(picture.used().map(|used| format!("{} used", percent(Some(used)))));
-    let stale = picture.sources.iter().filter(|source| matches!(source.state, SourceState::Stale | SourceState::Broken)).count();
-    if stale > 0 {
-        parts.push(format!("{stale} sources fail"));
-    }
     while parts.len() > 1 && text::columns(&parts.join(" · ")) > room {
         parts.pop();
     }
@@ -169,6 +164,12 @@ fn cells(app: &App, card: &CardView, at: i64, hour: usize) -> Vec<Cell> {
 pub fn empty(app: &App, area: Rect, buf: &mut Buffer) {
     let inner = frame("No GPU", "", Role::Focus, &app.theme, area, buf);
     let room = usize::from(inner.width.saturating_sub(2));
+    if app.gpu_picture.is_off {
+        for (line, y) in text::wrap(OFF, room).into_iter().zip(inner.y..inner.bottom()) {
+            buf.set_stringn(inner.x + 1, y, line, room, app.theme.style(Role::Text));
+        }
+        return;
+    }
     let waits = app.gpu_picture.sources.iter().any(|source| source.state == SourceState::Waiting) || app.gpu_picture.at == 0;
     let first = if waits { "Looking for GPUs…" } else { "No GPU was found on this machine, and none is asked for elsewhere." };
     let says = [

@@ -23,7 +23,9 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let views = app.gpu_processes();
     let cards = app.gpu_cards();
     let process = views.get(app.gpu_process_at(&views)).filter(|_| app.gpus.in_processes);
+    let is_gone = app.gpus.in_processes && app.gpu_process_is_gone(&views);
     let (title, lines) = match (process, cards.get(app.gpu_card_at(&cards))) {
+        _ if is_gone => ("the process has ended".to_owned(), Vec::new()),
         (Some(view), _) => (format!("process {}", view.process.pid), of_process(app, view)),
         (None, Some(card)) => (alerts::name(card), of_card(app, card)),
         (None, None) => ("gone".to_owned(), Vec::new()),

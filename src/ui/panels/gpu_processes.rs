@@ -21,9 +21,9 @@ const COLUMNS: [Column; 8] = [
     figures("MEMORY", 1),
     figures("USED", 4),
     figures("AGE", 3),
-    words("OWNER", 0, 40),
+    words("OWNER", 0, 48),
     figures("TODAY", 2),
-    words("COMMAND", 5, 80),
+    words("COMMAND", 5, 12),
 ];
 
 /// Draws them, and tells where the rows are.
@@ -50,12 +50,14 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Hits {
     let first = if app.gpus.in_processes { app.gpus.first } else { 0 };
     hits.first = first.min(selected).max((selected + 1).saturating_sub(height)).min(views.len().saturating_sub(height));
     let rows: Vec<Vec<Cell>> = views.iter().map(|view| cells(app, view)).collect();
-    let widths = table::widths(&COLUMNS, &rows, usize::from(inner.width).saturating_sub(3));
+    let room = usize::from(inner.width).saturating_sub(3);
+    let mut widths = table::widths(&COLUMNS, &rows, room);
+    table::stretch(&mut widths, COLUMNS.len() - 1, &rows, room);
     let line = |y: u16| Rect { x: inner.x + 1, y, width: inner.width.saturating_sub(2), height: 1 };
     table::heads(&COLUMNS, &widths, app.theme.style(Role::Header), line(inner.y), buf);
     for ((i, row), y) in rows.iter().enumerate().skip(hits.first).zip(hits.body.y..hits.body.bottom()) {
         table::row(&COLUMNS, &widths, row, line(y), buf);
-        if i == selected && app.gpus.in_processes {
+        if i == selected && app.gpus.in_processes && !app.gpu_process_is_gone(&views) {
             buf.set_style(line(y), app.theme.style(Role::Select));
         }
     }

@@ -26,7 +26,7 @@ const COLUMNS: [Column; 13] = [
     figures("$/1M OUT", 0),
     figures("1 HOUR", 1),
     figures("AT LOAD", 3),
-    words("", 8, 40),
+    words("", 8, 8),
 ];
 
 /// Draws them.
@@ -37,7 +37,9 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
         return;
     }
     let rows: Vec<Vec<Cell>> = servers.iter().map(|server| cells(app, server)).collect();
-    let widths = table::widths(&COLUMNS, &rows, usize::from(inner.width).saturating_sub(3));
+    let room = usize::from(inner.width).saturating_sub(3);
+    let mut widths = table::widths(&COLUMNS, &rows, room);
+    table::stretch(&mut widths, COLUMNS.len() - 1, &rows, room);
     let line = |y: u16| Rect { x: inner.x + 1, y, width: inner.width.saturating_sub(2), height: 1 };
     table::heads(&COLUMNS, &widths, app.theme.style(Role::Header), line(inner.y), buf);
     for (row, y) in rows.iter().zip(inner.y + 1..inner.bottom()) {

@@ -4,12 +4,22 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::engine::Snapshot;
+use crate::engine::gpus::{SourceState, SourceView};
 use crate::model::text;
 use crate::query::Filter;
 use crate::ui::action::Action;
 use crate::ui::app::{App, View};
 use crate::ui::theme::Role;
 use crate::ui::widgets::line::Pieces;
+
+/// Sources of figures of GPUs that fail, and why, while somebody looks at those.
+fn failed_sources(app: &App) -> Vec<String> {
+    let fails = |source: &&SourceView| matches!(source.state, SourceState::Stale | SourceState::Broken);
+    let sources = app.gpu_picture.sources.iter().filter(|_| app.view == View::Gpus);
+    let words = |source: &SourceView| format!("{} is {}: {}", source.name, source.state.word(), source.why.as_deref().unwrap_or_default());
+    let notices = app.gpu_picture.notices.iter().filter(|_| app.view == View::Gpus).cloned();
+    sources.filter(fails).map(words).chain(notices).collect()
+}
 
 /// Draws it.
 pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
@@ -27,6 +37,10 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
         line.left(" catching up ", style(Role::Accent));
         line.left("█".repeat(filled) + &"░".repeat(20 - filled.min(20)), style(Role::Chart));
         line.left(format!(" {share}% · {} of {} logs ", progress.files_done, progress.files), style(Role::Dim));
+    } else if let Some(failed) = failed_sources(app).first() {
+        let more = failed_sources(app).len() - 1;
+        let others = if more > 0 { format!(" (+{more} more: aifinops doctor gpu)") } else { String::new() };
+        line.left(format!(" ! {}{others}", text::shown(failed)), style(Role::Warn));
     } else if let Some(notice) = app.problems.iter().chain(&app.standing).chain(&snapshot.notices).next() {
         let more = app.problems.len() + app.standing.len() + snapshot.notices.len() - 1;
         let others = if more > 0 { format!(" (+{more} more: aifinops doctor)") } else { String::new() };

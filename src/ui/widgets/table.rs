@@ -65,6 +65,15 @@ pub fn widths(columns: &[Column], rows: &[Vec<Cell>], room: usize) -> Vec<Option
     widths
 }
 
+/// Gives what is left of the room to one column, up to what its content needs: text that may be cut, behind all others.
+pub fn stretch(widths: &mut [Option<usize>], at: usize, rows: &[Vec<Cell>], room: usize) {
+    let free = room.saturating_sub(total(widths));
+    let longest = rows.iter().filter_map(|row| row.get(at)).map(|(value, _)| text::columns(value)).max().unwrap_or(0);
+    if let Some(Some(width)) = widths.get_mut(at) {
+        *width = longest.clamp(*width, *width + free);
+    }
+}
+
 /// The room that columns of these widths take.
 #[must_use]
 pub fn total(widths: &[Option<usize>]) -> usize {

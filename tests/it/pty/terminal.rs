@@ -16,12 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A home, a store, a configuration and a directory for temporary files that are nobody else's.
-pub(super) struct Machine {
+pub(crate) struct Machine {
     dir: TempDir,
 }
 
 impl Machine {
-    pub(super) fn new() -> Machine {
+    pub(crate) fn new() -> Machine {
         let dir = tempfile::tempdir().unwrap();
         for name in ["home", "tmp"] {
             fs::create_dir(dir.path().join(name)).unwrap();
@@ -29,11 +29,11 @@ impl Machine {
         Machine { dir }
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
@@ -41,7 +41,7 @@ impl Machine {
     }
 
     /// What the program has left among the temporary files.
-    pub(super) fn leftovers(&self) -> Vec<PathBuf> {
+    pub(crate) fn leftovers(&self) -> Vec<PathBuf> {
         fs::read_dir(self.path("tmp")).unwrap().map(|entry| entry.unwrap().path()).collect()
     }
 
@@ -62,17 +62,17 @@ impl Machine {
     }
 
     /// The program with its output in a pipe instead of a terminal.
-    pub(super) fn piped(&self, args: &[&str]) -> std::process::Output {
+    pub(crate) fn piped(&self, args: &[&str]) -> std::process::Output {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_aifinops"));
         command.args(args).env_clear().envs(self.environment()).output().unwrap()
     }
 
     /// The program in a terminal of this size.
-    pub(super) fn run(&self, args: &[&str], columns: u16, rows: u16) -> Terminal {
+    pub(crate) fn run(&self, args: &[&str], columns: u16, rows: u16) -> Terminal {
         self.run_with(Path::new(env!("CARGO_BIN_EXE_aifinops")), args, &[], columns, rows)
     }
 
-    pub(super) fn run_with(&self, program: &Path, args: &[&str], env: &[(&str, &str)], columns: u16, rows: u16) -> Terminal {
+    pub(crate) fn run_with(&self, program: &Path, args: &[&str], env: &[(&str, &str)], columns: u16, rows: u16) -> Terminal {
         let mut command = CommandBuilder::new(program);
         command.args(args);
         command.env_clear();
@@ -94,7 +94,7 @@ struct Received {
 }
 
 /// A running program and its terminal.
-pub(super) struct Terminal {
+pub(crate) struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
     // Kept open, so that the terminal outlives the program and can be asked for its settings.
@@ -134,40 +134,40 @@ impl Terminal {
     }
 
     /// Sends bytes as a keyboard would.
-    pub(super) fn press(&mut self, keys: &str) {
+    pub(crate) fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
-    pub(super) fn resize(&self, columns: u16, rows: u16) {
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
         self.received.lock().unwrap().screen.screen_mut().set_size(nonzero(rows), nonzero(columns));
         self.master.resize(size(columns, rows)).unwrap();
     }
 
-    pub(super) fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.process_id().unwrap().to_string();
         assert!(std::process::Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
     }
 
     /// The lines of the screen.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let received = self.received.lock().unwrap();
         let screen = received.screen.screen();
         screen.rows(0, screen.size().1.get()).collect()
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.lines().join("\n")
     }
 
     /// Every byte so far.
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         self.received.lock().unwrap().bytes.clone()
     }
 
     /// Waits until the screen is as wished.
     #[track_caller]
-    pub(super) fn until(&self, what: &str, wish: impl Fn(&[String]) -> bool) -> Duration {
+    pub(crate) fn until(&self, what: &str, wish: impl Fn(&[String]) -> bool) -> Duration {
         let begin = Instant::now();
         loop {
             let lines = self.lines();
@@ -181,18 +181,18 @@ impl Terminal {
 
     /// Waits until all words are on the screen.
     #[track_caller]
-    pub(super) fn shows(&self, words: &[&str]) -> Duration {
+    pub(crate) fn shows(&self, words: &[&str]) -> Duration {
         self.until(&format!("{words:?}"), |lines| words.iter().all(|word| lines.iter().any(|line| line.contains(word))))
     }
 
     /// Waits until a word is gone from the screen.
     #[track_caller]
-    pub(super) fn shows_no(&self, word: &str) {
+    pub(crate) fn shows_no(&self, word: &str) {
         self.until(&format!("screen without {word:?}"), |lines| !lines.iter().any(|line| line.contains(word)));
     }
 
     /// Waits until the program has ended and everything it wrote has arrived.
-    pub(super) fn ended(&mut self) -> ExitStatus {
+    pub(crate) fn ended(&mut self) -> ExitStatus {
         let begin = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -211,7 +211,7 @@ impl Terminal {
 
     /// Nothing of the full-screen mode is left, and the settings are those of the beginning.
     #[track_caller]
-    pub(super) fn is_restored(&self) {
+    pub(crate) fn is_restored(&self) {
         {
             let received = self.received.lock().unwrap();
             let screen = received.screen.screen();
@@ -234,7 +234,7 @@ impl Terminal {
     }
 
     /// Whether keys arrive one by one and unechoed, as a screen needs them.
-    pub(super) fn is_raw(&self) -> bool {
+    pub(crate) fn is_raw(&self) -> bool {
         format!("{:?}", self.master.get_termios()) != self.settings
     }
 }
