@@ -8,7 +8,7 @@ use super::gateways::variable;
 use super::map::{as_map, unknown};
 use super::node::{Node, Raw, quoted};
 use super::read::{Faults, as_list, as_scalar, as_text, did_you_mean, nearest, note, path};
-use super::value::Value;
+use super::value::{Value, joined};
 use crate::model::gateway::host;
 use crate::model::gpu::Permille;
 use crate::model::gpu_setup::{GpuHost, GpuSetup};
@@ -51,7 +51,7 @@ const PARTS: [(&str, Kind); 14] = [
 
 /// The parts that are set, as they were read: each is sound.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Gpu(BTreeMap<String, String>);
+pub struct Gpu(pub(super) BTreeMap<String, String>);
 
 impl Gpu {
     /// What is watched, and told.
@@ -84,26 +84,6 @@ impl Gpu {
     pub fn list(&self) -> List {
         self.0.get("list").and_then(|word| List::from_word(word)).unwrap_or_default()
     }
-}
-
-impl Value for Gpu {
-    fn layer(&mut self, upper: Gpu) -> Option<Vec<String>> {
-        let names = upper.0.keys().cloned().collect();
-        self.0.extend(upper.0);
-        Some(names)
-    }
-
-    fn parts(&self) -> Option<Vec<(String, String)>> {
-        Some(self.0.iter().map(|(name, text)| (name.clone(), text.clone())).collect())
-    }
-
-    fn show(&self) -> String {
-        joined(self.parts())
-    }
-}
-
-fn joined(parts: Option<Vec<(String, String)>>) -> String {
-    parts.unwrap_or_default().into_iter().map(|(name, text)| format!("{name}={text}")).collect::<Vec<_>>().join(";")
 }
 
 /// The allowed values of the table, in words.

@@ -6,7 +6,6 @@ use super::context::Context;
 use super::map::{as_map, unknown};
 use super::node::{Node, quoted};
 use super::read::{Faults, as_list, as_scalar, note};
-use super::value::Value;
 use crate::model::lookout::{Lookout as Limits, Mute};
 
 /// The keys that are numbers, each with the least that makes sense.
@@ -28,7 +27,7 @@ const MOST: u32 = 1_000_000;
 
 /// The parts that are set, as they were read: each is sound.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Lookout(BTreeMap<String, String>);
+pub struct Lookout(pub(super) BTreeMap<String, String>);
 
 impl Lookout {
     /// What is looked out for.
@@ -47,22 +46,6 @@ impl Lookout {
             drift: number("drift"),
             mute: self.0.get(MUTE).into_iter().flat_map(|text| text.split(',')).filter_map(Mute::parse).collect(),
         }
-    }
-}
-
-impl Value for Lookout {
-    fn layer(&mut self, upper: Lookout) -> Option<Vec<String>> {
-        let names = upper.0.keys().cloned().collect();
-        self.0.extend(upper.0);
-        Some(names)
-    }
-
-    fn parts(&self) -> Option<Vec<(String, String)>> {
-        Some(self.0.iter().map(|(name, text)| (name.clone(), text.clone())).collect())
-    }
-
-    fn show(&self) -> String {
-        self.0.iter().map(|(name, text)| format!("{name}={text}")).collect::<Vec<_>>().join(";")
     }
 }
 

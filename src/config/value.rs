@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use super::caps;
 use super::choice::{Group, Range, WeekStart};
 use super::currency::Currency;
+use super::gpus::Gpu;
+use super::lookout::Lookout;
 use crate::budgets::Assumed;
 use crate::model::cap::OnFailure;
 use crate::model::{Cap, Zone};
@@ -39,6 +41,29 @@ macro_rules! displayed {
 }
 
 displayed!(String, bool, usize, Zone, Range, Group, WeekStart, OnFailure);
+
+/// A table of single values, kept as the texts that were read: each is sound.
+macro_rules! flat {
+    ($($type:ty),+) => {
+        $( impl Value for $type {
+            fn layer(&mut self, upper: Self) -> Option<Vec<String>> {
+                let names = upper.0.keys().cloned().collect();
+                self.0.extend(upper.0);
+                Some(names)
+            }
+
+            fn parts(&self) -> Option<Vec<(String, String)>> {
+                Some(self.0.iter().map(|(name, text)| (name.clone(), text.clone())).collect())
+            }
+
+            fn show(&self) -> String {
+                joined(self.parts())
+            }
+        } )+
+    };
+}
+
+flat!(Lookout, Gpu);
 
 impl Value for PathBuf {
     fn show(&self) -> String {
@@ -137,7 +162,7 @@ impl Value for Assumed {
 }
 
 /// `a=x;b=y`, as variables and flags read it.
-fn joined(parts: Option<Vec<(String, String)>>) -> String {
+pub(super) fn joined(parts: Option<Vec<(String, String)>>) -> String {
     parts.unwrap_or_default().into_iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(";")
 }
 

@@ -259,17 +259,7 @@ fn compute_slices(profile: &str, card: &str) -> Option<(u16, u16)> {
 /// bits of `nvmlClocksEventReasons` in nvml.h.
 #[must_use]
 pub fn reasons(mask: f64) -> Option<(Throttle, bool)> {
-    const IDLE: u64 = 0x1;
-    const POWER_CAP: u64 = 0x4;
-    const SLOWDOWN: u64 = 0x8;
-    const HEAT: u64 = 0x20;
-    const HEAT_IN_HARDWARE: u64 = 0x40;
-    const POWER_BRAKE: u64 = 0x80;
-    let mask = number::whole(mask)?;
-    let has = |bits: u64| mask & bits != 0;
-    let throttle =
-        Throttle { heat: has(HEAT | HEAT_IN_HARDWARE), power: has(POWER_CAP), hardware: has(SLOWDOWN | HEAT_IN_HARDWARE | POWER_BRAKE) };
-    Some((throttle, has(IDLE)))
+    number::whole(mask).map(super::nvml::reasons::read)
 }
 
 /// Megahertz, of a figure of which one is so many of them.

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::picture::{CardView, GpuPicture, ProcessView, ServerView};
+use super::words::price_command;
 use crate::alerts::{Alert, AlertKind, Urgency};
 use crate::insight::gpu::{State, cost};
 use crate::model::gpu::Vendor;
@@ -269,8 +270,7 @@ fn unpriced(card: &CardView, picture: &GpuPicture) -> Option<Alert> {
     let is_rented = reading.host.is_some() || reading.memory_total.is_some_and(|total| total >= LARGE) && !reading.is_unified;
     let fits = card.price.is_none() && is_rented && matches!(reading.vendor, Vendor::Nvidia | Vendor::Amd) && !reading.name.is_empty();
     let model = clean(&reading.name);
-    let body =
-        format!("What its time costs is not known, and is shown as such. `aifinops config set 'gpu_prices.{model}' 2.50` gives it one.");
+    let body = format!("What its time costs is not known, and is shown as such. `{}` gives it one.", price_command(&model));
     fits.then(|| {
         alert(picture, AlertKind::GpuUnpriced, key(AlertKind::GpuUnpriced, &model), MONTH, format!("No price is known for {model}"), body)
     })

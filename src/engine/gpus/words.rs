@@ -38,6 +38,13 @@ pub fn an_hour((per_hour, unpriced): (Option<Money>, usize), show: impl Fn(Money
     per_hour.map(|money| format!("{}/h", show(money))).into_iter().chain(without).collect::<Vec<_>>().join(" + ")
 }
 
+/// The command that gives a card a price. A name that a shell could take for anything else does not get into it.
+#[must_use]
+pub fn price_command(name: &str) -> String {
+    let is_plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || " _-".contains(c));
+    format!("aifinops config set 'gpu_prices.{}' 2.50", if is_plain { name } else { "NAME" })
+}
+
 /// Seconds with two decimals.
 #[must_use]
 pub fn seconds(millis: Option<u64>) -> String {

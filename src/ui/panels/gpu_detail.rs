@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::engine::gpus::alerts;
-use crate::engine::gpus::words::{UNKNOWN, memory, owner, percent, use_of, watts};
+use crate::engine::gpus::words::{UNKNOWN, memory, owner, percent, price_command, use_of, watts};
 use crate::engine::gpus::{CardView, ProcessView};
 use crate::insight::gpu::State;
 use crate::model::time::span;
@@ -85,7 +85,7 @@ fn of_card(app: &App, card: &CardView) -> Vec<Line> {
         ("clock", show(reading.clock.map(|clock| format!("{clock} MHz"))), Role::Text),
         ("held back by", show(reading.throttle.map(crate::model::gpu::Throttle::words).filter(|w| !w.is_empty())), Role::Warn),
         ("errors", errors(card), Role::Text),
-        ("price", price.unwrap_or_else(|| format!("{UNKNOWN}: aifinops config set 'gpu_prices.{}' 2.50", reading.name)), Role::Spend),
+        ("price", price.unwrap_or_else(|| format!("{UNKNOWN}: {}", price_command(&reading.name))), Role::Spend),
         ("today", format!("{}; for nothing {}", money(today.cost), money(today.idle_cost)), Role::Spend),
         ("", spent.join(", "), Role::Dim),
         ("below target", format!("{} of today's price, for use that was missing", money(today.underuse)), Role::Dim),
