@@ -105,8 +105,9 @@ fn answer(heat: &Heat, now: i64) -> Answer {
     Answer { from: rfc3339(if heat.hours == 0 { now } else { heat.from }), cards: heat.rows.iter().map(card).collect() }
 }
 
-/// The columns of a card's name.
-const NAME: usize = 24;
+/// The columns of a card's name, and the letters of its id in it.
+const NAME: usize = 28;
+const ID: usize = 8;
 
 fn print(context: &Context, args: &HistoryArgs, heat: &Heat, out: &mut Out) -> std::io::Result<()> {
     let width = crate::cli::table::terminal_width().unwrap_or(120).clamp(60, 400);
@@ -119,7 +120,10 @@ fn print(context: &Context, args: &HistoryArgs, heat: &Heat, out: &mut Out) -> s
     out.styled(STRONG, &format!("{what}, hour by hour since {begin}, the newest on the right"))?;
     for row in &heat.rows {
         let host = if row.card.host.is_empty() { String::new() } else { format!("{}/", row.card.host) };
-        let name = fit(&format!("{host}{}", row.card.name), NAME);
+        // Cards of one kind are told apart by how their ids begin.
+        let id: String = row.card.uid.chars().take(ID).collect();
+        let bare = row.card.name.strip_prefix("NVIDIA ").unwrap_or(&row.card.name);
+        let name = fit(&format!("{host}{bare} {id}"), NAME);
         let pad = " ".repeat(NAME - columns(&name));
         let cells: String = row.cells.iter().skip(first).map(|cell| if args.idle { idle_sign(cell) } else { use_sign(cell) }).collect();
         let used = row.used().map_or_else(|| "—".to_owned(), |used| format!("{}%", used / 10));
