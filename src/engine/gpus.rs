@@ -55,14 +55,7 @@ impl GpuSettings {
     /// From when on a card is what.
     #[must_use]
     pub fn rules(&self) -> Rules {
-        let base = Rules::default();
-        Rules {
-            busy: self.setup.busy,
-            quiet: self.setup.quiet,
-            stalled: self.setup.stalled.unwrap_or(Millis::MAX / 4),
-            target: self.setup.target.unwrap_or(0),
-            ..base
-        }
+        rules(&self.setup)
     }
 }
 
@@ -75,11 +68,22 @@ enum News {
     Stop,
 }
 
+/// From when on a card is what, as it is set.
+fn rules(setup: &GpuSetup) -> Rules {
+    let base = Rules::default();
+    let stalled = setup.stalled.unwrap_or(Millis::MAX / 4);
+    let target = setup.target.unwrap_or(0);
+    // What counts at the end only is waited for at least as long as what counts all the time.
+    Rules { busy: setup.busy, quiet: setup.quiet, stalled, stalled_at_end: base.stalled_at_end.max(stalled), target, ..base }
+}
+
 /// What one source has seen.
 #[derive(Debug, Clone)]
 struct Seen {
     /// Which source: a probe's name, or the name of a host.
     source: String,
+    /// Whether it is a probe of this machine.
+    is_local: bool,
     /// What it is, in words.
     about: String,
     /// When.

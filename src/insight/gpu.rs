@@ -81,6 +81,14 @@ impl Default for Rules {
     }
 }
 
+impl Rules {
+    /// So long a server may get nowhere.
+    #[must_use]
+    pub const fn patience(&self, is_live: bool) -> Millis {
+        if is_live { self.stalled } else { self.stalled_at_end }
+    }
+}
+
 /// What the inference servers on a card do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Serving {
@@ -206,8 +214,7 @@ impl Machine {
             return (State::Busy, look.at);
         };
         let since = *self.stuck_since.get_or_insert(look.at);
-        let patience = if serving.is_live { rules.stalled } else { rules.stalled_at_end };
-        if look.at - since >= patience { (State::Stalled, since) } else { (State::Busy, look.at) }
+        if look.at - since >= rules.patience(serving.is_live) { (State::Stalled, since) } else { (State::Busy, look.at) }
     }
 
     /// Whether it works; nothing where that cannot be told.

@@ -3,7 +3,8 @@
  * What it answers is in `scenario.txt` beside it, which is read anew at each call, so that a test changes the load while the
  * program looks. A line is `key value`; a number below zero is the NVML error of that number. Each call adds its name to
  * `calls.txt`. Both are beside the library and not in an environment variable, so that each test of a process has its own
- * copy of it. A device is `gpu0`, an instance of it `gpu0.mig0`.
+ * copy of it. A device is `gpu0`, an instance of it `gpu0.mig0`. `delay` is how many milliseconds the driver hangs when it is
+ * asked for its use; it goes on as soon as the scenario says so.
  *
  * With OLD_DRIVER it lacks what drivers before 510 lack: memory in its second version, lists of processes in their third,
  * and GPM. */
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 typedef int Return;
 typedef void *Device;
@@ -67,12 +69,18 @@ static long long number(const char *key, long long otherwise) {
   return text(key, value, sizeof value) ? strtoll(value, NULL, 10) : otherwise;
 }
 
+static void hang(void) {
+  const struct timespec moment = { 0, 10000000 };
+  long long passed;
+  for (passed = 0; passed < number("delay", 0); passed += 10) nanosleep(&moment, NULL);
+}
+
 /* A handle is the card's number and, above it, its instance's, each counted from one. */
 static unsigned card_of(Device d) { return (unsigned)((size_t)d & 0xff) - 1; }
 static unsigned instance_of(Device d) { return (unsigned)((size_t)d >> 8); }
 
 static const char *key(Device d, const char *name) {
-  static char made[128];
+  static _Thread_local char made[128]; /* several threads may ask, as they may ask the real one */
   if (instance_of(d)) snprintf(made, sizeof made, "gpu%u.mig%u.%s", card_of(d), instance_of(d) - 1, name);
   else snprintf(made, sizeof made, "gpu%u.%s", card_of(d), name);
   return made;
@@ -137,6 +145,7 @@ Return nvmlDeviceGetPciInfo_v3(Device d, struct pci *out) {
 Return nvmlDeviceGetUtilizationRates(Device d, struct use *out) {
   long long value = figure(d, "util", UNSUPPORTED);
   CALLED;
+  hang();
   if (value < 0) return (Return)-value;
   out->gpu = (unsigned)value;
   out->memory = 0;

@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 
 use super::picture::{CardView, GpuPicture, ProcessView, ServerView};
+use super::rules;
 use super::words::price_command;
 use crate::alerts::{Alert, AlertKind, Urgency};
 use crate::insight::gpu::{State, cost};
-use crate::model::gpu::Vendor;
+use crate::model::gpu::{Permille, Vendor};
 use crate::model::gpu_setup::GpuSetup;
 use crate::model::text::clean;
 use crate::model::time::{HOUR, MINUTE, span};
@@ -23,6 +24,8 @@ const MONTH: Millis = 31 * DAY;
 const LASTS: Millis = MINUTE;
 /// So many degrees below the threshold it is over.
 const COOLER: i32 = 5;
+/// So many thousandths below the threshold a cache is no longer full.
+const EMPTIER: Permille = 50;
 /// So much of a day must have been looked at before it is called too little.
 const ENOUGH: Millis = 12 * HOUR;
 /// A card with less memory than this is nobody's rented one.
@@ -30,16 +33,20 @@ const LARGE: u64 = 32 << 30;
 
 /// What lasts, and since when.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub struct Watch {
     since: HashMap<String, Millis>,
+    /// What was so at the last look, and since when.
+    before: HashMap<String, Millis>,
     /// The keys of what is over, to be told again when it comes back.
-    pub(super) over: Vec<String>,
+    pub over: Vec<String>,
 }
 
 impl Watch {
     /// What there is to tell now.
-    pub(super) fn look(&mut self, picture: &GpuPicture, setup: &GpuSetup) -> Vec<Alert> {
+    pub fn look(&mut self, picture: &GpuPicture, setup: &GpuSetup) -> Vec<Alert> {
         self.over.clear();
+        // What is not looked at this time does not last.
+        self.before = std::mem::take(&mut self.since);
         let mut out = Vec::new();
         for card in picture.cards.iter().filter(|card| !card.is_stale) {
             out.extend(self.of_card(card, picture, setup));
@@ -92,7 +99,7 @@ impl Watch {
         if let Some(limit) = setup.kv {
             let full = server.reading.kv.filter(|kv| *kv >= limit);
             let key = key_of(AlertKind::GpuKvFull);
-            if full.is_none() {
+            if server.reading.kv.is_some_and(|kv| kv + EMPTIER < limit) {
                 self.over.push(key.clone());
             }
             if self.lasts(&key, full.is_some(), picture.at) {
@@ -107,7 +114,7 @@ impl Watch {
             }
         }
         // A card that is known tells of it itself.
-        let patience = setup.stalled.unwrap_or(Millis::MAX / 4);
+        let patience = rules(setup).patience(server.reading.progress.is_some());
         let stuck = server.stuck_since.filter(|since| server.cards.is_empty() && picture.at - since >= patience);
         match stuck {
             Some(since) => {
@@ -128,10 +135,11 @@ impl Watch {
     /// Whether something has been so for long enough.
     fn lasts(&mut self, key: &str, is_so: bool, now: Millis) -> bool {
         if !is_so {
-            self.since.remove(key);
             return false;
         }
-        now - *self.since.entry(key.to_owned()).or_insert(now) >= LASTS
+        let since = self.before.get(key).copied().unwrap_or(now);
+        self.since.insert(key.to_owned(), since);
+        now - since >= LASTS
     }
 }
 

@@ -82,6 +82,10 @@ impl Card {
             is_held,
             serving,
         };
+        if self.meter.is_gap(now, TICK) {
+            // Nobody knows what it did meanwhile: it is not idle since before.
+            self.machine.look(&Look { at: now, ..Look::default() }, rules);
+        }
         let state = self.machine.look(&look, rules);
         if let Some(before) = self.before.take() {
             self.machine.resume(before);
@@ -109,7 +113,8 @@ impl Card {
     fn remember(&mut self, now: Millis, used: Option<Permille>) {
         let number = now.div_euclid(MINUTE);
         if number != self.minute.0 {
-            let passed = usize::try_from(number - self.minute.0).unwrap_or(HISTORY).min(HISTORY);
+            // A clock that was set back has no minutes that nobody looked at.
+            let passed = usize::try_from(number - self.minute.0).unwrap_or(1).min(HISTORY);
             if self.minute.0 > 0 {
                 self.history.push_back(self.average());
                 self.history.extend(std::iter::repeat_n(None, passed - 1));

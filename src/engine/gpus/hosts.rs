@@ -128,7 +128,7 @@ async fn watch_host(host: GpuHost, seen: SyncSender<News>, clock: fn() -> Millis
             asked.kind = None;
         }
         let took = begun.elapsed();
-        let news = Seen { source: asked.host.name.clone(), about: asked.about.clone(), at: clock(), took, what };
+        let news = Seen { source: asked.host.name.clone(), is_local: false, about: asked.about.clone(), at: clock(), took, what };
         if let Err(std::sync::mpsc::TrySendError::Disconnected(_)) = seen.try_send(News::Seen(Box::new(news))) {
             return;
         }

@@ -170,7 +170,11 @@ impl Worker {
                 due = Instant::now() + EVERY;
             }
         }
-        // What is not complete is written as it is.
+        self.end();
+    }
+
+    /// What is not complete is written as it is.
+    fn end(&mut self) {
         let now = (self.setup.clock)();
         self.ledger.finish(&mut self.cards, &mut self.servers, &mut self.holders, now);
     }
@@ -182,6 +186,7 @@ impl Worker {
         match (self.settings.setup.watch, self.local.is_some()) {
             (true, false) => self.local = Some(Local::start(&self.setup.places, &self.send, self.setup.clock)),
             (false, true) => {
+                self.end();
                 (self.local, self.seen) = (None, BTreeMap::new());
                 self.cards.clear();
                 self.servers.clear();
@@ -211,7 +216,7 @@ impl Worker {
     }
 
     fn take(&mut self, seen: Seen) {
-        let is_local = crate::gpus::PROBES.iter().any(|known| known.name == seen.source);
+        let is_local = seen.is_local;
         let good = if seen.what.is_ok() { Some(seen.clone()) } else { self.seen.remove(&seen.source).and_then(|source| source.good) };
         // A card that is gone is not seen any more; one that could not be looked at is seen as it was.
         let good = good.filter(|_| !matches!(seen.what, Err(Trouble::Absent(_))));
@@ -235,8 +240,11 @@ impl Worker {
             self.rename(&found);
             self.cards.entry(found.reading.id.clone()).or_default().see(found, &self.settings);
         }
-        self.cards.retain(|id, _| known.contains(id));
-        self.servers.retain(|_, server| !server.is_gone(now));
+        let mut gone: HashMap<String, Card> = self.cards.extract_if(|id, _| !known.contains(id)).collect();
+        if !gone.is_empty() {
+            self.ledger.finish(&mut gone, &mut HashMap::new(), &mut self.holders, now);
+        }
+        self.servers.retain(|_, server| !server.is_gone(now) && self.seen.contains_key(server.source()));
         let has_any = !self.cards.is_empty() || !self.servers.is_empty();
         if has_any && self.ledger.book().is_none() {
             self.ledger.open();

@@ -113,7 +113,7 @@ impl Worker {
         let (name, about) = (known.name, probe.about());
         let is_gone = matches!(result, Err(ProbeError::Absent(_)));
         let what = result.map(|cards| Sight { cards, ..Sight::default() }).map_err(trouble);
-        self.say(Seen { source: name.to_owned(), about, at: (self.clock)(), took, what });
+        self.say(Seen { source: name.to_owned(), is_local: true, about, at: (self.clock)(), took, what });
         if is_gone {
             (self.passed, self.open) = (Some(name), None);
             return if self.ways.len() > 1 { Duration::ZERO } else { AGAIN };
@@ -135,7 +135,14 @@ impl Worker {
                 Err(error) => {
                     let what = Err(trouble(error));
                     let about = known.about.to_owned();
-                    self.say(Seen { source: known.name.to_owned(), about, at: (self.clock)(), took: begun.elapsed(), what });
+                    self.say(Seen {
+                        source: known.name.to_owned(),
+                        is_local: true,
+                        about,
+                        at: (self.clock)(),
+                        took: begun.elapsed(),
+                        what,
+                    });
                 }
             }
         }

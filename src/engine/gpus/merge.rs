@@ -58,7 +58,7 @@ mod tests {
 
     fn seen(source: &str, at: Millis, cards: Vec<GpuReading>) -> Seen {
         let what: Result<Sight, Trouble> = Ok(Sight { cards, ..Sight::default() });
-        Seen { source: source.to_owned(), about: String::new(), at, took: Duration::ZERO, what }
+        Seen { source: source.to_owned(), is_local: true, about: String::new(), at, took: Duration::ZERO, what }
     }
 
     fn card(id: &str, host: Option<&str>, pci: Option<&str>) -> GpuReading {

@@ -148,7 +148,9 @@ fn ended_at(table: &Table, known: &Known, clues: &[Clue], now: Millis) -> Option
         let lives = table.stat(pid).is_some_and(|stat| stat.started == started && stat.state != 'Z');
         return if lives { None } else { before.or(Some(now)) };
     }
-    let clue = clues.iter().find(|clue| clue.agent == known.owner.agent && clue.session == known.owner.session)?;
+    let clue = clues.iter().find(|clue| clue.agent == known.owner.agent && clue.session == known.owner.session);
+    // Sessions of which nothing is heard any more, or not yet, are as they were.
+    let Some(clue) = clue else { return before };
     if clue.is_live { None } else { before.or(clue.last_at).or(Some(now)) }
 }
 

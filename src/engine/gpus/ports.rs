@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::super::launch;
 use super::super::proc::Table;
 
 /// What `/proc/net/tcp` calls a socket that listens.
@@ -34,7 +35,10 @@ pub(super) fn of(table: &Table, pids: &[u32]) -> Vec<(u16, u32)> {
     let sockets = listening(table);
     let mut out = Vec::new();
     for pid in pids {
-        let family = std::iter::once(*pid).chain(table.ancestors(*pid).into_iter().take(PARENTS));
+        // What an agent listens on is no server of models.
+        let is_agent = |parent: &u32| launch::ALL.into_iter().any(|agent| table.runs(*parent, agent.programs()));
+        let parents = table.ancestors(*pid).into_iter().take(PARENTS).take_while(|parent| !is_agent(parent));
+        let family = std::iter::once(*pid).chain(parents);
         for one in family {
             for (_, target) in table.open(one) {
                 let name = target.to_string_lossy().into_owned();

@@ -77,7 +77,8 @@ impl Server {
     pub(super) fn see(&mut self, seen: &Seen, (sight, place): (&Sight, Option<&str>), reading: &ServerReading) {
         let is_other = self.source != seen.source;
         let is_better = place.is_none() && !self.is_direct || seen.at - self.seen_at > STALE;
-        if seen.at <= self.seen_at || is_other && !is_better {
+        // The same look again; a clock may have been set back since.
+        if seen.at == self.seen_at || is_other && !is_better {
             return;
         }
         if is_other {
@@ -101,8 +102,14 @@ impl Server {
             first_token: reading.first_token,
         };
         let done = self.flow.look(seen.at, counts, is_running, self.per_hour, EVERY);
-        self.has_moved = done.is_none_or(|done| done.has_moved);
-        self.stuck_since = if self.has_moved || !is_running { None } else { self.stuck_since.or(Some(seen.at)) };
+        // Of a first look, or one after a gap, nobody knows whether anything has moved since.
+        let moved = done.map(|done| done.has_moved);
+        self.has_moved = moved == Some(true);
+        self.stuck_since = match moved {
+            Some(false) if is_running => self.stuck_since.or(Some(seen.at)),
+            None if is_running => self.stuck_since,
+            _ => None,
+        };
         if let Some(done) = done {
             self.minutes.entry(done.at.div_euclid(MINUTE)).or_default().add(&done);
         }
@@ -156,6 +163,7 @@ impl Server {
             prompt: unsigned(row.prompt),
             cached: unsigned(row.cached),
             generated: unsigned(row.generated),
+            priced: (unsigned(row.priced.0), unsigned(row.priced.1)),
             cost: row.cost.map(whole),
             busy_cost: row.busy_cost.map(whole),
             ..Worth::default()
@@ -178,6 +186,11 @@ impl Server {
         }
     }
 
+    /// Who speaks of it.
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
     /// Whether nothing has been heard of it for so long that it is no more.
     pub(super) fn is_gone(&self, now: Millis) -> bool {
         now - self.seen_at > HOUR
@@ -196,18 +209,23 @@ fn sum(all: &mut Worth, part: &Worth) {
         cached: part.cached,
         generated: part.generated,
         first_token: part.first_token,
-        cost: part.cost,
         ..Done::default()
     };
     all.add(&done);
     all.busy += part.busy;
-    if let Some(cost) = part.busy_cost {
-        *all.busy_cost.get_or_insert_default() += cost;
+    all.priced = (all.priced.0 + part.priced.0, all.priced.1 + part.priced.1);
+    for (sum, part) in [(&mut all.cost, part.cost), (&mut all.busy_cost, part.busy_cost)] {
+        if let Some(cost) = part {
+            *sum.get_or_insert_default() += cost;
+        }
     }
 }
 
 fn row(id: &Id, at: i64, worth: &Worth) -> ServingRow {
     let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let priced = (signed(worth.priced.0), signed(worth.priced.1));
+    // Money and tokens of a minute are of the same time, or its money is not known.
+    let is_priced = worth.priced == (worth.prompt, worth.generated);
     ServingRow {
         server: id.name(),
         model: id.model().to_owned(),
@@ -217,8 +235,9 @@ fn row(id: &Id, at: i64, worth: &Worth) -> ServingRow {
         prompt: signed(worth.prompt),
         cached: signed(worth.cached),
         generated: signed(worth.generated),
-        cost: worth.cost.map(Scaled::money),
-        busy_cost: worth.busy_cost.map(Scaled::money),
+        priced,
+        cost: worth.cost.filter(|_| is_priced).map(Scaled::money),
+        busy_cost: worth.busy_cost.filter(|_| is_priced).map(Scaled::money),
     }
 }
 

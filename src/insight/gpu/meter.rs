@@ -123,11 +123,18 @@ pub struct Meter {
 }
 
 impl Meter {
+    /// Whether nobody has looked for too long, or the clock was set.
+    #[must_use]
+    pub fn is_gap(&self, at: Millis, every: Millis) -> bool {
+        self.last.is_some_and(|last| !(1..=GAP * every).contains(&(at - last.at)))
+    }
+
     /// Takes a look; `every` is the usual time between two.
     pub fn tick(&mut self, tick: Tick, every: Millis) {
+        let is_gap = self.is_gap(tick.at, every);
         let Some(last) = self.last.replace(tick) else { return };
         let passed = tick.at - last.at;
-        if !(1..=GAP * every).contains(&passed) || tick.state == State::Unknown {
+        if is_gap || tick.state == State::Unknown {
             // What is not known is not idle either: a pause that nobody saw the end of was one.
             self.settle(State::Busy);
             return;

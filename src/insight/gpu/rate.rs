@@ -120,6 +120,8 @@ pub struct Worth {
     pub cached: u64,
     /// Tokens made.
     pub generated: u64,
+    /// Those worked on and those made while a price was known: what [`Worth::cost`] was paid for.
+    pub priced: (u64, u64),
     /// From requests to first tokens.
     pub first_token: Timing,
     /// What its cards cost.
@@ -142,6 +144,7 @@ impl Worth {
         }
         if let Some(cost) = done.cost {
             *self.cost.get_or_insert_default() += cost;
+            self.priced = (self.priced.0 + done.prompt, self.priced.1 + done.generated);
             if done.is_busy {
                 *self.busy_cost.get_or_insert_default() += cost;
             }
@@ -151,19 +154,19 @@ impl Worth {
     /// What a million tokens made cost, the time without work included.
     #[must_use]
     pub fn per_million(&self) -> Option<Money> {
-        per_million(self.cost?, self.generated)
+        per_million(self.cost?, self.priced.1)
     }
 
     /// The same, counting only the time at work.
     #[must_use]
     pub fn per_million_at_load(&self) -> Option<Money> {
-        per_million(self.busy_cost?, self.generated)
+        per_million(self.busy_cost?, self.priced.1)
     }
 
     /// What a million tokens cost, those of prompts counted like those made.
     #[must_use]
     pub fn per_million_blended(&self) -> Option<Money> {
-        per_million(self.cost?, self.generated + self.prompt)
+        per_million(self.cost?, self.priced.0 + self.priced.1)
     }
 
     /// Tokens made in a second, in thousandths.

@@ -25,6 +25,8 @@ pub struct ServingRow {
     pub cached: i64,
     /// Tokens made.
     pub generated: i64,
+    /// Those worked on and those made in minutes whose cost is known: sums have it.
+    pub priced: (i64, i64),
     /// What its cards cost.
     pub cost: Option<Money>,
     /// The part of it while it was at work.
@@ -67,7 +69,7 @@ impl GpuBook {
             .conn
             .prepare_cached(
                 "SELECT server, model, MIN(at), SUM(millis), SUM(busy), SUM(prompt), SUM(cached), SUM(generated), SUM(cost),
-                        SUM(busy_cost)
+                        SUM(busy_cost), SUM(IIF(cost IS NULL, 0, prompt)), SUM(IIF(cost IS NULL, 0, generated))
                  FROM serving WHERE at >= ?1 GROUP BY server, model",
             )
             .map_err(&fail)?;
@@ -83,6 +85,7 @@ impl GpuBook {
                 generated: r.get(7)?,
                 cost: money(r.get(8)?),
                 busy_cost: money(r.get(9)?),
+                priced: (r.get(10)?, r.get(11)?),
             })
         };
         query.query_map([from], row).map_err(&fail)?.collect::<Result<_, _>>().map_err(&fail)

@@ -124,7 +124,10 @@ impl Fake {
 
     fn write(&self) {
         let lines: Vec<String> = self.lines.iter().map(|(key, value)| format!("{key} {value}")).collect();
-        fs::write(self.machine.path().join("scenario.txt"), lines.join("\n")).unwrap();
+        // At once: the library may be reading it.
+        let (file, unfinished) = (self.machine.path().join("scenario.txt"), self.machine.path().join("scenario.new"));
+        fs::write(&unfinished, lines.join("\n")).unwrap();
+        fs::rename(unfinished, file).unwrap();
     }
 
     /// How often the library has been called altogether.

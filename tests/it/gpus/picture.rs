@@ -228,7 +228,17 @@ pub(super) fn stale() -> CardView {
 fn worth(seconds: i64, [prompt, cached, generated]: [u64; 3], per_hour: Option<Money>) -> Worth {
     let cost = per_hour.map(|price| Scaled::of(price, seconds * 1000));
     let first_token = Timing { micros: 210_000 * generated, count: generated };
-    Worth { millis: seconds * 1000, busy: seconds * 500, prompt, cached, generated, first_token, cost, busy_cost: cost }
+    Worth {
+        millis: seconds * 1000,
+        busy: seconds * 500,
+        prompt,
+        cached,
+        generated,
+        priced: (prompt, generated),
+        first_token,
+        cost,
+        busy_cost: cost,
+    }
 }
 
 /// A server at work, whose tokens have a price.
