@@ -21,6 +21,8 @@ mod owner;
 pub mod picture;
 mod ports;
 mod server;
+mod sources;
+mod users;
 pub mod words;
 
 pub use keeper::{Keeper, Setup};

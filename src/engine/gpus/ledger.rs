@@ -82,10 +82,10 @@ impl Ledger {
             return;
         }
         self.written_at = minute;
-        if let Err(error) = self.write(cards, servers, holders, (now, false)) {
+        match self.write(cards, servers, holders, (now, false)) {
+            Ok(()) => self.problem = None,
             // What could not be written is lost; the next minutes are not.
-            self.problem = Some(error.to_string());
-            self.book = None;
+            Err(error) => (self.problem, self.book) = (Some(error.to_string()), None),
         }
     }
 

@@ -17,12 +17,12 @@ pub(super) struct Found {
 
 /// All cards of all sources, each once: what this machine itself says goes before what others say of it, and of two hosts
 /// that speak of the same card the one that speaks later.
-pub(super) fn cards<'a>(seen: impl Iterator<Item = (&'a Seen, &'a Sight, bool)>) -> Vec<Found> {
+pub(super) fn cards<'a>(seen: impl Iterator<Item = (&'a Seen, &'a Sight)>) -> Vec<Found> {
     let mut all: Vec<Found> = Vec::new();
-    for (seen, sight, is_local) in seen {
+    for (seen, sight) in seen {
         for reading in &sight.cards {
             let at = reading.at.unwrap_or(seen.at).min(seen.at);
-            all.push(Found { reading: reading.clone(), source: seen.source.clone(), at, is_local });
+            all.push(Found { reading: reading.clone(), source: seen.source.clone(), at, is_local: seen.is_local });
         }
     }
     all.sort_by(|a, b| b.is_local.cmp(&a.is_local).then(b.at.cmp(&a.at)).then(a.source.cmp(&b.source)));
@@ -56,9 +56,9 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn seen(source: &str, at: Millis, cards: Vec<GpuReading>) -> Seen {
+    fn seen(source: &str, is_local: bool, at: Millis, cards: Vec<GpuReading>) -> Seen {
         let what: Result<Sight, Trouble> = Ok(Sight { cards, ..Sight::default() });
-        Seen { source: source.to_owned(), is_local: true, about: String::new(), at, took: Duration::ZERO, what }
+        Seen { source: source.to_owned(), is_local, about: String::new(), at, took: Duration::ZERO, what }
     }
 
     fn card(id: &str, host: Option<&str>, pci: Option<&str>) -> GpuReading {
@@ -67,26 +67,25 @@ mod tests {
 
     #[test]
     fn a_card_that_is_seen_twice_is_one_and_the_machine_itself_knows_it_best() {
-        let local = seen("nvml", 5, vec![card("aa", None, Some("0000:83:00.0"))]);
-        let exporter = seen("n1", 9, vec![card("aa", Some("n1"), None), card("bb", Some("n1"), None)]);
-        let all = [(&local, true), (&exporter, false)];
-        let found = cards(all.iter().map(|(seen, is_local)| (*seen, seen.what.as_ref().unwrap(), *is_local)));
+        let local = seen("nvml", true, 5, vec![card("aa", None, Some("0000:83:00.0"))]);
+        let exporter = seen("n1", false, 9, vec![card("aa", Some("n1"), None), card("bb", Some("n1"), None)]);
+        let found = cards([&local, &exporter].into_iter().map(|seen| (seen, seen.what.as_ref().unwrap())));
         let names: Vec<(&str, &str)> = found.iter().map(|f| (f.reading.id.as_str(), f.source.as_str())).collect();
         assert_eq!(names, [("aa", "nvml"), ("bb", "n1")]);
     }
 
     #[test]
     fn a_card_without_a_uuid_is_the_one_at_its_address() {
-        let nvml = seen("nvml", 5, vec![card("aa", None, Some("0000:83:00.0"))]);
-        let drm = seen("drm", 6, vec![card("0000:83:00.0", None, Some("0000:83:00.0"))]);
-        let found = cards([&nvml, &drm].into_iter().map(|seen| (seen, seen.what.as_ref().unwrap(), true)));
+        let nvml = seen("nvml", true, 5, vec![card("aa", None, Some("0000:83:00.0"))]);
+        let drm = seen("drm", true, 6, vec![card("0000:83:00.0", None, Some("0000:83:00.0"))]);
+        let found = cards([&nvml, &drm].into_iter().map(|seen| (seen, seen.what.as_ref().unwrap())));
         assert_eq!(found.len(), 1);
     }
 
     #[test]
     fn of_two_hosts_that_speak_of_one_card_the_later_one_is_heard() {
-        let (old, new) = (seen("a", 5, vec![card("aa", Some("n1"), None)]), seen("b", 8, vec![card("aa", Some("n1"), None)]));
-        let found = cards([&old, &new].into_iter().map(|seen| (seen, seen.what.as_ref().unwrap(), false)));
+        let (old, new) = (seen("a", false, 5, vec![card("aa", Some("n1"), None)]), seen("b", false, 8, vec![card("aa", Some("n1"), None)]));
+        let found = cards([&old, &new].into_iter().map(|seen| (seen, seen.what.as_ref().unwrap())));
         assert_eq!(found.iter().map(|f| f.source.as_str()).collect::<Vec<_>>(), ["b"]);
     }
 }

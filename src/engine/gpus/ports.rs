@@ -1,7 +1,7 @@
 //! On which ports of this machine a process listens: so that an inference server is found by the card it holds, and nobody
 //! else is ever knocked at.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::super::launch;
 use super::super::proc::Table;
@@ -28,7 +28,7 @@ fn listening(table: &Table) -> HashMap<String, u16> {
 }
 
 /// The ports on which each of these processes listens, or the ones that have started it.
-pub(super) fn of(table: &Table, pids: &[u32]) -> Vec<(u16, u32)> {
+pub(super) fn of(table: &Table, pids: &BTreeSet<u32>) -> Vec<(u16, u32)> {
     if pids.is_empty() {
         return Vec::new();
     }
