@@ -63,7 +63,8 @@ fn prefix(said: &Exposition) -> Option<&str> {
 }
 
 fn who(sample: &Sample) -> Option<Who<'_>> {
-    if sample.label("gpu_partition_id").is_some_and(|partition| partition != "0") {
+    // A card that cannot be divided says "NA".
+    if sample.label("gpu_partition_id").and_then(|partition| partition.parse::<u32>().ok()).is_some_and(|partition| partition > 0) {
         return None;
     }
     Some(Who {
@@ -71,10 +72,17 @@ fn who(sample: &Sample) -> Option<Who<'_>> {
         pci: sample.label("pcie_bus_id"),
         host: own(sample, "hostname"),
         index: sample.label("gpu_id"),
-        name: sample.label("card_model").or_else(|| sample.label("card_series")),
+        name: name(sample),
         instance: None,
         profile: None,
     })
+}
+
+/// What the card is called: some say the number of the board, `102-G30211-0C`, where others have a name.
+fn name(sample: &Sample) -> Option<&str> {
+    let is_name = |text: &&str| !text.starts_with(|first: char| first.is_ascii_digit());
+    let labels = || ["card_model", "card_series"].into_iter().filter_map(|label| sample.label(label));
+    labels().find(is_name).or_else(|| labels().next())
 }
 
 fn reading(card: &Card<'_>, prefix: &str) -> GpuReading {

@@ -217,6 +217,11 @@ fn amds_exporter_has_a_prefix_partitions_and_three_kinds_of_power() {
     assert_eq!((older.used, older.power, older.temperature, older.clock), (None, Some(84_000), Some(44), None));
     assert_eq!((older.name.as_str(), older.memory_total), ("MI210", Some(65_536 << 20)), "used and free make the whole");
 
+    // As releases for cards with a board's number for a model say it, and for cards that cannot be divided.
+    let board = br#"gpu_gfx_activity{card_model="102-G30211-0C",card_series="AMD Instinct MI300X OAM",gpu_id="2",gpu_partition_id="NA",hostname="n4"} 3"#;
+    let board = read(&AmdExporter, board);
+    assert_eq!((board[0].id.as_str(), board[0].name.as_str(), board[0].used), ("n4/2", "AMD Instinct MI300X OAM", Some(30)));
+
     let prefixed = String::from_utf8_lossy(AMD).replace("gpu_gfx_activity{", "amd_gpu_gfx_activity{");
     let prefixed = prefixed
         .lines()
