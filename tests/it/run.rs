@@ -172,16 +172,19 @@ fn a_pause_ends_and_everything_goes_on() {
 #[test]
 fn a_ladder_for_what_is_no_child_of_ours() {
     let dir = TempDir::new().unwrap();
-    // Started by a shell that has gone.
-    for (script, step) in [("exec sleep 30", Step::Interrupt), ("trap '' INT; while :; do sleep 0.05; done", Step::Terminate)] {
+    // Started by a shell that has gone. The signal that ends it has all the time that a busy machine needs.
+    let long = Duration::from_secs(20);
+    let (first, second) = (Waits { interrupt: long, ..QUICK }, Waits { terminate: long, ..QUICK });
+    for (before, then, step, waits) in
+        [(":", "exec sleep 30", Step::Interrupt, first), ("trap '' INT", "while :; do sleep 0.05; done", Step::Terminate, second)]
+    {
         let file = dir.path().join(format!("{step:?}"));
         let mut started =
-            Command::new("sh").args(["-c", &format!("echo $$ > {}; {script}", file.display())]).process_group(0).spawn().unwrap();
+            Command::new("sh").args(["-c", &format!("{before}; echo $$ > {}; {then}", file.display())]).process_group(0).spawn().unwrap();
         wait_for("started", || lines(&file).len() == 1);
-        std::thread::sleep(Duration::from_millis(50));
         let pid = started.id();
         let reaper = std::thread::spawn(move || started.wait().unwrap());
-        assert_eq!(stop::ladder(Target::Process(pid), &QUICK), Ok(Some(step)));
+        assert_eq!(stop::ladder(Target::Process(pid), &waits), Ok(Some(step)));
         reaper.join().unwrap();
         assert_eq!(stop::ladder(Target::Process(pid), &QUICK), Ok(None));
     }
