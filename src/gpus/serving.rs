@@ -19,13 +19,18 @@ pub(super) const MOST_MODELS: usize = 64;
 
 /// A page's samples of one model.
 pub(super) struct Model<'a> {
-    /// Its name.
-    pub(super) name: &'a str,
+    /// Its name; empty where it is not named.
+    name: &'a str,
     /// By their names, as a page has them.
     samples: Vec<&'a Sample>,
 }
 
 impl<'a> Model<'a> {
+    /// Its name, where it has one.
+    pub(super) fn name(&self) -> Option<String> {
+        (!self.name.is_empty()).then(|| self.name.to_owned())
+    }
+
     /// All samples of a name.
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &'a Sample> {
         let from = self.samples.partition_point(|sample| sample.name.as_str() < name);
@@ -50,11 +55,14 @@ impl<'a> Model<'a> {
     }
 }
 
-/// The samples whose names begin so, by the model that their label names. One without the label is about no model.
+/// The samples whose names begin so, by the model that their label names. One without the label is about no model; where none
+/// has it, all of them are about one that is not named.
 pub(super) fn models<'a>(said: &'a Exposition, label: &str, prefixes: &[&str]) -> Vec<Model<'a>> {
+    let own = || said.iter().filter(|sample| prefixes.iter().any(|prefix| sample.name.starts_with(prefix)));
+    let has_names = own().any(|sample| sample.label(label).is_some());
     let mut found: BTreeMap<&str, Vec<&Sample>> = BTreeMap::new();
-    for sample in said.iter().filter(|sample| prefixes.iter().any(|prefix| sample.name.starts_with(prefix))) {
-        if let Some(name) = sample.label(label) {
+    for sample in own() {
+        if let Some(name) = sample.label(label).or_else(|| (!has_names).then_some("")) {
             found.entry(name).or_default().push(sample);
         }
     }

@@ -32,7 +32,7 @@ impl Server for Sglang {
     }
 
     fn is_it(&self, said: &Exposition) -> bool {
-        serving::labels(said, PREFIX, LABEL)
+        serving::speaks(said, PREFIX)
     }
 
     fn read(&self, said: &Exposition, _: &[(&str, &[u8])]) -> Vec<ServerReading> {
@@ -46,7 +46,7 @@ fn reading(model: &Model<'_>) -> ServerReading {
     let told = serving::together([first_token.map(|timing| timing.count), next_token.map(|timing| timing.count)]);
     ServerReading {
         kind: NAME,
-        model: Some(model.name.to_owned()),
+        model: model.name(),
         prompt: count(model, "sglang:prompt_tokens_total"),
         cached: count(model, "sglang:cached_tokens_total"),
         generated: count(model, "sglang:generation_tokens_total"),

@@ -19,7 +19,7 @@ const NAME: &str = "triton";
 /// How its series of requests begin.
 const PREFIX: &str = "nv_inference_";
 /// The label that names the model.
-const LABEL: &str = "model";
+pub(super) const LABEL: &str = "model";
 
 impl Server for Triton {
     fn name(&self) -> &'static str {

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::serving::{self, Model};
-use super::{Exposition, Server, number};
+use super::{Exposition, Server, number, triton};
 use crate::model::gpu::ServerReading;
 
 /// The server.
@@ -29,7 +29,7 @@ impl Server for Vllm {
     }
 
     fn is_it(&self, said: &Exposition) -> bool {
-        serving::labels(said, PREFIX, LABEL)
+        serving::labels(said, PREFIX, LABEL) || (serving::speaks(said, PREFIX) && !serving::labels(said, PREFIX, triton::LABEL))
     }
 
     fn read(&self, said: &Exposition, _: &[(&str, &[u8])]) -> Vec<ServerReading> {
@@ -42,7 +42,7 @@ pub(super) fn reading(model: &Model<'_>) -> ServerReading {
     let (prompt, generated) = (model.count("vllm:prompt_tokens_total"), model.count("vllm:generation_tokens_total"));
     ServerReading {
         kind: NAME,
-        model: Some(model.name.to_owned()),
+        model: model.name(),
         prompt,
         // Older releases count only what the search for cached tokens has found, which is the same but for other machines' caches.
         cached: model.count("vllm:prompt_tokens_cached_total").or_else(|| model.count("vllm:prefix_cache_hits_total")),

@@ -95,6 +95,19 @@ fn vllm_s_models_are_told_apart() {
 }
 
 #[test]
+fn what_no_model_is_named_for_is_all_of_one_model() {
+    for (server, prefix, waiting) in [(&Vllm as &dyn Server, "vllm:", "num_requests_waiting"), (&Sglang, "sglang:", "num_queue_reqs")] {
+        let page = format!("{prefix}generation_tokens_total 16\n{prefix}{waiting} 2\n");
+        assert!(server.is_it(&Exposition::parse(page.as_bytes())), "{page}");
+        let found = one(server, &page);
+        assert_eq!((found.model, found.generated, found.waiting), (None, Some(16), Some(2)), "{page}");
+        // Where there are names, what has none is about no model.
+        let named = one(server, &format!("{page}{prefix}generation_tokens_total{{model_name=\"m\"}} 9\n"));
+        assert_eq!((named.model.as_deref(), named.generated, named.waiting), (Some("m"), Some(9), None), "{page}");
+    }
+}
+
+#[test]
 fn vllm_sleeps_when_every_engine_says_so() {
     /// An engine, a state, and whether it is in that.
     type Says = (&'static str, &'static str, u8);
