@@ -17,8 +17,12 @@ pub fn print(context: &Context, picture: &GpuPicture, out: &mut Out) -> io::Resu
     if picture.is_empty() {
         return nothing(picture, out);
     }
-    out.styled(STRONG, &summary(context, picture))?;
-    cards(context, picture, out)?;
+    if picture.cards.is_empty() {
+        out.styled(STRONG, picture.no_card())?;
+    } else {
+        out.styled(STRONG, &summary(context, picture))?;
+        cards(context, picture, out)?;
+    }
     servers(context, picture, out)?;
     processes(context, picture, out)?;
     for alert in &picture.alerts {
@@ -40,7 +44,7 @@ fn nothing(picture: &GpuPicture, out: &mut Out) -> io::Result<()> {
     if picture.is_off {
         return out.line(OFF);
     }
-    out.line("No GPU was found on this machine, and none is asked for elsewhere.")?;
+    out.line(picture.no_card())?;
     for source in picture.sources.iter().filter(|source| !matches!(source.state, SourceState::Absent)) {
         let why = source.why.as_deref().unwrap_or("has not answered yet");
         out.line(&format!("! {}: {}", clean(&source.name), clean(why)))?;

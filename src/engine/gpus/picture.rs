@@ -223,6 +223,16 @@ impl GpuPicture {
         self.cards.iter().filter(|card| card.reading.slice.is_none())
     }
 
+    /// That there is no card, in a sentence.
+    #[must_use]
+    pub fn no_card(&self) -> &'static str {
+        if self.sources.iter().any(|source| source.is_remote) {
+            "No GPU was found, on this machine or on those that are asked."
+        } else {
+            "No GPU was found on this machine, and none is asked for elsewhere."
+        }
+    }
+
     /// The card of this id.
     #[must_use]
     pub fn card(&self, id: &str) -> Option<&CardView> {

@@ -53,7 +53,9 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Hits {
         return hits;
     }
     if cards.is_empty() {
-        buf.set_string(inner.x + 1, inner.y, "no GPU meets the filter", app.theme.style(Role::Dim));
+        let why = if picture.cards.is_empty() { picture.no_card() } else { "no GPU meets the filter" };
+        let room = usize::from(inner.width.saturating_sub(2));
+        buf.set_stringn(inner.x + 1, inner.y, why, room, app.theme.style(Role::Dim));
         return hits;
     }
     hits.body = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
@@ -84,6 +86,7 @@ fn summary(app: &App, picture: &GpuPicture, room: usize) -> String {
         .collect();
     let an_hour = an_hour(picture.per_hour(), |money| app.currency.show(money));
     let mut parts = vec![format!("GPUs {}", picture.whole().count()), states.join(" "), an_hour];
+    parts.retain(|part| !part.is_empty());
     let both = picture.idle_today().zip(picture.cost_today());
     parts.extend(both.map(|(idle, cost)| format!("idle today {} of {}", app.currency.show(idle), app.currency.show(cost))));
     parts.extend(picture.used().map(|used| format!("{} used", percent(Some(used)))));
@@ -171,7 +174,7 @@ pub fn empty(app: &App, area: Rect, buf: &mut Buffer) {
         return;
     }
     let waits = app.gpu_picture.sources.iter().any(|source| source.state == SourceState::Waiting) || app.gpu_picture.at == 0;
-    let first = if waits { "Looking for GPUs…" } else { "No GPU was found on this machine, and none is asked for elsewhere." };
+    let first = if waits { "Looking for GPUs…" } else { app.gpu_picture.no_card() };
     let says = [
         (first, Role::Text),
         (

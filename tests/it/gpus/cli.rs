@@ -20,6 +20,7 @@ use aifinops::store::gpus::{CardRow, MinuteRow};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::metrics;
 use super::picture::everything;
 
 /// A machine of its own: a home, a store, a file of settings, a system without a card, and no driver.
@@ -147,6 +148,18 @@ fn a_machine_without_a_card_is_told_so_and_that_is_no_failure() {
     let found = host.json(&["doctor", "gpu"]);
     assert!(found["sources"].as_array().unwrap().iter().all(|source| source["why"].is_string() && source["cards"] == json!(0)), "{found}");
     assert!(!host.path("data/gpus.db").exists(), "of nothing nothing is kept");
+}
+
+#[test]
+fn a_server_without_a_card_is_shown_alone_and_who_is_asked_is_not_denied() {
+    let host = Host::new();
+    let page = metrics::vllm("qwen3", 300, 100, 1);
+    let server = metrics::Host::with_page(move || page.clone());
+    let sentence = "No GPU was found, on this machine or on those that are asked.\n";
+    let said = host.ok(&["gpu", "--gpu-host", &format!("n1={}", server.url())]);
+    assert!(said.starts_with(&format!("{sentence}\nSERVER")) && said.contains("qwen3"), "{said}");
+    let said = host.ok(&["gpu", "--gpu-host", &format!("n1={}", metrics::Host::dead())]);
+    assert!(said.starts_with(&format!("{sentence}! n1: it cannot be reached")), "{said}");
 }
 
 /// Everything that there can be in the JSON, of which a machine has a part.
