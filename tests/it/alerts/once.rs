@@ -164,7 +164,9 @@ fn quiet_hours_hold_everything_back_and_sum_it_up_once() {
     assert_eq!(held + alone, 9, "{heard:?}");
     if let [sum] = sums.as_slice() {
         assert_eq!(sum.title, format!("{held} alerts during quiet hours"));
-        assert_eq!(sum.urgency, Urgency::Critical);
+        // As urgent as the most urgent of them, unless that one was the only one left for the other teller.
+        let is_alone = heard.iter().any(|alert| alert.kind != AlertKind::HeldBack && alert.urgency == Urgency::Critical);
+        assert_eq!(sum.urgency == Urgency::Critical, !is_alone, "{heard:?}");
         assert!(sum.body.lines().count() <= 7, "{}", sum.body);
     }
 }
