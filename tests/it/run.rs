@@ -4,6 +4,7 @@
 
 mod launch;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -20,6 +21,18 @@ const STUBBORN: &str =
     "trap '' INT TERM HUP; sh -c 'echo $$ >> pids; while :; do sleep 0.05; done' & echo $$ >> pids; while :; do sleep 0.05; done";
 
 const QUICK: Waits = Waits { interrupt: Duration::from_millis(200), terminate: Duration::from_millis(200), kill: Duration::from_secs(20) };
+
+/// Starts a program as a person's terminal would. Tests that a script has started in the background ignore SIGINT, and so would
+/// everything that they start.
+pub(crate) fn hears_sigint(program: impl AsRef<OsStr>) -> Command {
+    if cfg!(target_os = "linux") {
+        let mut command = Command::new("env");
+        command.arg("--default-signal=INT").arg(program);
+        command
+    } else {
+        Command::new(program)
+    }
+}
 
 fn aifinops(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aifinops"));
@@ -172,19 +185,16 @@ fn a_pause_ends_and_everything_goes_on() {
 #[test]
 fn a_ladder_for_what_is_no_child_of_ours() {
     let dir = TempDir::new().unwrap();
-    // Started by a shell that has gone. The signal that ends it has all the time that a busy machine needs.
-    let long = Duration::from_secs(20);
-    let (first, second) = (Waits { interrupt: long, ..QUICK }, Waits { terminate: long, ..QUICK });
-    for (before, then, step, waits) in
-        [(":", "exec sleep 30", Step::Interrupt, first), ("trap '' INT", "while :; do sleep 0.05; done", Step::Terminate, second)]
+    // Started by a shell that has gone.
+    for (before, then, step) in [(":", "exec sleep 30", Step::Interrupt), ("trap '' INT", "while :; do sleep 0.05; done", Step::Terminate)]
     {
         let file = dir.path().join(format!("{step:?}"));
         let mut started =
-            Command::new("sh").args(["-c", &format!("{before}; echo $$ > {}; {then}", file.display())]).process_group(0).spawn().unwrap();
+            hears_sigint("sh").args(["-c", &format!("{before}; echo $$ > {}; {then}", file.display())]).process_group(0).spawn().unwrap();
         wait_for("started", || lines(&file).len() == 1);
         let pid = started.id();
         let reaper = std::thread::spawn(move || started.wait().unwrap());
-        assert_eq!(stop::ladder(Target::Process(pid), &waits), Ok(Some(step)));
+        assert_eq!(stop::ladder(Target::Process(pid), &QUICK), Ok(Some(step)));
         reaper.join().unwrap();
         assert_eq!(stop::ladder(Target::Process(pid), &QUICK), Ok(None));
     }

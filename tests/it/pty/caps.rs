@@ -3,12 +3,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 use aifinops::model::time::rfc3339;
 
 use super::terminal::{Machine, Terminal};
+use crate::run::hears_sigint;
 
 const ID: &str = "aaaa1111-0000-4000-8000-000000000001";
 const PRICES: &str = "[prices]\nhouse = { input = \"1\", output = \"1\", cache_read = \"1\", cache_write_5m = \"1\" }\n";
@@ -90,7 +91,7 @@ fn an_edit_is_picked_up_and_a_broken_one_keeps_what_was_good() {
 fn agent(machine: &Machine, script: &str) -> Child {
     let program = machine.write("bin/claude", &format!("#!/bin/sh\n{script}\nwhile :; do sleep 0.1; done\n"));
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    Command::new(program).current_dir(machine.path("work")).process_group(0).spawn().unwrap()
+    hears_sigint(program).current_dir(machine.path("work")).process_group(0).spawn().unwrap()
 }
 
 /// Whether it stands still: stopped, or waiting for a child to begin that has been stopped.
@@ -142,8 +143,7 @@ fn an_agent_is_paused_goes_on_and_is_stopped() {
     top.press("y");
     let status = agent.wait().unwrap();
     assert!(!status.success());
-    // After SIGINT, unless the machine is too busy to end it within the time that this signal is given.
-    top.shows(&[&format!("process {pid} has ended after SIG")]);
+    top.shows(&[&format!("process {pid} has ended after SIGINT")]);
     top.press("x");
     top.shows(&["no process of this session was found"]);
     top.press("q");
