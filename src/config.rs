@@ -36,7 +36,9 @@ mod write;
 
 use std::fmt;
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::model::text::clean;
 
 pub use alerts::Alerts;
 pub use caps::check as check_cap;
@@ -104,6 +106,20 @@ pub struct Problem {
     pub message: String,
     /// The place in words: `~/.config/aifinops/config.toml:7`, `AIFINOPS_THEME`, `--theme`.
     pub place: String,
+}
+
+impl Problem {
+    /// A problem with a key of a file, at `line` of it where that is known; `place` is the file's name in words.
+    fn in_file(file: &Path, place: &str, line: Option<usize>, key: &str, message: &str) -> Problem {
+        let shown = clean(place);
+        let place = line.map_or_else(|| shown.clone(), |line| format!("{shown}:{line}"));
+        Problem { file: Some(file.to_path_buf()), line, key: clean(key), message: clean(message), place }
+    }
+
+    /// A problem with what a variable or a flag says.
+    fn said_by(place: String, key: &str, message: &str) -> Problem {
+        Problem { file: None, line: None, key: clean(key), message: clean(message), place }
+    }
 }
 
 impl fmt::Display for Problem {

@@ -236,6 +236,7 @@ fn open(doc: &mut DocumentMut, parents: &[String]) {
 /// Writes the text unless the key is or comes to be a problem.
 fn commit(file: &Path, data_dir: Option<&Path>, path: &[String], (before, after): (&str, &str)) -> Result<(), ConfigError> {
     let key = dotted(path.iter().map(String::as_str));
+    let after = &with_line_ends_of(before, after);
     let old = check(before, file, data_dir);
     let about = |problem: &Problem| problem.key == key || problem.key.starts_with(&format!("{key}."));
     let new = |problem: &Problem| !old.iter().any(|other| other.key == problem.key && other.message == problem.message);
@@ -243,4 +244,13 @@ fn commit(file: &Path, data_dir: Option<&Path>, path: &[String], (before, after)
         Some(problem) => Err(ConfigError::Refused(problem)),
         None => write(file, after),
     }
+}
+
+/// The text with the line ends of the one before, where those were Windows' throughout: the library writes its own.
+fn with_line_ends_of(before: &str, text: &str) -> String {
+    let lines = before.matches('\n').count();
+    if lines == 0 || before.matches("\r\n").count() < lines {
+        return text.to_owned();
+    }
+    text.replace("\r\n", "\n").replace('\n', "\r\n")
 }

@@ -156,13 +156,8 @@ fn restore(caps: &mut Vec<Cap>, broken: &[String], before: Vec<Cap>) -> Vec<Stri
 
 /// Says what of before holds.
 fn held(file: &Path, table: &str, kept: &[String]) -> Option<Problem> {
-    (!kept.is_empty()).then(|| Problem {
-        file: Some(file.to_owned()),
-        line: None,
-        key: table.to_owned(),
-        message: format!("until it is mended, what was there before holds: {}", kept.join(", ")),
-        place: crate::model::text::clean(&file.display().to_string()),
-    })
+    let message = || format!("until it is mended, what was there before holds: {}", kept.join(", "));
+    (!kept.is_empty()).then(|| Problem::in_file(file, &file.display().to_string(), None, table, &message()))
 }
 
 /// The name of the cap or experiment that a problem is about; empty where it may be about any of the table.

@@ -72,8 +72,8 @@ impl Layers {
         let (cx, home) = Context::new(env);
         let mut layers = Layers { cx, settings: Settings::blank(), problems: Vec::new() };
         if !home && env("AIFINOPS_HOME").is_none() {
-            let message = "there is no home directory; set HOME, AIFINOPS_HOME or --home".to_owned();
-            layers.problems.push(Problem { file: None, line: None, key: "home".to_owned(), message, place: "HOME".to_owned() });
+            let message = "there is no home directory; set HOME, AIFINOPS_HOME or --home";
+            layers.problems.push(Problem::said_by("HOME".to_owned(), "home", message));
         }
         layers
     }
@@ -136,8 +136,8 @@ impl Layers {
         let key = if fault.below.is_empty() { entry.name.to_owned() } else { format!("{}.{}", entry.name, fault.below) };
         let message = format!("{}; allowed: {}", fault.reason, self.allowed(entry));
         match file {
-            Some(file) => self.in_file(file, fault.line, key, message),
-            None => self.problems.push(Problem { file: None, line: None, key, message, place: origin.to_string() }),
+            Some(file) => self.in_file(file, fault.line, &key, &message),
+            None => self.problems.push(Problem::said_by(origin.to_string(), &key, &message)),
         }
     }
 
@@ -146,10 +146,8 @@ impl Layers {
         if entry.name == "theme" { self.cx.theme_names().join(", ") } else { (entry.allowed)() }
     }
 
-    fn in_file(&mut self, file: &Path, line: Option<usize>, key: String, message: String) {
-        let path = crate::model::text::clean(&self.cx.shorten(file));
-        let place = line.map_or_else(|| path.clone(), |line| format!("{path}:{line}"));
-        self.problems.push(Problem { file: Some(file.to_owned()), line, key, message, place });
+    fn in_file(&mut self, file: &Path, line: Option<usize>, key: &str, message: &str) {
+        self.problems.push(Problem::in_file(file, &self.cx.shorten(file), line, key, message));
     }
 
     /// The file's values; a file that is not there has none.
@@ -159,11 +157,11 @@ impl Layers {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !named => Vec::new(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let message = "does not exist; `aifinops config` prints a commented one to start from".to_owned();
-                self.in_file(file, None, String::new(), message);
+                self.in_file(file, None, "", &message);
                 Vec::new()
             }
             Err(error) => {
-                self.in_file(file, None, String::new(), format!("cannot be read: {error}; the defaults hold"));
+                self.in_file(file, None, "", &format!("cannot be read: {error}; the defaults hold"));
                 Vec::new()
             }
         }
@@ -174,7 +172,7 @@ impl Layers {
         for Broken { line, key, reason, .. } in broken {
             let entry = key.first().and_then(|name| Entry::find(name)).filter(|entry| entry.in_file);
             let allowed = entry.map(|entry| format!("; allowed: {}", self.allowed(entry))).unwrap_or_default();
-            self.in_file(file, line, dotted(key.iter().map(String::as_str)), format!("{reason}{allowed}"));
+            self.in_file(file, line, &dotted(key.iter().map(String::as_str)), &format!("{reason}{allowed}"));
         }
         nodes
     }
@@ -187,7 +185,7 @@ impl Layers {
                 Some(entry) => outside(entry),
                 None => unknown(name),
             };
-            self.in_file(file, node.line, dotted([name.as_str()]), message);
+            self.in_file(file, node.line, &dotted([name.as_str()]), &message);
         }
     }
 }

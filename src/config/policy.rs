@@ -15,7 +15,6 @@ use super::salvage::salvage;
 use crate::budgets::Assumed;
 use crate::model::Cap;
 use crate::model::cap::OnFailure;
-use crate::model::text::clean;
 
 /// What the names of its caps begin with, so that they are never taken for the user's.
 pub const PREFIX: &str = "policy.";
@@ -59,7 +58,7 @@ pub fn system(data_dir: &Path) -> Policy {
 /// The policy in a file; nothing where there is none.
 #[must_use]
 pub fn read(path: &Path) -> Policy {
-    let problem = |message: String| Policy { problems: vec![at(path, None, "", message)], ..Policy::default() };
+    let problem = |message: String| Policy { problems: vec![at(path, None, "", &message)], ..Policy::default() };
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Policy::default(),
@@ -95,7 +94,7 @@ fn is_roots(_: &std::fs::Metadata) -> Result<(), &'static str> {
 pub fn parse(text: &str, path: &Path) -> Policy {
     let (nodes, broken) = salvage(text);
     let mut policy = Policy { path: Some(path.to_path_buf()), ..Policy::default() };
-    policy.problems.extend(broken.into_iter().map(|part| at(path, part.line, &part.key.join("."), part.reason)));
+    policy.problems.extend(broken.into_iter().map(|part| at(path, part.line, &part.key.join("."), &part.reason)));
     let (cx, _) = Context::new(&|_| None);
     for (name, node) in &nodes {
         let mut faults = Faults::default();
@@ -107,7 +106,7 @@ pub fn parse(text: &str, path: &Path) -> Policy {
         }
         for fault in faults.0 {
             let key = if fault.below.is_empty() { name.clone() } else { format!("{name}.{}", fault.below) };
-            policy.problems.push(at(path, fault.line, &key, fault.reason));
+            policy.problems.push(at(path, fault.line, &key, &fault.reason));
         }
     }
     policy.caps = policy.caps.into_iter().map(keep::managed).collect();
@@ -119,8 +118,6 @@ fn on_failure(node: &Node, faults: &mut Faults) -> Option<OnFailure> {
     read.map_err(|reason| faults.add(node, reason)).ok()
 }
 
-fn at(path: &Path, line: Option<usize>, key: &str, message: String) -> Problem {
-    let shown = clean(&path.display().to_string());
-    let place = line.map_or_else(|| shown.clone(), |line| format!("{shown}:{line}"));
-    Problem { file: Some(path.to_path_buf()), line, key: key.to_owned(), message, place }
+fn at(path: &Path, line: Option<usize>, key: &str, message: &str) -> Problem {
+    Problem::in_file(path, &path.display().to_string(), line, key, message)
 }

@@ -233,3 +233,7 @@ pub(super) fn escaped(text: &str) -> String {
     };
     text.bytes().map(one).collect()
 }
+/// An id as a part of a path; none of one that would lead elsewhere: whoever reads an address takes dots alone for directories.
+pub(super) fn segment(id: &str) -> Option<String> {
+    (!matches!(id, "" | "." | "..")).then(|| escaped(id))
+}

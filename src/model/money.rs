@@ -17,6 +17,10 @@ impl Money {
     /// No money at all. Not the same as an unknown amount, which is `Option::None`.
     pub const ZERO: Money = Money(0);
 
+    /// The most that one model call is believed to have cost: ten thousand dollars, a hundred times what the largest prompt
+    /// costs at the dearest model. A log that says more is wrong, and sums of what it says would overflow.
+    pub const MOST_OF_A_CALL: Money = Money(10_000 * NANOS_PER_USD);
+
     /// An amount from nano-dollars.
     #[must_use]
     pub const fn from_nanos(nanos: i64) -> Money {

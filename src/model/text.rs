@@ -120,17 +120,17 @@ pub fn fit_end(text: &str, width: usize) -> String {
     if width > 0 { format!("…{rest}") } else { String::new() }
 }
 
-/// The lines that a text takes where one has `width` columns; a word that is longer than a line is cut.
+/// The lines that a text, made safe to show, takes where one has `width` columns; a word that is longer than a line is cut.
 #[must_use]
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
+    for word in text.split_whitespace().map(shown) {
         match lines.last_mut() {
-            Some(line) if columns(line) + 1 + columns(word) <= width => {
+            Some(line) if columns(line) + 1 + columns(&word) <= width => {
                 line.push(' ');
-                line.push_str(word);
+                line.push_str(&word);
             }
-            _ => lines.push(fit(word, width)),
+            _ => lines.push(fit(&word, width)),
         }
     }
     lines
@@ -182,5 +182,6 @@ mod tests {
     fn words_go_on_in_the_next_line() {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("everything", 4), ["eve…"]);
+        assert_eq!(wrap("a \u{1b}[2J b", 80), ["a \u{fffd}[2J b"]);
     }
 }

@@ -10,7 +10,7 @@
 //! a web search costs $10 per 1000 with Anthropic's models and with `OpenAI`'s from GPT-5 on.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::value::RawValue;
 
@@ -72,7 +72,7 @@ pub fn merge(current: &str, older: &str) -> Result<String, BookError> {
         lines.insert(name, merged);
     }
     let source = format!("{} and {}", new.source(), old.source());
-    let retired = lines.len() - new.names().count();
+    let retired = lines.len() - models(current).map(|(name, _)| name).collect::<BTreeSet<_>>().len();
     Ok(compose(
         new.date(),
         &source,
@@ -255,7 +255,7 @@ fn rounded(text: &str) -> Option<Rate> {
     if !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let finer = i64::try_from(fraction.len()).ok()? - exponent.parse::<i64>().ok()?.checked_add(15)?;
+    let finer = i64::try_from(fraction.len()).ok()?.checked_sub(exponent.parse::<i64>().ok()?.checked_add(15)?)?;
     let unit = 10_u128.checked_pow(u32::try_from(finer).ok()?)?;
     let value = digits.parse::<u128>().ok()?.checked_add(unit / 2)? / unit;
     u64::try_from(value).ok().map(Rate::from_nanos_per_million)

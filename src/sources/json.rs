@@ -23,6 +23,9 @@ pub struct Cursor<'a> {
     at: usize,
 }
 
+/// Counters have at most so many digits: what is longer is no count of anything, and sums of it would overflow.
+const MOST_DIGITS: usize = 11;
+
 /// Words without a quote after which a search is worth its start.
 const FEW_WORDS: u32 = 4;
 
@@ -169,7 +172,7 @@ impl<'a> Cursor<'a> {
     pub fn counter(&mut self) -> Result<Option<u64>, Bad> {
         let text = self.scalar()?;
         let whole = text.split(|b| *b == b'.').next().unwrap_or(text);
-        if whole.is_empty() || whole.len() > 12 {
+        if whole.is_empty() || whole.len() > MOST_DIGITS {
             return Ok(None);
         }
         let number = whole.iter().try_fold(0_u64, |n, c| c.is_ascii_digit().then(|| n * 10 + u64::from(c - b'0')));

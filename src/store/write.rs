@@ -353,7 +353,9 @@ fn settle(tx: &Connection, memory: &mut Memory) -> rusqlite::Result<BTreeSet<i64
     Ok(pending.touched)
 }
 
-/// The money of a call: what its agent reports, else what the book says.
+/// The money of a call: what its agent reports, else what the book says. What no call can cost is not known: its counters, or
+/// the user's own price, are wrong.
 pub(super) fn price(prices: &mut Pricer, model: Option<&str>, row: &CallRow) -> Option<Money> {
-    row.reported.or_else(|| prices.cost_at(row.billed_prompt(), model?, &row.tokens, row.searches, row.tier, row.speed))
+    let money = row.reported.or_else(|| prices.cost_at(row.billed_prompt(), model?, &row.tokens, row.searches, row.tier, row.speed));
+    money.filter(|money| *money <= Money::MOST_OF_A_CALL)
 }

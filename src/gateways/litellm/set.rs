@@ -7,7 +7,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::answer::{Usd, escaped, some};
+use super::super::answer::{Usd, escaped, segment, some};
 use super::super::{Answer, BudgetWish, Holder, Per, Refusal, Request};
 use super::budgets::{CustomerRow, KeyRow, MemberRow, TeamRow};
 use crate::model::{Money, Whose};
@@ -162,15 +162,16 @@ pub(super) fn requests(wish: &BudgetWish, holder: &Holder) -> Vec<Request> {
         Whose::Member => {
             let body = json!({"team_id": wish.team, "user_id": holder.id, "max_budget_in_team": limit, "budget_duration": duration});
             out.push(Request::post("/team/member_update", &body));
-            if let (true, Some(team)) = (wish.reset, &wish.team) {
-                let path = format!("/team/{}/member/{}/reset_spend", escaped(team), escaped(&holder.id));
+            let ids = || Some((segment(wish.team.as_deref()?)?, segment(&holder.id)?));
+            if let (true, Some((team, member))) = (wish.reset, ids()) {
+                let path = format!("/team/{team}/member/{member}/reset_spend");
                 out.push(Request::post(path, &json!({"reset_to": 0})));
             }
         }
         Whose::Key => {
             out.push(Request::post("/key/update", &json!({"key": holder.id, "max_budget": limit, "budget_duration": duration})));
-            if wish.reset {
-                out.push(Request::post(format!("/key/{}/reset_spend", escaped(&holder.id)), &json!({"reset_to": 0})));
+            if let (true, Some(key)) = (wish.reset, segment(&holder.id)) {
+                out.push(Request::post(format!("/key/{key}/reset_spend"), &json!({"reset_to": 0})));
             }
         }
         // A customer has no period: only a budget of its own has one.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::answer::{Usd, escaped, some};
+use super::super::answer::{Usd, escaped, segment, some};
 use super::super::{Answer, Ask, News, Plan, Refusal, Request};
 use super::{budgets, calls, days, what};
 use crate::model::{GatewayFact, Me};
@@ -137,7 +137,9 @@ fn all_else(me: Me, mut facts: Vec<GatewayFact>, plan: &Plan) -> News {
     } else {
         for team in &me.teams {
             asks.push(Ask::at(what::TEAM, team, Request::get(format!("/team/info?team_id={}", escaped(team)))));
-            asks.push(Ask::at(what::MEMBER, team, Request::get(format!("/team/{}/members/me", escaped(team)))));
+            if let Some(id) = segment(team) {
+                asks.push(Ask::at(what::MEMBER, team, Request::get(format!("/team/{id}/members/me"))));
+            }
         }
     }
     // The one place where any key, and nobody at all, is told the version.

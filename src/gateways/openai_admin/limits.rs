@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::super::answer::{Cents, escaped, some};
+use super::super::answer::{Cents, escaped, segment, some};
 use super::super::sheet::{is_closed, next_page, running};
 use super::super::{Answer, Ask, News, Plan, Refusal, Request};
 use super::what;
@@ -82,8 +82,9 @@ pub(super) fn limit_ask() -> Ask {
     Ask::new(what::LIMIT, Request::get("/v1/organization/spend_limit"))
 }
 
-fn project_ask(project: &str) -> Ask {
-    Ask::at(what::PROJECT_LIMIT, project, Request::get(format!("/v1/organization/projects/{}/spend_limit", escaped(project))))
+fn project_ask(project: &str) -> Option<Ask> {
+    let path = format!("/v1/organization/projects/{}/spend_limit", segment(project)?);
+    Some(Ask::at(what::PROJECT_LIMIT, project, Request::get(path)))
 }
 
 pub(super) fn users(asked: &Ask, answer: &Answer<'_>) -> Result<News, Refusal> {
@@ -113,7 +114,7 @@ pub(super) fn projects(asked: &Ask, answer: &Answer<'_>) -> Result<News, Refusal
     for row in page.data {
         let Some(id) = some(row.id) else { continue };
         if row.status.as_deref() != Some("archived") {
-            asks.push(project_ask(&id));
+            asks.extend(project_ask(&id));
         }
         names.push(Named { whose: Whose::Team, id, name: some(row.name), team: None, user: None });
     }

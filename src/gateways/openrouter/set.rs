@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::super::answer::{escaped, some};
+use super::super::answer::{segment, some};
 use super::super::sheet::word;
 use super::super::{Answer, BudgetWish, Holder, Method, Refusal, Request};
 use super::account::KeyRow;
@@ -14,12 +14,12 @@ struct Told {
     data: KeyRow,
 }
 
-fn path(hash: &str) -> String {
-    format!("/api/v1/keys/{}", escaped(hash))
+fn path(hash: &str) -> Option<String> {
+    Some(format!("/api/v1/keys/{}", segment(hash)?))
 }
 
 pub(super) fn find(wish: &BudgetWish) -> Option<Request> {
-    (wish.whose == Whose::Key && !wish.id.is_empty()).then(|| Request::get(path(&wish.id)))
+    (wish.whose == Whose::Key).then(|| path(&wish.id))?.map(Request::get)
 }
 
 pub(super) fn found(wish: &BudgetWish, answer: &Answer<'_>) -> Result<Option<Holder>, Refusal> {
@@ -43,12 +43,10 @@ pub(super) fn found(wish: &BudgetWish, answer: &Answer<'_>) -> Result<Option<Hol
 
 /// The limit is written with the digits that it has: as a number of a program's own it could change on the way.
 pub(super) fn requests(wish: &BudgetWish, holder: &Holder) -> Vec<Request> {
-    if wish.whose != Whose::Key {
-        return Vec::new();
-    }
+    let Some(path) = path(&holder.id).filter(|_| wish.whose == Whose::Key) else { return Vec::new() };
     let body = match wish.limit {
         Some(limit) => format!(r#"{{"limit":{},"limit_reset":"{}"}}"#, limit.exact(), word(wish.per)),
         None => r#"{"limit":null,"limit_reset":null}"#.to_owned(),
     };
-    vec![Request { method: Method::Patch, path: path(&holder.id), headers: Vec::new(), body: Some(body) }]
+    vec![Request { method: Method::Patch, path, headers: Vec::new(), body: Some(body) }]
 }

@@ -107,6 +107,12 @@ fn states(document: &DocumentMut) -> Option<&dyn toml_edit::TableLike> {
     document.get("hooks")?.get("state")?.as_table_like()
 }
 
+/// Whether there is a place for trust, or can be.
+fn takes_trust(document: &DocumentMut) -> bool {
+    let Some(hooks) = document.get("hooks") else { return true };
+    hooks.as_table_like().is_some_and(|hooks| hooks.get("state").is_none_or(Item::is_table_like))
+}
+
 /// Keys and hashes of all trust in the file.
 fn stored(document: &DocumentMut) -> Vec<(String, String)> {
     let all = states(document).into_iter().flat_map(|states| states.iter());
@@ -199,6 +205,9 @@ pub(super) fn state(path: &Path, text: &str, entries: &[Entry]) -> State {
             return State::Disabled(format!("`features.{name}` is false in {}", path.display()));
         }
     }
+    if !takes_trust(&document) {
+        return State::Broken(format!("`hooks` in {} is no table: trust has no place in it, and Codex cannot read it", path.display()));
+    }
     let states = states(&document);
     let of = |entry: &Entry, what: &str| states.and_then(|states| states.get(&entry.key)).and_then(|item| item.get(what)).cloned();
     if entries.iter().any(|entry| of(entry, "enabled").and_then(|item| item.as_bool()) == Some(false)) {
@@ -284,6 +293,8 @@ mod tests {
         assert_eq!(state(path, &table("trusted_hash = \"sha256:1\""), entries), State::Installed);
         assert!(matches!(state(path, &table("trusted_hash = \"sha256:1\"\nenabled = false"), entries), State::Disabled(_)));
         assert!(matches!(state(path, "features.hooks = false", entries), State::Disabled(_)));
-        assert!(matches!(state(path, "= 1", entries), State::Broken(_)));
+        for text in ["= 1", "hooks = 1", "hooks = { state = 1 }", "hooks.state = []"] {
+            assert!(matches!(state(path, text, entries), State::Broken(_)), "{text}");
+        }
     }
 }

@@ -47,7 +47,7 @@ impl Talk {
         }
         let key = Key::of(&[b"numbered", &message.0.to_le_bytes(), &id.key.0.to_le_bytes()]);
         self.numbered.retain(|(known, _)| *known != id.key.0);
-        if self.numbered.len() == MOST_PENDING {
+        if self.numbered.len() >= MOST_PENDING {
             self.numbered.remove(0);
         }
         self.numbered.push((id.key.0, key.0));
@@ -151,7 +151,7 @@ impl ClaudeFold {
         }
         let session = record.session.clone().unwrap_or_else(|| self.stem.clone());
         let talk = self.talk(&format!("{session}/side-{line:016x}"), Some(&session));
-        if self.memory.chains.len() == MOST_CHAINS {
+        if self.memory.chains.len() >= MOST_CHAINS {
             self.memory.chains.remove(0);
         }
         self.memory.chains.push(Chain { talk, ends: vec![line] });
@@ -249,7 +249,7 @@ fn take(talk: &mut Talk, session: u32, record: Record, out: &mut Batch) {
     }
     let key = record.uuid.unwrap_or_else(|| {
         // Lines without any id are told apart by their place.
-        talk.nameless += 1;
+        talk.nameless = talk.nameless.wrapping_add(1);
         Key::of(&[AGENT.as_bytes(), talk.uid.as_bytes(), &at.to_le_bytes(), &talk.nameless.to_le_bytes()])
     });
     let sidechain = record.sidechain || talk.parent.is_some();

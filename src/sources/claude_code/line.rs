@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::model::time::parse_stamp;
 use crate::model::{Key, Millis, Money, Speed, Tier, Tokens};
+use crate::sources::cost;
 use crate::sources::intern::Interner;
 use crate::sources::json::{Bad, Cursor, RawStr};
 use crate::sources::lines::{Lines, each};
@@ -189,7 +190,7 @@ fn read(cursor: &mut Cursor<'_>, names: &mut Names) -> Result<Option<Record>, Ba
                 Ok(())
             })?,
             b"parentSessionId" => raw.parent_session = names.origin.non_empty(c.string()?),
-            b"costUSD" => raw.answer.reported = std::str::from_utf8(c.scalar()?).ok().and_then(parse_cost),
+            b"costUSD" => raw.answer.reported = std::str::from_utf8(c.scalar()?).ok().and_then(cost::parse),
             b"origin" => c.object(|key, c| {
                 if key == b"kind" {
                     raw.machine = bytes(c)?.is_some_and(|kind| kind != b"human");
@@ -217,17 +218,6 @@ fn read(cursor: &mut Cursor<'_>, names: &mut Names) -> Result<Option<Record>, Ba
 
 fn bytes<'a>(c: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, Bad> {
     Ok(c.string()?.map(|s| s.0).filter(|s| !s.is_empty()))
-}
-
-/// A reported cost is a float in the log; digits finer than a nano-dollar are its noise.
-fn parse_cost(text: &str) -> Option<Money> {
-    Money::parse_usd(text).or_else(|| {
-        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-        let exponent: i32 = exponent.parse().ok()?;
-        let (whole, part) = mantissa.split_once('.')?;
-        let digits = usize::try_from(exponent.checked_add(9)?).ok()?.min(part.len());
-        Money::parse_usd(&format!("{whole}.{}e{exponent}", part.get(..digits)?))
-    })
 }
 
 fn read_attachment<'a>(c: &mut Cursor<'a>, raw: &mut Raw<'a>) -> Result<(), Bad> {

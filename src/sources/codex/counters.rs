@@ -70,7 +70,7 @@ impl Counters {
             if used != Usage::default() {
                 self.base = Some(before);
             }
-            return match last.filter(|l| l.input + l.output < used.input + used.output) {
+            return match last.filter(|l| l.size() < used.size()) {
                 Some(last) if again => some(last, false),
                 // The counters have climbed back: the low ones were an old picture.
                 Some(last) if high.and_then(|high| minus(&totals, &high)) == Some(last) => {
@@ -88,7 +88,7 @@ impl Counters {
             return None;
         }
         (self.fell_from, self.base) = (Some(before), None);
-        self.segment += 1;
+        self.segment = self.segment.wrapping_add(1);
         some(last.unwrap_or(totals), false)
     }
 
@@ -98,7 +98,7 @@ impl Counters {
         if self.seen.contains(&identity) {
             return true;
         }
-        if self.seen.len() == MOST_SEEN {
+        if self.seen.len() >= MOST_SEEN {
             self.seen.remove(0);
         }
         self.seen.push(identity);
@@ -108,7 +108,7 @@ impl Counters {
 
 /// A use that is one.
 fn some(used: Usage, gap: bool) -> Option<(Usage, bool)> {
-    (used.input + used.output > 0).then_some((used, gap))
+    (used.size() > 0).then_some((used, gap))
 }
 
 fn minus(a: &Usage, b: &Usage) -> Option<Usage> {

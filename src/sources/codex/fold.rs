@@ -175,6 +175,9 @@ impl CodexFold {
             return;
         }
         let kind = if self.memory.prompts.is_empty() { FactKind::Prompt } else { FactKind::QueuedPrompt };
+        if self.memory.prompts.len() >= MOST_PENDING {
+            self.memory.prompts.remove(0);
+        }
         self.memory.prompts.push(text);
         self.memory.open = true;
         let key = Key::of(&[AGENT.as_bytes(), b"prompt", &self.memory.task.to_le_bytes(), &text.to_le_bytes()]);
@@ -247,7 +250,7 @@ impl CodexFold {
             Body::Tool { call, name, same, search } => {
                 self.memory.spoke = true;
                 self.memory.just_asked = false;
-                self.memory.searches += u32::from(search);
+                self.memory.searches = self.memory.searches.saturating_add(u32::from(search));
                 self.tool(call, name, same, at, out);
             }
             Body::Result { call, failed } => {
@@ -281,7 +284,7 @@ impl CodexFold {
 
     fn tool(&mut self, call: Key, name: Arc<str>, same: u32, at: Millis, out: &mut Batch) {
         let key = if call.0 == 0 {
-            self.memory.nameless += 1;
+            self.memory.nameless = self.memory.nameless.wrapping_add(1);
             // A file that goes on from an earlier one of the same thread counts anew.
             let place = self.reverted().map_or_else(|| self.thread(), |_| &self.stem);
             Key::of(&[AGENT.as_bytes(), b"nameless", place.as_bytes(), &self.memory.nameless.to_le_bytes()])
@@ -313,7 +316,7 @@ impl CodexFold {
                 limit: limit.id.clone(),
                 window_minutes: limit.minutes,
                 used_permille: limit.used_permille,
-                resets_at: limit.resets_at.or_else(|| Some(at + i64::try_from(limit.resets_in?).ok()?.saturating_mul(1000))),
+                resets_at: limit.resets_at.or_else(|| Some(at.saturating_add(i64::try_from(limit.resets_in?).ok()?.saturating_mul(1000)))),
                 plan: limit.plan.clone(),
             };
             match out.limits.iter_mut().find(|l| l.limit == told.limit && l.window_minutes == told.window_minutes) {

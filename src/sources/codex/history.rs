@@ -125,7 +125,7 @@ impl History {
     fn is_late(&self, at: Option<Millis>) -> bool {
         let (Some(at), Some(last)) = (at, self.last_copy) else { return false };
         // Copies that keep their old stamps are older than the thread itself, whatever the pauses between them.
-        at - last > BURST_GAP && self.made_at.is_none_or(|made| at >= made)
+        at.saturating_sub(last) > BURST_GAP && self.made_at.is_none_or(|made| at >= made)
     }
 }
 

@@ -24,6 +24,13 @@ pub(super) struct Usage {
     pub total: u64,
 }
 
+impl Usage {
+    /// Tokens in and out.
+    pub(super) const fn size(&self) -> u64 {
+        self.input.saturating_add(self.output)
+    }
+}
+
 /// A `token_count` event.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Count {

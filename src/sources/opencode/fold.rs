@@ -67,7 +67,7 @@ impl Memory {
                 self.talks.push(talk);
             }
             None => {
-                if self.talks.len() == MOST_TALKS {
+                if self.talks.len() >= MOST_TALKS {
                     self.talks.remove(0);
                 }
                 let task = Key::of(&[AGENT.as_bytes(), b"task", uid.as_bytes()]).0;
@@ -81,7 +81,7 @@ impl Memory {
         let known = self.unfinished.iter().position(|known| *known == row);
         match (state, known) {
             (RowState::Unfinished, None) => {
-                if self.unfinished.len() == MOST_UNFINISHED {
+                if self.unfinished.len() >= MOST_UNFINISHED {
                     self.unfinished.remove(0);
                 }
                 self.unfinished.push(row);
@@ -116,7 +116,7 @@ impl Talk {
             }
             self.task = task.0;
         } else if task.0 != self.task && !self.machine.contains(&task.0) {
-            if self.machine.len() == MOST_MACHINE {
+            if self.machine.len() >= MOST_MACHINE {
                 self.machine.remove(0);
             }
             self.machine.push(task.0);
@@ -126,7 +126,7 @@ impl Talk {
     fn tool(&mut self, key: Key, outcome: Outcome) {
         self.pending.retain(|known| *known != key.0);
         if outcome == Outcome::Open {
-            if self.pending.len() == MOST_PENDING {
+            if self.pending.len() >= MOST_PENDING {
                 self.pending.remove(0);
             }
             self.pending.push(key.0);

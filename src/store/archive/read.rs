@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use flate2::read::GzDecoder;
 
-use crate::model::{AgentId, FactKind, Millis};
+use crate::model::{AgentId, FactKind, Millis, Money};
 use crate::pricing::Pricer;
 use crate::store::Store;
 use crate::store::memory::{Claim, Memory};
@@ -20,8 +20,6 @@ use super::{ArchiveError, Contents, Counts, FORMAT, Head};
 const LONGEST: u64 = 1 << 20;
 /// Tokens and the like that no call has. Sums of ten million calls with fewer fit into the store.
 const MOST: u64 = 100_000_000_000;
-/// The dearest call, in nano-dollars: $100,000.
-const DEAREST: i64 = 100_000_000_000_000;
 /// The last instant of the year 9999.
 const LAST: Millis = 253_402_300_799_999;
 /// Rows that are written before they are added to the sums.
@@ -162,7 +160,7 @@ impl<'a, R: Read> Records<'a, R> {
             self.times([Some(call.at)])?;
             let c = &call;
             self.numbers([c.input, c.cache_read, c.cache_write_5m, c.cache_write_1h, c.output, c.reasoning, c.context, c.searches.into()])?;
-            if call.reported.is_some_and(|nanos| nanos.checked_abs().is_none_or(|nanos| nanos > DEAREST)) {
+            if call.reported.is_some_and(|nanos| !(0..=Money::MOST_OF_A_CALL.nanos()).contains(&nanos)) {
                 return Err(self.damaged("a cost that cannot be"));
             }
             self.counts.calls += 1;

@@ -10,7 +10,7 @@ use flate2::{Compression, write::GzEncoder};
 use std::io::Write as _;
 
 fn known(agent: &str) -> Option<AgentId> {
-    sources::by_agent(agent).map(|source| source.agent())
+    sources::by_agent(agent).map(aifinops::sources::Source::agent)
 }
 
 fn packed(lines: &[u8]) -> Vec<u8> {

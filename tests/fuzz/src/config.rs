@@ -5,7 +5,6 @@ use aifinops::config::{Flags, Loaded, describe, load, set, unset};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
 /// A key, its parts, and a value that it takes.
 const KEYS: &[(&str, &[&str], &str)] = &[
@@ -37,7 +36,7 @@ type Leaves = BTreeMap<Vec<String>, String>;
 /// Every value of a file by its whole key. Lists are one value.
 fn leaves(table: &toml::Table, at: &[String], out: &mut Leaves) {
     for (name, value) in table {
-        let at = [at, &[name.clone()]].concat();
+        let at = [at, std::slice::from_ref(name)].concat();
         match value {
             toml::Value::Table(table) => leaves(table, &at, out),
             value => _ = out.insert(at, value.to_string()),
@@ -60,13 +59,10 @@ fn rest(leaves: &Leaves, path: &[&str]) -> Leaves {
         .collect()
 }
 
-fn home() -> &'static PathBuf {
-    static HOME: OnceLock<PathBuf> = OnceLock::new();
-    HOME.get_or_init(|| {
-        let home = dir().join("config-home");
-        fs::create_dir_all(home.join(".config/aifinops")).unwrap();
-        home
-    })
+fn home() -> PathBuf {
+    let home = dir().join("config-home");
+    fs::create_dir_all(home.join(".config/aifinops")).unwrap();
+    home
 }
 
 fn loaded(env: Option<&str>) -> Loaded {
@@ -109,30 +105,28 @@ pub fn run(data: &[u8]) {
     let (key, path, usual) = KEYS[how % KEYS.len()];
     let value = given.filter(|_| how & 0x40 != 0).unwrap_or(usual);
     let before = read(text);
-    match set(&file, key, value) {
-        Err(_) => assert_eq!(fs::read_to_string(&file).unwrap(), text, "refused, and the file is as it was"),
-        Ok(()) => {
-            let after_text = fs::read_to_string(&file).unwrap();
-            let after = read(&after_text).expect("it is still TOML");
-            let before = before.expect("only TOML is edited");
-            assert_eq!(rest(&after, path), rest(&before, path), "{key} = {value}");
-            if value == usual {
-                assert!(after.keys().any(|at| at.iter().map(String::as_str).take(path.len()).eq(path.iter().copied())));
-                // Twice changes nothing.
-                set(&file, key, value).unwrap();
-                assert_eq!(fs::read_to_string(&file).unwrap(), after_text);
-                let told = loaded(None);
-                let is_about = |p: &&aifinops::config::Problem| p.key == key || p.key.starts_with(&format!("{key}."));
-                assert_eq!(told.problems.iter().find(is_about), None, "what was set is in force");
-            }
-            match unset(&file, key) {
-                Err(_) => assert_eq!(fs::read_to_string(&file).unwrap(), after_text),
-                Ok(()) => {
-                    let left = read(&fs::read_to_string(&file).unwrap()).unwrap();
-                    assert_eq!(rest(&left, path), rest(&after, path));
-                    assert!(!left.keys().any(|at| at.iter().map(String::as_str).take(path.len()).eq(path.iter().copied())));
-                }
-            }
+    if let Err(error) = set(&file, key, value) {
+        assert_eq!(fs::read_to_string(&file).unwrap(), text, "refused, and the file is as it was: {error}");
+    } else {
+        let after_text = fs::read_to_string(&file).unwrap();
+        let after = read(&after_text).expect("it is still TOML");
+        let before = before.expect("only TOML is edited");
+        assert_eq!(rest(&after, path), rest(&before, path), "{key} = {value}");
+        if value == usual {
+            assert!(after.keys().any(|at| at.iter().map(String::as_str).take(path.len()).eq(path.iter().copied())));
+            // Twice changes nothing.
+            set(&file, key, value).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), after_text);
+            let told = loaded(None);
+            let is_about = |p: &&aifinops::config::Problem| p.key == key || p.key.starts_with(&format!("{key}."));
+            assert_eq!(told.problems.iter().find(is_about), None, "what was set is in force");
+        }
+        if let Err(error) = unset(&file, key) {
+            assert_eq!(fs::read_to_string(&file).unwrap(), after_text, "{error}");
+        } else {
+            let left = read(&fs::read_to_string(&file).unwrap()).unwrap();
+            assert_eq!(rest(&left, path), rest(&after, path));
+            assert!(!left.keys().any(|at| at.iter().map(String::as_str).take(path.len()).eq(path.iter().copied())));
         }
     }
     // A key, too, may be anything.

@@ -16,7 +16,7 @@ fn line(sample: &Sample) -> (String, Sample) {
         Some(at) if at % 1000 == 0 => (format!(" {}", at / 1000), Some(at)),
         _ => (String::new(), None),
     };
-    let labels: String = sample.labels.iter().map(|(key, value)| format!(",{}={}", quoted(key), quoted(value))).collect();
+    let labels = sample.labels.iter().fold(String::new(), |all, (key, value)| all + &format!(",{}={}", quoted(key), quoted(value)));
     (format!("{{{}{labels}}} {}{time}", quoted(&sample.name), sample.value), Sample { at, ..sample.clone() })
 }
 

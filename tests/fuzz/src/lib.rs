@@ -32,7 +32,7 @@ pub mod words;
 use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use aifinops::model::text::is_hostile;
 use aifinops::model::{Batch, Call, Fact, Tokens};
@@ -86,10 +86,10 @@ pub fn parts(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     data.split(|byte| *byte == 0xff)
 }
 
-/// A directory of this process. On a disk each `fsync` of `disk::replace` costs milliseconds: TMPDIR=/dev/shm.
-pub fn dir() -> &'static Path {
-    static DIR: OnceLock<TempDir> = OnceLock::new();
-    DIR.get_or_init(|| TempDir::new().unwrap()).path()
+/// A directory of this thread. On a disk each `fsync` of `disk::replace` costs milliseconds: TMPDIR=/dev/shm.
+pub fn dir() -> PathBuf {
+    thread_local!(static DIR: TempDir = TempDir::new().unwrap());
+    DIR.with(|dir| dir.path().to_owned())
 }
 
 /// Nothing in it drives a terminal.
@@ -196,7 +196,7 @@ pub fn read_file(source: &'static dyn Source, path: &Path, known: Option<FileRow
     pieces.into_inner()
 }
 
-/// An empty directory below the process's own.
+/// An empty directory below the thread's own.
 pub fn empty(name: &str) -> PathBuf {
     let path = dir().join(name);
     let _ = fs::remove_dir_all(&path);

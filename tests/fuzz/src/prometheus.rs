@@ -25,7 +25,9 @@ pub fn run(data: &[u8]) {
     for (name, part) in &targets {
         assert!(!part.is_empty());
         assert!(part.iter().all(|sample| sample.label("instance").unwrap_or_default() == name));
-        count(part).into_iter().for_each(|(name, n)| *parts.entry(name).or_default() += n);
+        for (name, n) in count(part) {
+            *parts.entry(name).or_default() += n;
+        }
         for exporter in EXPORTERS.iter().filter(|exporter| exporter.is_it(part)) {
             assert!(exporter.read(part).iter().all(|card| card.used.is_none_or(|share| share <= 1000)));
         }

@@ -1,16 +1,12 @@
 //! The line splitter.
 
 use aifinops::tail::{Buffer, fingerprint, span};
-use std::fs::File;
 use std::os::unix::fs::FileExt as _;
-use std::sync::OnceLock;
 
 /// Holds the promises for one input.
 pub fn run(data: &[u8]) {
     let [text @ .., limit, step] = data else { return };
-    static FILE: OnceLock<File> = OnceLock::new();
-    let file = FILE.get_or_init(|| tempfile::tempfile().unwrap());
-    file.set_len(0).unwrap();
+    let file = &tempfile::tempfile_in(super::dir()).unwrap();
     file.write_all_at(text, 0).unwrap();
     let size = text.len() as u64;
     // The file may have grown since it was looked at: what is complete by then counts.

@@ -24,7 +24,7 @@ fn sql(value: &Value) -> Sql {
         Value::Bool(truth) => Sql::Integer(i64::from(*truth)),
         Value::Number(number) => number.as_i64().map_or_else(|| Sql::Real(number.as_f64().unwrap_or(0.0)), Sql::Integer),
         Value::String(text) => Sql::Text(text.clone()),
-        Value::Array(bytes) => Sql::Blob(bytes.iter().filter_map(Value::as_u64).map(|byte| byte as u8).collect()),
+        Value::Array(bytes) => Sql::Blob(bytes.iter().filter_map(Value::as_u64).map(|byte| byte.to_le_bytes()[0]).collect()),
         Value::Object(_) => Sql::Text(value.to_string()),
     }
 }
@@ -70,7 +70,9 @@ pub fn run(data: &[u8]) {
         }
         let before = fs::read(&path).unwrap();
         let mut told = Told::default();
-        read_file(source, &path, None).iter().for_each(|piece| told.take(&piece.batch));
+        for piece in read_file(source, &path, None) {
+            told.take(&piece.batch);
+        }
         told.check();
         assert_eq!(fs::read(&path).unwrap(), before, "it is only read");
         if !home.join("opencode.db-wal").exists() {
@@ -88,7 +90,9 @@ pub fn run(data: &[u8]) {
         // Nobody holds a lock: whatever is there is read.
         let pieces = read_file(source, &path, known.take());
         let mut told = Told::default();
-        pieces.iter().for_each(|piece| told.take(&piece.batch));
+        for piece in &pieces {
+            told.take(&piece.batch);
+        }
         told.check();
         known = pieces.last().map(|piece| piece.file.clone());
         let Some(row) = known.clone() else { return };
@@ -101,7 +105,9 @@ pub fn run(data: &[u8]) {
     // What is remembered may be damaged, as any file of ours.
     if let (Some(row), Some(carry)) = (known, rows.next()) {
         let mut told = Told::default();
-        read_file(source, &path, Some(FileRow { carry: carry.to_vec(), ..row })).iter().for_each(|piece| told.take(&piece.batch));
+        for piece in read_file(source, &path, Some(FileRow { carry: carry.to_vec(), ..row })) {
+            told.take(&piece.batch);
+        }
         told.check();
     }
 }

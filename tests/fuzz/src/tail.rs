@@ -2,7 +2,7 @@
 
 use super::{Told, dir, read_file, split};
 use aifinops::sources;
-use aifinops::store::FileRow;
+use aifinops::store::{FileRow, FileStat};
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 
@@ -15,7 +15,7 @@ const FILES: [(&str, &str); 4] = [
 
 /// All that is remembered but what the system says of the file.
 fn bare(row: &FileRow) -> FileRow {
-    FileRow { stat: Default::default(), ..row.clone() }
+    FileRow { stat: FileStat::default(), ..row.clone() }
 }
 
 /// Holds the promises for one input.
@@ -36,7 +36,9 @@ pub fn run(data: &[u8]) {
         assert_eq!(last.offset, complete as u64);
     }
     let mut told = Told::default();
-    whole.iter().for_each(|piece| told.take(&piece.batch));
+    for piece in &whole {
+        told.take(&piece.batch);
+    }
     told.check();
     // Looked at again, nothing has happened to it.
     let again = read_file(source, &path, Some(last.clone()));

@@ -57,7 +57,7 @@ pub fn run(data: &[u8]) {
 
     // The same bytes as a request.
     let (path, wire) = (PATHS[which], ALL[which]);
-    assert_eq!(wires::of_path(path).map(|wire| wire.name()), Some(wire.name()));
+    assert_eq!(wires::of_path(path).map(aifinops::wires::Wire::name), Some(wire.name()));
     let estimate = Estimate::of(wire, path, data);
     assert_eq!(estimate.input, (data.len() as u64).div_ceil(4));
     if let Some(amended) = wire.amend(&estimate, data) {
