@@ -20,7 +20,7 @@ pub mod openai_admin;
 pub mod openrouter;
 mod sheet;
 
-pub use answer::{Answer, Refusal};
+pub use answer::{Answer, Refusal, is_release};
 
 /// The gateways that are known. A provider's own address finds its gateway first.
 pub const ALL: &[&dyn Gateway] = &[

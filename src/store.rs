@@ -11,6 +11,7 @@
 use std::path::PathBuf;
 
 pub mod archive;
+mod aside;
 mod beside;
 pub mod books;
 pub mod chronicle;
@@ -19,6 +20,7 @@ pub mod deltas;
 pub mod family;
 pub mod files;
 pub mod gpus;
+pub mod health;
 pub mod info;
 pub mod kin;
 pub mod ledger;
@@ -32,6 +34,7 @@ mod pack;
 pub mod pending;
 pub mod read;
 pub mod rebuild;
+mod rescue;
 pub mod rows;
 pub mod scan;
 mod shelf;

@@ -67,7 +67,8 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<ExitCode, CliError> {
     }
     let rebuilt = if args.rebuild { Some(fresh.ingest.store.rebuild()?) } else { None };
     let mut findings = Findings::of(context, &fresh, rebuilt.as_ref())?;
-    findings.problems.extend(loose.iter().map(|found| clean(&found.words())));
+    let loose = loose.into_iter().chain(modes::writable(&context.settings.config_file));
+    findings.problems.extend(loose.map(|found| clean(&found.words())));
     if let Some(why) = unusable {
         findings.store = StoreState::unusable(&context.settings.data_dir, &why);
     }

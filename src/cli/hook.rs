@@ -5,6 +5,7 @@
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::process::{Command, ExitCode};
+use std::sync::{Arc, OnceLock, mpsc};
 
 use clap::Args;
 
@@ -15,7 +16,7 @@ use crate::model::AgentId;
 use super::GlobalArgs;
 use super::error::FAILURE;
 use super::out::{FAINT, note};
-use super::verdict::{self, Answer};
+use super::verdict::{self, Answer, Read};
 
 /// Questions can hold a whole conversation; the fields that matter come first.
 const LONGEST: u64 = 4 << 20;
@@ -42,29 +43,6 @@ const SELF_TEST: &str = "AIFINOPS_HOOK_HALT";
 /// Makes every hook that a command starts halt with this text, whatever has been spent.
 pub fn force_halt(command: &mut Command, text: &str) {
     command.env(SELF_TEST, text);
-}
-
-/// Whether the agent must stop, and what the person in front of it is told.
-fn judge(guard: &'static dyn Guard, ask: Ask) -> Option<String> {
-    let moment = match ask.moment {
-        Moment::Prompt => judge::Moment::Prompt,
-        Moment::Step => judge::Moment::Step,
-        Moment::Other => return None,
-    };
-    if let Some(text) = std::env::var(SELF_TEST).ok().filter(|text| !text.is_empty()) {
-        return Some(text);
-    }
-    let whole = ask.clone();
-    let late = move |answer| {
-        let code = say(guard, &whole, &answer);
-        end(code)
-    };
-    let Ask { session, transcript, cwd, tool_use, .. } = ask;
-    let agent: AgentId = guard.agent();
-    match verdict::verdict(&GlobalArgs::default(), &Question { agent, session, transcript, cwd, moment, tool_use }, late) {
-        Answer::Go => None,
-        Answer::Halt(text) => Some(text),
-    }
 }
 
 /// Ends the process for the thread that watches the clock: the other one may be waiting for a disk or a lock for as long as
@@ -101,9 +79,50 @@ fn answer(agent: &str, event: Option<&str>) -> ExitCode {
         // 1 halts no agent; 2 would.
         return ExitCode::from(FAILURE);
     };
-    let Ok(ask) = guard.read(event, &question()) else { return ExitCode::SUCCESS };
-    let answer = judge(guard, ask.clone()).map_or(Answer::Go, Answer::Halt);
-    ExitCode::from(say(guard, &ask, &answer))
+    if let Some(text) = std::env::var(SELF_TEST).ok().filter(|text| !text.is_empty()) {
+        let ask = guard.read(event, &question()).unwrap_or_default();
+        let answer = if ask.moment == Moment::Other { Answer::Go } else { Answer::Halt(text) };
+        return ExitCode::from(say(guard, &ask, &answer));
+    }
+    // The question is read while the settings are, and the clock runs for both.
+    let (send, asked) = mpsc::sync_channel(1);
+    let reading = std::thread::Builder::new().name("question".to_owned()).stack_size(256 << 10);
+    let reading = reading.spawn(move || drop(send.send(question())));
+    let known: Arc<OnceLock<Ask>> = Arc::default();
+    let event = event.map(str::to_owned);
+    // One that cannot be read may be any: it is answered as one in the middle of a task.
+    let unread = Ask { moment: Moment::Step, ..Ask::default() };
+    let read = {
+        let known = known.clone();
+        move || -> Read {
+            let bytes = if reading.is_ok() { asked.recv().unwrap_or_default() } else { question() };
+            let ask = guard.read(event.as_deref(), &bytes).map_err(|error| error.to_string())?;
+            let question = question_of(guard.agent(), &ask);
+            let _ = known.set(ask);
+            Ok(question)
+        }
+    };
+    let late = {
+        let (known, unread) = (known.clone(), unread.clone());
+        move |answer: Answer, after: &dyn Fn()| {
+            let code = say(guard, known.get().unwrap_or(&unread), &answer);
+            after();
+            end(code)
+        }
+    };
+    let answer = verdict::verdict(&GlobalArgs::default(), guard.agent(), read, late);
+    ExitCode::from(say(guard, known.get().unwrap_or(&unread), &answer))
+}
+
+/// What is judged; nothing where the agent asks at a moment at which it is never stopped.
+fn question_of(agent: AgentId, ask: &Ask) -> Option<Question> {
+    let moment = match ask.moment {
+        Moment::Prompt => judge::Moment::Prompt,
+        Moment::Step => judge::Moment::Step,
+        Moment::Other => return None,
+    };
+    let Ask { session, transcript, cwd, tool_use, .. } = ask.clone();
+    Some(Question { agent, session, transcript, cwd, moment, tool_use })
 }
 
 /// Says it in the agent's own tongue; gives the exit code that belongs to it.

@@ -16,7 +16,12 @@ impl Context {
     pub fn labeler(&self) -> Labeler {
         let attribution = rules::attribution(&self.settings);
         match Labeler::open(attribution.clone(), &self.settings.data_dir, PATIENCE) {
-            Ok(labeler) => labeler,
+            Ok((labeler, notice)) => {
+                if let Some(notice) = notice {
+                    self.note(&notice);
+                }
+                labeler
+            }
             Err(error) => {
                 self.note(&format!("tags cannot be read: {error}"));
                 Labeler::new(attribution, None).unwrap_or_default()

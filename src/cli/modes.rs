@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 /// What the store and the price list put into their directory; names of everything else begin otherwise.
 #[cfg(unix)]
-const OURS: [&str; 9] = [
+const OURS: [&str; 11] = [
     "aifinops.db",
+    "gpus.db",
+    "proxies.lock",
     "writer.lock",
     "prices.tsv",
     "ledger.db",
@@ -80,4 +82,22 @@ pub fn tighten(dir: &Path) -> Vec<Loose> {
 #[must_use]
 pub fn tighten(_: &Path) -> Vec<Loose> {
     Vec::new()
+}
+
+/// The configuration file, where others may write to it: caps are what it says. That others may read it is usual: it holds no
+/// secrets, and is often a link into files that are shared.
+#[cfg(unix)]
+#[must_use]
+pub fn writable(config: &Path) -> Option<Loose> {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let mode = std::fs::metadata(config).ok()?.permissions().mode() & 0o7777;
+    (mode & 0o022 != 0).then(|| Loose { path: config.to_path_buf(), mode, tightened: false })
+}
+
+/// Where there are no such rights, there is nothing to look at.
+#[cfg(not(unix))]
+#[must_use]
+pub fn writable(_: &Path) -> Option<Loose> {
+    None
 }

@@ -165,9 +165,9 @@ fn show(global: &GlobalArgs, args: &StatuslineArgs) -> ExitCode {
     let money = |money| context.as_ref().map_or_else(|_| crate::model::Money::display(money), |context| context.money(money));
     print(args, &Parts::new(given.as_ref(), seen.as_ref(), &money, clock()), given.is_some(), global.no_color);
     match seen {
-        Some(seen) if seen.behind || seen.untidy => catch_up::start(global, &CatchUpArgs { read: seen.behind, tell: false }),
+        Some(seen) if seen.behind || seen.untidy => catch_up::start(global, &CatchUpArgs { read: seen.behind, ..CatchUpArgs::default() }),
         // What is damaged is mended by whoever has time.
-        None => catch_up::start(global, &CatchUpArgs { read: true, tell: false }),
+        None => catch_up::start(global, &CatchUpArgs { read: true, ..CatchUpArgs::default() }),
         Some(_) => {}
     }
     ExitCode::SUCCESS

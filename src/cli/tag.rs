@@ -3,7 +3,6 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
@@ -14,8 +13,9 @@ use crate::model::{Dimension, Labels, label, time};
 use crate::query::Labeler;
 use crate::query::labels::Reasons;
 use crate::store::tags::Tag;
-use crate::store::{Kin, Ledger, Store};
+use crate::store::{Kin, Store};
 
+use super::cap::show as ledger;
 use super::context::Context;
 use super::error::CliError;
 use super::out::{FAINT, Out};
@@ -35,9 +35,6 @@ EXAMPLES:
 
 The dimensions are team, feature, customer, environment and experiment. A tag goes before every rule of the
 configuration. Subagents follow their session; so do forks, unless a tag or a rule says otherwise.";
-
-/// How long the ledger is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The arguments.
 #[derive(Debug, Clone, Args)]
@@ -96,11 +93,9 @@ pub fn run(context: &Context, args: &TagArgs) -> Result<ExitCode, CliError> {
     let found = find(store, id)?;
     let kin = store.kin_of(found)?.ok_or_else(|| CliError::NoSession(id.to_owned()))?;
     if !changes.is_empty() {
-        let (ledger, notice) = Ledger::open(&context.settings.data_dir, PATIENCE)?;
-        if let Some(notice) = notice {
-            context.note(&notice);
-        }
+        let ledger = ledger::ledger(context)?;
         ledger.tag((&kin.agent, &kin.uid), &changes, context.now, &who())?;
+        ledger::keep_copy(context, &ledger);
     }
     show(context, store, &kin, &context.labeler())
 }
@@ -159,15 +154,8 @@ fn write(reasons: &Reasons, out: &mut Out) -> io::Result<()> {
 }
 
 fn list(context: &Context) -> Result<ExitCode, CliError> {
-    let tags = if context.settings.data_dir.join(crate::store::ledger::FILE).exists() {
-        let (ledger, notice) = Ledger::open(&context.settings.data_dir, PATIENCE)?;
-        if let Some(notice) = notice {
-            context.note(&notice);
-        }
-        ledger.tags()?
-    } else {
-        Vec::new()
-    };
+    let tags =
+        if context.settings.data_dir.join(crate::store::ledger::FILE).exists() { ledger::ledger(context)?.tags()? } else { Vec::new() };
     if context.json {
         Out::json(&ListJson { tags: tags.iter().map(tag_json).collect() })?;
         return Ok(ExitCode::SUCCESS);

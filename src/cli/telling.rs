@@ -34,7 +34,7 @@ pub fn teller(context: &Context, screen: Option<terminal::Hand>) -> Result<Telle
     let chosen = &context.settings.alerts;
     let mut setup = alerts::Setup { env: &variable, webhook: chosen.webhook().cloned(), screen };
     let ways = alerts::ways(chosen.ways(), &mut setup);
-    let memory: Box<dyn Memory> = match Told::open(&context.settings.data_dir, PATIENCE) {
+    let memory: Box<dyn Memory> = match Told::open(&context.settings.data_dir, PATIENCE, context.now) {
         Ok(told) => Box::new(told),
         Err(_) => Box::new(InMemory::default()),
     };

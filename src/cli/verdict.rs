@@ -16,10 +16,9 @@ use crate::engine::ingest::Ingest;
 use crate::engine::journal;
 use crate::engine::judge::{Judgement, Question, Rules, judge};
 use crate::model::cap::OnFailure;
-use crate::model::{Millis, label};
+use crate::model::{AgentId, Millis, label};
 use crate::pricing::Pricer;
-use crate::store::ledger::{Decision, Kind};
-use crate::store::{Ledger, Store};
+use crate::store::Store;
 
 /// An agent waits no longer than this; then `on_failure` decides. Where it would block, a busy machine is not to be the
 /// reason: it waits as long as a person does not mind.
@@ -40,8 +39,11 @@ const fn patience(on_failure: OnFailure) -> Duration {
 
 /// How much longer it waits for its own log, near a cap.
 const LATE: Duration = Duration::from_millis(450);
-/// How long the ledger is waited for where the store has failed.
+/// How long the ledger is waited for by who has its answer.
 const LEDGER: Duration = Duration::from_millis(20);
+
+/// What was read of a question: nothing where it is none to be judged, a reason where it is no question.
+pub type Read = Result<Option<Question>, String>;
 
 /// What the agent is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,46 +56,67 @@ pub enum Answer {
 
 /// Judges, with a deadline. Never fails and never panics: an agent's session is not to break because of us.
 ///
-/// This thread works; another one watches the clock, and gives its answer to `late` where it is first: that has to speak
-/// and to end the process. What was being written then is undone by the store itself.
+/// This thread works, and first takes the question from `read`, which may wait for the agent to finish it. Another thread
+/// watches the clock, and gives its answer to `late` where it is first: that has to speak, then to do what is left to do, and
+/// to end the process. What was being written then is undone by the store itself.
 #[must_use]
-pub fn verdict(global: &GlobalArgs, question: &Question, late: impl FnOnce(Answer) + Send + 'static) -> Answer {
+pub fn verdict(
+    global: &GlobalArgs,
+    agent: AgentId,
+    read: impl FnOnce() -> Read,
+    late: impl FnOnce(Answer, &dyn Fn()) + Send + 'static,
+) -> Answer {
     let global = GlobalArgs { quiet: true, ..global.clone() };
     // Only a flag could be wrong here, and a hook has none.
     let Ok(context) = Context::load(&global, global.flags()) else { return Answer::Go };
     let policy = rules::policy(&context.settings);
     let on_failure = rules::on_failure(&context.settings, &policy);
     let rules = rules::rules(&context.settings, &policy);
-    let (dir, now, agent) = (context.settings.data_dir.value.clone(), context.now, question.agent);
+    let (dir, now) = (context.settings.data_dir.value.clone(), context.now);
     let seen = variables(&rules);
-    if rules.are_none() {
-        remember(&dir, question, &seen, now);
-        return Answer::Go;
-    }
+    let is_idle = rules.are_none();
     let clock = Clock::start(deadline(on_failure), {
-        let dir = dir.clone();
-        move |waited| late(failed(&dir, now, agent, &format!("no answer within {} ms", waited.as_millis()), on_failure))
+        let (global, dir) = (global.clone(), dir.clone());
+        move |waited| {
+            let why = format!("no answer within {} ms", waited.as_millis());
+            if is_idle {
+                late(Answer::Go, &|| ());
+            } else {
+                late(without_knowing(on_failure, &why), &|| write_down(&global, &dir, now, agent, &why, on_failure));
+            }
+        }
     });
-    let found = work(&context, &rules, question, on_failure, &|| clock.wait_for(LATE));
+    let question = read();
+    let found = match &question {
+        Ok(Some(question)) if !is_idle => work(&context, &rules, question, on_failure, &|| clock.wait_for(LATE))
+            .map(Some)
+            .map_err(|error| (error.is_damage(), error.to_string())),
+        Err(why) if !is_idle => Err((false, why.clone())),
+        _ => Ok(None),
+    };
     if !clock.stop() {
         // The other thread speaks; this one must not say something else.
         loop {
             std::thread::park();
         }
     }
-    // Nobody is stopped for this: it has no deadline.
-    remember(&dir, question, &seen, now);
+    if let Ok(Some(question)) = &question {
+        // Nobody is stopped for this: it has no deadline.
+        remember(&dir, question, &seen, now);
+    }
     match found {
-        Ok((answer, judgement)) => {
+        Ok(None) => Answer::Go,
+        Ok(Some((answer, judgement))) => {
             leave(&global, &judgement);
             answer
         }
-        Err(error) => {
-            if error.is_damage() {
+        Err((is_damage, why)) => {
+            if is_damage {
                 // Nobody may look for days, and every hook until then would fail as this one did.
-                catch_up::start(&global, &CatchUpArgs { read: true, tell: false });
+                catch_up::start(&global, &CatchUpArgs { read: true, ..CatchUpArgs::default() });
             }
-            failed(&dir, now, agent, &error.to_string(), on_failure)
+            write_down(&global, &dir, now, agent, &why, on_failure);
+            without_knowing(on_failure, &why)
         }
     }
 }
@@ -106,7 +129,7 @@ fn variables(rules: &Rules) -> Vec<(&str, Arc<str>)> {
 /// Remembers them for the session. What cannot be remembered only leaves a dimension without a value: nobody is stopped for it.
 fn remember(dir: &Path, question: &Question, seen: &[(&str, Arc<str>)], now: Millis) {
     let Some(session) = question.session.as_deref().filter(|_| !seen.is_empty()) else { return };
-    let noted = Ledger::open(dir, LEDGER).and_then(|(ledger, _)| ledger.note_variables(question.agent, session, seen, now));
+    let noted = journal::ledger(dir, LEDGER, now).and_then(|ledger| ledger.note_variables(question.agent, session, seen, now));
     if let Err(error) = noted {
         journal::note(dir, now, &format!("the variables of a session of {} could not be remembered: {error}", question.agent));
     }
@@ -116,12 +139,23 @@ fn remember(dir: &Path, question: &Question, seen: &[(&str, Arc<str>)], now: Mil
 fn leave(global: &GlobalArgs, judgement: &Judgement) {
     let tell = !judgement.reached.is_empty() || judgement.halt.is_some();
     if judgement.behind || judgement.untidy || tell {
-        catch_up::start(global, &CatchUpArgs { read: judgement.behind, tell });
+        catch_up::start(global, &CatchUpArgs { read: judgement.behind, tell, ..CatchUpArgs::default() });
     }
 }
 
-/// Decides without knowing, and writes down why.
-fn failed(dir: &Path, now: Millis, agent: &str, why: &str, on_failure: OnFailure) -> Answer {
+/// What an agent is told where nobody can tell.
+fn without_knowing(on_failure: OnFailure, why: &str) -> Answer {
+    match on_failure {
+        OnFailure::Open => Answer::Go,
+        OnFailure::Closed => Answer::Halt(format!(
+            "aifinops: blocked, since what was spent cannot be told ({}). `aifinops doctor` looks closer; on_failure = \"open\" lets agents go on",
+            crate::model::text::clean(why)
+        )),
+    }
+}
+
+/// Writes down that nobody could tell, and why: one line here, and the record by a process that has time for a disk.
+fn write_down(global: &GlobalArgs, dir: &Path, now: Millis, agent: AgentId, why: &str, on_failure: OnFailure) {
     let what = match on_failure {
         OnFailure::Open => "lets it go on",
         OnFailure::Closed => "blocks it",
@@ -131,28 +165,8 @@ fn failed(dir: &Path, now: Millis, agent: &str, why: &str, on_failure: OnFailure
         // Where nothing can be written, the agent's own log may keep it.
         note(FAINT, &text);
     }
-    let decision = Decision {
-        at: now,
-        kind: Kind::Failure,
-        cap: String::new(),
-        agent: Some(agent.to_owned()),
-        session: None,
-        unit: String::new(),
-        spent: 0,
-        amount: 0,
-        until: None,
-        who: rules::who(),
-        why: Some(format!("{what}: {why}")),
-    };
-    // The ledger may be what failed; the journal has said it already.
-    let _ = Ledger::open(dir, LEDGER).and_then(|(ledger, _)| ledger.record(&decision));
-    match on_failure {
-        OnFailure::Open => Answer::Go,
-        OnFailure::Closed => Answer::Halt(format!(
-            "aifinops: blocked, since what was spent cannot be told ({}). `aifinops doctor` looks closer; on_failure = \"open\" lets agents go on",
-            crate::model::text::clean(why)
-        )),
-    }
+    let failure = Some(format!("{agent}: {what}: {why}"));
+    catch_up::start(global, &CatchUpArgs { failure, ..CatchUpArgs::default() });
 }
 
 fn work(

@@ -20,6 +20,8 @@ const DECISIONS: usize = 100;
 const PATIENCE: Duration = Duration::from_millis(200);
 /// After a look there is none for so many times as long as it took.
 const REST: u32 = 150;
+/// The ledger is copied at most this often.
+const COPY: Duration = Duration::from_mins(1);
 /// Sessions and tasks that were over a moment ago count for their caps no more: looked at this often without news.
 const NARROW: Millis = MINUTE;
 /// The version of a ledger that nobody has begun.
@@ -72,6 +74,8 @@ pub(super) struct Keeper {
     labeler: Labeler,
     /// The ledger's version that the labeler was made of; nothing, where it has to be made anew.
     labels_of: Option<i64>,
+    /// The ledger's version that was copied last, and when the next copy may be made.
+    copied: (Option<i64>, Instant),
 }
 
 impl Keeper {
@@ -87,6 +91,7 @@ impl Keeper {
             days_of: None,
             labeler: Labeler::default(),
             labels_of: None,
+            copied: (None, Instant::now() + COPY),
         }
     }
 
@@ -135,7 +140,9 @@ impl Keeper {
     /// Writes down what was decided on this screen.
     pub(super) fn record(&mut self, decision: Decision) -> Result<(), StoreError> {
         if self.ledger.is_none() {
-            self.ledger = Some(Ledger::open(&self.setup.dir, PATIENCE)?.0);
+            let (ledger, notice) = Ledger::open(&self.setup.dir, PATIENCE)?;
+            self.ledger = Some(ledger);
+            self.tell(notice);
         }
         if let Some(ledger) = &self.ledger {
             ledger.record(&Decision { who: self.setup.who.clone(), ..decision })?;
@@ -156,9 +163,14 @@ impl Keeper {
                 Err(error) => self.tell(Some(error.to_string())),
             }
         }
-        if let Some(ledger) = &self.ledger
-            && self.version != Some(ledger.data_version())
-        {
+        let Some(ledger) = &self.ledger else { return };
+        let version = ledger.data_version();
+        if self.copied.0 != Some(version) && Instant::now() >= self.copied.1 {
+            // Without a copy everything goes on; it is tried again with the next change.
+            let _ = ledger.keep_copy();
+            self.copied = (Some(version), Instant::now() + COPY);
+        }
+        if self.version != Some(version) {
             self.now_old();
         }
     }

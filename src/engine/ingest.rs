@@ -235,9 +235,14 @@ impl Ingest {
         let dir = self.store.path().parent().map(Path::to_path_buf).unwrap_or_default();
         self.store = Store::in_memory()?; // closes the damaged one
         let opened = Store::replace(&dir)?;
-        self.store = opened.store;
-        self.memory = Memory::default();
+        self.move_to(opened.store);
         Ok(opened.notice.unwrap_or_default())
+    }
+
+    /// Goes on in another store.
+    pub fn move_to(&mut self, store: Store) {
+        self.store = store;
+        self.memory = Memory::default();
     }
 
     /// Reads one file's new lines at once, for a caller that waits.

@@ -4,8 +4,9 @@
 //! reaches it as commands; what it has to say is published as a [`Snapshot`], of which only the newest counts. Nobody
 //! ever waits for anybody but this thread for the disk.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
@@ -15,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::model::{Millis, Zone};
 use crate::sources;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError, open};
 use crate::tail::watch::Watch;
 
 use super::caps;
@@ -107,6 +108,8 @@ const RESCAN: Duration = Duration::from_secs(30);
 const RESCAN_DEAF: Duration = Duration::from_secs(1);
 /// How often a follower looks whether the writer has written.
 const FOLLOW: Duration = Duration::from_millis(200);
+/// How often it is tried to open a store that could not be opened.
+const HOME: Duration = Duration::from_secs(3);
 /// How long a process that is to be stopped waits for its store.
 const MOST_REST: Duration = Duration::from_secs(1);
 
@@ -167,15 +170,35 @@ struct Worker {
     failing: Option<String>,
     data_version: i64,
     files: Files,
+    /// Whether something has changed while everything was looked at.
+    heard: bool,
+    /// Logs that could not be read, and why.
+    unread: BTreeMap<PathBuf, String>,
+    /// Where the store belongs that lives in memory since it could not be opened, and when that is tried again.
+    homeless: Option<(PathBuf, Instant)>,
 }
 
 impl Worker {
     fn new(setup: Setup, publish: watch::Sender<Arc<Snapshot>>, wakes: SyncSender<Wake>) -> Worker {
         let files = Files::new(setup.watched.clone());
-        let Setup { ingest, .. } = &setup;
-        let data_version = ingest.store.data_version();
+        let data_version = setup.ingest.store.data_version();
+        // Demonstrations and tests have a store in memory because they want one.
+        let is_homeless = setup.real && setup.ingest.store.is_in_memory();
+        let homeless = is_homeless.then(|| (setup.caps.dir.clone(), Instant::now() + HOME));
         let (ingest, view) = View::new(setup, wakes);
-        Worker { ingest, view, publish, last_publish: None, rescan_at: Instant::now(), failing: None, data_version, files }
+        Worker {
+            ingest,
+            view,
+            publish,
+            last_publish: None,
+            rescan_at: Instant::now(),
+            failing: None,
+            data_version,
+            files,
+            heard: false,
+            unread: BTreeMap::new(),
+            homeless,
+        }
     }
 
     fn run(&mut self, inbox: &mpsc::Receiver<Wake>, mut watch: Watch) {
@@ -190,13 +213,16 @@ impl Worker {
             let now = Instant::now();
             if now >= self.rescan_at {
                 self.watch_roots(&mut watch);
-                let pause = if watch.is_sound() { RESCAN } else { RESCAN_DEAF };
+                let pause = if watch.problem().is_none() { RESCAN } else { RESCAN_DEAF };
                 self.rescan_at = now + pause;
                 if self.rescan(inbox).is_break() {
                     return;
                 }
                 // What went wrong may have set an earlier moment.
                 self.rescan_at = self.rescan_at.min(Instant::now() + pause);
+                if std::mem::take(&mut self.heard) && self.news(inbox, &mut watch).is_break() {
+                    return;
+                }
             }
             if now >= tick_at {
                 let seen = self.files.look();
@@ -223,7 +249,7 @@ impl Worker {
                 Ok(Wake::Said(said)) => self.view.hand.say(said),
                 Ok(Wake::Rest(done)) => self.rest(&done),
                 Ok(Wake::Dirty) => {
-                    if self.news(inbox, &watch).is_break() {
+                    if self.news(inbox, &mut watch).is_break() {
                         return;
                     }
                 }
@@ -234,14 +260,13 @@ impl Worker {
     }
 
     fn watch_roots(&mut self, watch: &mut Watch) {
-        for (agent, root) in self.ingest.catalog.roots() {
-            watch.add(root, sources::by_agent(agent).is_none_or(|source| source.depth() > 1));
-        }
-        self.view.draft.notices = watch.problem.iter().cloned().collect();
+        let is_deep = |agent: &str| sources::by_agent(agent).is_none_or(|source| source.depth() > 1);
+        watch.cover(self.ingest.catalog.roots().iter().map(|(agent, root)| (root.as_path(), is_deep(agent))), Instant::now());
+        self.view.deaf = watch.problem().map(str::to_owned);
     }
 
     /// Waits until a change has settled, then reads it. Commands do not wait with it.
-    fn news(&mut self, inbox: &mpsc::Receiver<Wake>, watch: &Watch) -> ControlFlow<()> {
+    fn news(&mut self, inbox: &mpsc::Receiver<Wake>, watch: &mut Watch) -> ControlFlow<()> {
         let due = self.last_publish.map_or(Instant::now(), |last| last + PACE).max(Instant::now() + SETTLE);
         loop {
             match inbox.recv_timeout(due.saturating_duration_since(Instant::now())) {
@@ -273,9 +298,17 @@ impl Worker {
         if dirty.paths.iter().any(|p| p.is_dir()) {
             self.rescan_at = Instant::now();
         }
-        match self.ingest.look(&dirty.paths) {
+        self.look_at(&dirty.paths);
+        ControlFlow::Continue(())
+    }
+
+    /// Reads what is new in these files.
+    fn look_at(&mut self, paths: &BTreeSet<PathBuf>) {
+        match self.ingest.look(paths) {
             Ok(report) => {
                 self.failing = None;
+                self.unread.retain(|path, _| !paths.contains(path));
+                self.unread.extend(report.failed);
                 // Where nothing was found so far there is something now: the roots have to be told anew.
                 if report.files_read > 0 && self.view.draft.roots.iter().all(|r| r.files == 0) {
                     self.rescan_at = Instant::now();
@@ -285,7 +318,6 @@ impl Worker {
             }
             Err(error) => self.fail(&error),
         }
-        ControlFlow::Continue(())
     }
 
     fn rest(&mut self, done: &SyncSender<()>) {
@@ -295,13 +327,19 @@ impl Worker {
 
     /// What could not be written is read again later: nothing is lost, since no offset has moved.
     fn fail(&mut self, error: &StoreError) {
-        if error.is_damage()
-            && let Ok(notice) = self.ingest.heal()
-        {
-            self.view.notices.insert(0, notice);
-            self.view.forget();
-            self.rescan_at = Instant::now();
-            return;
+        // Who only follows leaves that to who writes.
+        if error.is_damage() && self.ingest.store.is_writer() && !self.ingest.store.is_in_memory() {
+            let dir = self.ingest.store.path().parent().map(Path::to_path_buf).unwrap_or_default();
+            match self.ingest.heal() {
+                Ok(notice) => {
+                    self.view.notices.insert(0, notice);
+                    self.view.forget();
+                    self.rescan_at = Instant::now();
+                    return;
+                }
+                // Until it can be begun anew, this goes on in memory.
+                Err(_) => self.homeless = Some((dir, Instant::now() + HOME)),
+            }
         }
         self.failing = Some(error.to_string());
         self.rescan_at = Instant::now() + Duration::from_secs(2);
@@ -314,7 +352,7 @@ impl Worker {
             self.view.draft.progress = None;
             return ControlFlow::Continue(());
         }
-        let Worker { ingest, view, publish, .. } = self;
+        let Worker { ingest, view, publish, heard, .. } = self;
         let mut stop = ControlFlow::Continue(());
         let mut rest = None;
         let mut shown = Instant::now();
@@ -324,7 +362,7 @@ impl Worker {
                     Wake::Command(command) => stop = view.obey_with(&command, store, prices),
                     Wake::Said(said) => view.hand.say(said),
                     Wake::Rest(done) => rest = Some(done),
-                    Wake::Dirty => {}
+                    Wake::Dirty => *heard = true,
                 }
             }
             view.draft.progress = Some(progress);
@@ -343,12 +381,7 @@ impl Worker {
         match result {
             Ok(report) => {
                 self.failing = None;
-                let failed = report.failed.first().map(|(path, why)| {
-                    let more = report.failed.len() - 1;
-                    let others = if more > 0 { format!(" (and {more} more)") } else { String::new() };
-                    format!("cannot read {}: {why}{others}", path.display())
-                });
-                self.view.draft.notices.extend(failed);
+                self.unread = report.failed.into_iter().collect();
                 if report.files_read > 50 {
                     self.ingest.store.checkpoint();
                 }
@@ -393,11 +426,48 @@ impl Worker {
     /// What changes because time passes.
     fn tick(&mut self, watch: &mut Watch) {
         let appeared = self.view.draft.roots.iter().any(|r| !r.exists && r.path.is_dir());
-        if appeared {
+        let opened = self.view.draft.roots.iter().flat_map(|r| &r.problems).any(|(path, _)| path.is_dir() && path.read_dir().is_ok());
+        if opened {
+            watch.distrust();
+        }
+        if appeared || opened {
             self.watch_roots(watch);
             self.rescan_at = Instant::now();
         }
+        if !self.unread.is_empty() && self.ingest.store.is_writer() {
+            self.look_at(&self.unread.keys().cloned().collect());
+        }
+        self.go_home();
         self.view.tick(&mut self.ingest);
+    }
+
+    /// Where the store could not be opened, tries that again: what was read meanwhile is read once more, into it.
+    fn go_home(&mut self) {
+        let Some((dir, at)) = &mut self.homeless else { return };
+        if Instant::now() < *at {
+            return;
+        }
+        *at = Instant::now() + HOME;
+        if let Ok(opened) = Store::open_on_disk(dir) {
+            self.homeless = None;
+            self.ingest.move_to(opened.store);
+            self.view.notices.retain(|notice| !notice.starts_with(open::FORGETFUL));
+            self.view.notices.extend(opened.notice);
+            self.view.forget();
+            self.refresh_all();
+            self.rescan_at = Instant::now();
+        }
+    }
+
+    /// What cannot be read just now.
+    fn troubles(&self) -> Vec<String> {
+        let mut troubles: Vec<String> = self.failing.iter().map(|why| format!("{why}; trying again")).collect();
+        troubles.extend(self.unread.first_key_value().map(|(path, why)| {
+            let more = self.unread.len() - 1;
+            let others = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+            format!("cannot read {}: {why}{others}", path.display())
+        }));
+        troubles
     }
 
     fn refresh_all(&mut self) {
@@ -406,8 +476,7 @@ impl Worker {
 
     /// Publishes the picture if it would look any different.
     fn publish(&mut self) {
-        let failing: Vec<String> = self.failing.iter().map(|why| format!("{why}; trying again")).collect();
-        let picture = self.view.picture(&self.ingest.store, &failing);
+        let picture = self.view.picture(&self.ingest.store, &self.troubles());
         if !picture.shows_same(&self.publish.borrow()) {
             self.publish.send_replace(Arc::new(picture));
             self.last_publish = Some(Instant::now());

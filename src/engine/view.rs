@@ -58,6 +58,8 @@ pub(super) struct View {
     pub(super) trouble: Option<StoreError>,
     /// Lines met by this process that could not be read.
     pub(super) unreadable: u64,
+    /// Why changes cannot be heard.
+    pub(super) deaf: Option<String>,
     /// When the last hour was last looked at.
     looked_back_at: Millis,
     /// When all of it was.
@@ -93,6 +95,7 @@ impl View {
             hand: Hand::new(real, wakes),
             trouble: None,
             unreadable: 0,
+            deaf: None,
             looked_back_at: 0,
             settled_at: 0,
             hurries: true,
@@ -430,7 +433,7 @@ impl View {
         let mut notices: Vec<String> = failing.to_vec();
         notices.extend(self.notices.iter().cloned());
         notices.extend(self.caps.picture.problem.clone());
-        notices.extend(self.draft.notices.iter().cloned());
+        notices.extend(self.deaf.clone());
         notices.extend(match self.unreadable {
             0 => None,
             1 => Some("one line of the logs could not be read: aifinops doctor".to_owned()),

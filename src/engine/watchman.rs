@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::alerts::{Alert, AlertKind, Memory, Urgency};
 use crate::attribution::PREFIX;
 use crate::budgets::{self, Standing};
+use crate::engine::journal;
 use crate::engine::judge::{Rules, level_key, level_until};
 use crate::engine::lookout::Sight;
 use crate::model::time::{HOUR, MINUTE};
@@ -240,8 +241,8 @@ pub struct Told(Ledger);
 
 impl Told {
     /// Opens the ledger for it.
-    pub fn open(dir: &Path, patience: Duration) -> Result<Told, StoreError> {
-        Ok(Told(Ledger::open(dir, patience)?.0))
+    pub fn open(dir: &Path, patience: Duration, now: Millis) -> Result<Told, StoreError> {
+        journal::ledger(dir, patience, now).map(Told)
     }
 }
 

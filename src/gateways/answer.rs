@@ -237,3 +237,11 @@ pub(super) fn escaped(text: &str) -> String {
 pub(super) fn segment(id: &str) -> Option<String> {
     (!matches!(id, "" | "." | "..")).then(|| escaped(id))
 }
+
+/// Whether a header names a release, and nothing else: it is kept and shown, and is whatever the gateway puts there.
+#[must_use]
+pub fn is_release(text: &str) -> bool {
+    let number = text.strip_prefix('v').unwrap_or(text);
+    let is_sound = number.bytes().all(|b| b.is_ascii_alphanumeric() || b".-+_".contains(&b));
+    text.len() <= 40 && number.starts_with(|c: char| c.is_ascii_digit()) && is_sound
+}

@@ -107,10 +107,14 @@ impl Labeler {
         Ok(labeler)
     }
 
-    /// As [`Labeler::new`], with the ledger in a directory. One that nobody has begun is not begun here.
-    pub fn open(attribution: Arc<Attribution>, dir: &Path, patience: Duration) -> Result<Labeler, StoreError> {
-        let ledger = if dir.join(FILE).exists() { Some(Ledger::open(dir, patience)?.0) } else { None };
-        Labeler::new(attribution, ledger.as_ref())
+    /// As [`Labeler::new`], with the ledger in a directory, and what is to be said of it. One that nobody has begun is not begun
+    /// here.
+    pub fn open(attribution: Arc<Attribution>, dir: &Path, patience: Duration) -> Result<(Labeler, Option<String>), StoreError> {
+        if !dir.join(FILE).exists() {
+            return Ok((Labeler::new(attribution, None)?, None));
+        }
+        let (ledger, notice) = Ledger::open(dir, patience)?;
+        Ok((Labeler::new(attribution, Some(&ledger))?, notice))
     }
 
     /// Whether no session has a label: there are neither rules nor tags.

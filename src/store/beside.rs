@@ -1,13 +1,28 @@
 //! How the small databases beside the store are opened: the record of caps, and what gateways have counted.
 
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
-use super::open::{private_dir, private_file, set_aside};
+use super::aside::{mark, set_aside};
+use super::open::{private_dir, private_file, unless_busy};
+
+/// The table that says which version a database was brought up to date from. Not a part of any schema: only `doctor` asks.
+pub(super) const CAME_FROM: &str = "came_from";
+
+/// Notes in a database that it is brought up to date.
+pub(super) fn note_version(conn: &Connection, found: i64) -> rusqlite::Result<()> {
+    if found == 0 {
+        return Ok(());
+    }
+    conn.execute_batch(&format!(
+        "CREATE TABLE IF NOT EXISTS {CAME_FROM} (version INTEGER NOT NULL) STRICT; DELETE FROM {CAME_FROM}; INSERT INTO {CAME_FROM} VALUES ({found})"
+    ))
+}
 
 /// What such a database is.
 pub(super) struct Kind {
@@ -38,13 +53,27 @@ impl Kind {
         private_dir(dir)?;
         let path = dir.join(self.file);
         let (conn, aside) = match self.open_file(&path, patience) {
-            Err(error) if error.is_damage() || matches!(error, StoreError::Foreign { .. }) => {
-                let aside = set_aside(&path);
-                (self.open_file(&path, patience)?, Some(aside))
+            Err(error) if error.is_damage() || matches!(error, StoreError::Foreign { .. }) => self.begin_anew(&path, patience)?,
+            // Damage that was met in the middle of somebody's work.
+            Ok(conn) if mark(&path).exists() => {
+                drop(conn);
+                self.begin_anew(&path, patience)?
             }
             opened => (opened?, None),
         };
         Ok(Opened { conn, path, aside })
+    }
+
+    /// Several processes may meet the same damage: one moves it aside, and the others go on with what that one has begun.
+    fn begin_anew(&self, path: &Path, patience: Duration) -> Result<(Connection, Option<PathBuf>), StoreError> {
+        let _alone = lock(path)?;
+        if !mark(path).exists()
+            && let Ok(conn) = self.open_file(path, patience)
+        {
+            return Ok((conn, None));
+        }
+        let aside = set_aside(path);
+        Ok((self.open_file(path, patience)?, Some(aside)))
     }
 
     fn open_file(&self, path: &Path, patience: Duration) -> Result<Connection, StoreError> {
@@ -53,34 +82,76 @@ impl Kind {
         let mut conn = Connection::open(path).map_err(fail)?;
         conn.busy_timeout(patience).map_err(fail)?;
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(fail)?;
-        let known = i64::try_from(self.migrations.len()).unwrap_or(i64::MAX);
-        let found = version(&conn).map_err(fail)?;
-        if found > known {
-            return Err(StoreError::Newer { path: path.to_path_buf(), found, known });
-        }
+        let found = self.recognize(&conn, path)?;
         conn.pragma_update(None, "synchronous", self.synchronous).map_err(fail)?;
-        if found == known {
-            let application: i64 = conn.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(fail)?;
-            return if application == self.application { Ok(conn) } else { Err(StoreError::Foreign { path: path.to_path_buf() }) };
+        if found < self.known() {
+            self.migrate(&mut conn, patience).map_err(fail)?;
         }
-        self.migrate(&mut conn).map_err(fail)?;
         Ok(conn)
     }
 
-    fn migrate(&self, conn: &mut Connection) -> rusqlite::Result<()> {
-        conn.pragma_update(None, "journal_mode", "WAL")?;
+    /// The schema's version, of a file that is ours or empty: nothing is written before that is known.
+    fn recognize(&self, conn: &Connection, path: &Path) -> Result<i64, StoreError> {
+        let fail = |source| StoreError::Sqlite { doing: self.opening, path: path.to_path_buf(), source };
+        let found = version(conn).map_err(fail)?;
+        let application: i64 = conn.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(fail)?;
+        if application == self.application {
+            let known = self.known();
+            return if found > known { Err(StoreError::Newer { path: path.to_path_buf(), found, known }) } else { Ok(found) };
+        }
+        let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0)).map_err(fail)?;
+        if tables > 0 || found > 0 { Err(StoreError::Foreign { path: path.to_path_buf() }) } else { Ok(found) }
+    }
+
+    /// The newest version of its schema.
+    pub(super) fn known(&self) -> i64 {
+        i64::try_from(self.migrations.len()).unwrap_or(i64::MAX)
+    }
+
+    fn migrate(&self, conn: &mut Connection, patience: Duration) -> rusqlite::Result<()> {
+        // SQLite does not wait for the lock that the first switch to WAL needs.
+        let begun = Instant::now();
+        while let Err(error) = conn.pragma_update(None, "journal_mode", "WAL") {
+            if unless_busy(error).is_err() || begun.elapsed() > patience {
+                return conn.pragma_update(None, "journal_mode", "WAL");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have done it while this one waited.
         let found = version(&tx)?;
         for step in self.migrations.iter().skip(usize::try_from(found).unwrap_or(0)) {
             tx.execute_batch(step)?;
         }
+        note_version(&tx, found)?;
         tx.pragma_update(None, "application_id", self.application)?;
-        tx.pragma_update(None, "user_version", i64::try_from(self.migrations.len()).unwrap_or(i64::MAX))?;
+        tx.pragma_update(None, "user_version", self.known())?;
         tx.commit()
     }
 }
 
 fn version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.query_row("PRAGMA user_version", [], |r| r.get(0))
+}
+
+/// Waits until nobody else is mending this database; held until it is dropped.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-mend");
+    let name = PathBuf::from(name);
+    private_file(&name)?;
+    let locked = OpenOptions::new().append(true).open(&name).and_then(|file| file.lock().map(|()| file));
+    locked.map_err(|source| StoreError::Create { path: name, source })
+}
+
+/// What a failed statement becomes. Damage is marked, so that whoever opens the file next deals with it.
+pub(super) fn failed(path: &Path, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
+    let path = path.to_path_buf();
+    move |source| {
+        let error = StoreError::Sqlite { doing, path: path.clone(), source };
+        if error.is_damage() {
+            let _ = private_file(&mark(&path)); // without it the next one meets the damage as this one did
+        }
+        error
+    }
 }

@@ -24,7 +24,7 @@ pub use sums::{Extra, SpendSum};
 pub const FILE: &str = "gateways.db";
 
 /// What is lost with the power is asked for again.
-const KIND: beside::Kind = beside::Kind {
+pub(super) const KIND: beside::Kind = beside::Kind {
     file: FILE,
     // "aifg"
     application: 0x6169_6667,
@@ -98,8 +98,7 @@ impl Books {
     }
 
     pub(super) fn fail(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
-        let path = self.path.clone();
-        move |source| StoreError::Sqlite { doing, path: path.clone(), source }
+        beside::failed(&self.path, doing)
     }
 
     /// A number that changes when another connection has written.

@@ -26,7 +26,7 @@ pub const FILE: &str = "gpus.db";
 /// Minutes are kept for so long.
 const KEEP: Millis = 100 * 24 * 60 * 60_000;
 
-const KIND: beside::Kind = beside::Kind {
+pub(super) const KIND: beside::Kind = beside::Kind {
     file: FILE,
     // "aifu"
     application: 0x6169_6675,
@@ -116,8 +116,7 @@ impl GpuBook {
     }
 
     fn fail(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
-        let path = self.path.clone();
-        move |source| StoreError::Sqlite { doing, path: path.clone(), source }
+        beside::failed(&self.path, doing)
     }
 
     /// A number that changes when another connection has written.

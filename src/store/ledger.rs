@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::StoreError;
 use super::beside::{self, Opened};
+use super::{StoreError, rescue};
 use crate::model::Millis;
 
 /// The ledger's name in the data directory.
 pub const FILE: &str = "ledger.db";
 
 /// Nothing of it may be lost, not even with the power.
-const KIND: beside::Kind = beside::Kind {
+pub(super) const KIND: beside::Kind = beside::Kind {
     file: FILE,
     // "aifl"
     application: 0x6169_666c,
@@ -119,16 +119,36 @@ pub struct Ledger {
 impl Ledger {
     /// Opens the ledger in `dir`, making it if need be. A statement waits at most `patience` for another process.
     ///
-    /// A damaged ledger is moved aside and a new one begun; nothing tells apart what it held, so this is said in the notice.
+    /// A damaged ledger is moved aside and a new one begun with what its copy and its readable rows hold; the notice says so, and
+    /// how much that was.
     pub fn open(dir: &Path, patience: Duration) -> Result<(Ledger, Option<String>), StoreError> {
         let Opened { conn, path, aside } = KIND.open(dir, patience)?;
-        let notice = aside.map(|aside| format!("the record of caps was damaged and has been moved to {}", aside.display()));
+        let notice = aside.map(|aside| {
+            let found = rescue::rescue(&conn, &path, &aside);
+            format!(
+                "the record of caps was damaged and has been moved to {}; of its decisions and tags {} came back from its copy and {} \
+                 could be read, what else it held is lost",
+                aside.display(),
+                found.copied,
+                found.read
+            )
+        });
         Ok((Ledger { conn, path }, notice))
     }
 
+    /// How far a decision is written through before it counts, as `SQLite` numbers it: 2 is `FULL`.
+    #[must_use]
+    pub fn durability(&self) -> i64 {
+        self.conn.query_row("PRAGMA synchronous", [], |r| r.get(0)).unwrap_or(0)
+    }
+
+    /// Makes the copy that a damaged ledger comes back from. For who has time: not for a hook.
+    pub fn keep_copy(&self) -> Result<(), StoreError> {
+        rescue::copy(&self.conn, &self.path)
+    }
+
     pub(super) fn fail(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
-        let path = self.path.clone();
-        move |source| StoreError::Sqlite { doing, path: path.clone(), source }
+        beside::failed(&self.path, doing)
     }
 
     /// Writes a decision down.

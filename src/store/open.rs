@@ -8,6 +8,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
+use super::aside::{mark, set_aside};
+use super::beside::note_version;
 use super::rebuild::rebuild;
 use super::rows::pack_old;
 
@@ -20,8 +22,18 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_repeats.sql"),
 ];
 
+/// The newest version of the schema.
+pub(super) fn newest() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
 /// The database's name in the data directory.
 pub const FILE: &str = "aifinops.db";
+
+/// How the notice begins of a store that had to be opened in memory.
+pub const FORGETFUL: &str = "nothing will be remembered";
+
+const DAMAGED: &str = "was damaged";
 
 /// What marks a database as ours: "aifi".
 const APPLICATION: i64 = 0x6169_6669;
@@ -57,6 +69,18 @@ impl Store {
     /// directory cannot be written the store lives in memory for this run. Both are told in the notice. A database of a
     /// newer release is an error.
     pub fn open(dir: &Path) -> Result<Opened, StoreError> {
+        match Store::open_on_disk(dir) {
+            Err(error @ StoreError::Newer { .. }) => Err(error),
+            Err(error) => {
+                let notice = format!("{FORGETFUL} after this run: {error}");
+                Ok(Opened { store: Store::in_memory_from(&dir.join(FILE))?, notice: Some(notice) })
+            }
+            opened => opened,
+        }
+    }
+
+    /// As [`Store::open`], where a directory that cannot be written is an error.
+    pub fn open_on_disk(dir: &Path) -> Result<Opened, StoreError> {
         let path = dir.join(FILE);
         match Store::open_file(dir, &path) {
             // Damage that a run met in the middle of its work.
@@ -65,24 +89,26 @@ impl Store {
                 Store::replace(dir)
             }
             Ok(store) => Ok(Opened { store, notice: None }),
-            Err(StoreError::Foreign { .. }) => Store::begin_anew(dir, "was another program's database"),
-            Err(error) if error.is_damage() => Store::replace(dir),
-            Err(error @ StoreError::Newer { .. }) => Err(error),
-            Err(error) => {
-                let notice = format!("nothing will be remembered after this run: {error}");
-                Ok(Opened { store: Store::in_memory_from(&path)?, notice: Some(notice) })
-            }
+            Err(error @ StoreError::Foreign { .. }) => Store::begin_anew(dir, "was another program's database", Some(error)),
+            Err(error) if error.is_damage() => Store::begin_anew(dir, DAMAGED, Some(error)),
+            Err(error) => Err(error),
         }
     }
 
-    /// Moves the damaged database in `dir` aside and begins a new one. Nothing may have it open.
+    /// Moves the damaged database in `dir` aside and begins a new one. Nothing of this process may have it open.
     pub fn replace(dir: &Path) -> Result<Opened, StoreError> {
-        Store::begin_anew(dir, "was damaged")
+        Store::begin_anew(dir, DAMAGED, None)
     }
 
-    fn begin_anew(dir: &Path, why: &str) -> Result<Opened, StoreError> {
+    /// Only who may write moves a database aside: under somebody who writes to it, its file must not be exchanged. `met` is what
+    /// is wrong with it, for who may not.
+    fn begin_anew(dir: &Path, why: &str, met: Option<StoreError>) -> Result<Opened, StoreError> {
         let path = dir.join(FILE);
+        let Some(lock) = take_lock(&dir.join("writer.lock"))? else {
+            return met.map_or_else(|| Store::open_file(dir, &path).map(|store| Opened { store, notice: None }), Err);
+        };
         let aside = set_aside(&path);
+        drop(lock);
         let store = Store::open_file(dir, &path)?;
         let notice = format!("the store {why} and has been moved to {}; all logs are read again", aside.display());
         Ok(Opened { store, notice: Some(notice) })
@@ -173,7 +199,13 @@ impl Store {
     /// Whether this process may write: only one does, the others follow.
     #[must_use]
     pub fn is_writer(&self) -> bool {
-        self.lock.is_some() || self.path.as_os_str() == ":memory:"
+        self.lock.is_some() || self.is_in_memory()
+    }
+
+    /// Whether it ends with the process.
+    #[must_use]
+    pub fn is_in_memory(&self) -> bool {
+        self.path.as_os_str() == ":memory:"
     }
 
     /// Tries again to become the one that writes, after another process has ended.
@@ -229,7 +261,7 @@ impl Store {
         if tables > 0 && application != APPLICATION {
             return Err(StoreError::Foreign { path: self.path.clone() });
         }
-        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        let known = newest();
         if found > known {
             return Err(StoreError::Newer { path: self.path.clone(), found, known });
         }
@@ -270,7 +302,7 @@ impl Store {
     /// Applies the steps that are missing, as a whole.
     fn migrate(&mut self) -> Result<(), StoreError> {
         let fail = self.fail("bringing its schema up to date");
-        let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+        let known = newest();
         let found: i64 = self.conn.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(&fail)?;
         if found == known {
             return Ok(());
@@ -288,6 +320,7 @@ impl Store {
             // A failure whose call no log shows counted for the tool calls of 0.1.0.
             rebuild(&tx).map_err(&fail)?;
         }
+        note_version(&tx, found).map_err(&fail)?;
         tx.pragma_update(None, "application_id", APPLICATION).map_err(&fail)?;
         tx.pragma_update(None, "user_version", known).map_err(&fail)?;
         tx.commit().map_err(&fail)
@@ -397,8 +430,7 @@ fn is_current(path: &Path) -> bool {
     let mut head = [0_u8; 72];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
     let number = |at: usize| head.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(i32::from_be_bytes).map(i64::from);
-    let known = i64::try_from(MIGRATIONS.len()).ok();
-    read.is_ok() && head.get(18..20) == Some(&[2, 2]) && number(60) == known && number(68) == Some(APPLICATION)
+    read.is_ok() && head.get(18..20) == Some(&[2, 2]) && number(60) == Some(newest()) && number(68) == Some(APPLICATION)
 }
 
 /// Makes a directory that only its owner may enter.
@@ -445,7 +477,7 @@ fn take_lock(path: &Path) -> Result<Option<File>, StoreError> {
 }
 
 /// Another process that writes shows that writing is possible.
-fn unless_busy(error: rusqlite::Error) -> rusqlite::Result<()> {
+pub(super) fn unless_busy(error: rusqlite::Error) -> rusqlite::Result<()> {
     use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
     if matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked)) { Ok(()) } else { Err(error) }
 }
@@ -453,28 +485,4 @@ fn unless_busy(error: rusqlite::Error) -> rusqlite::Result<()> {
 /// Copies a whole database.
 fn copy(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
     rusqlite::backup::Backup::new(from, to)?.run_to_completion(i32::MAX, Duration::ZERO, None)
-}
-
-/// The file whose being there says that the database was found damaged.
-fn mark(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-damaged");
-    PathBuf::from(name)
-}
-
-/// Renames the damaged database and its log to names that are free.
-pub(super) fn set_aside(path: &Path) -> PathBuf {
-    let name = |n: u32, suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".damaged-{n}{suffix}"));
-        PathBuf::from(name)
-    };
-    let n = (1..1000).find(|n| !name(*n, "").exists()).unwrap_or(1000);
-    for suffix in ["", "-wal", "-shm"] {
-        let mut from = path.as_os_str().to_owned();
-        from.push(suffix);
-        let _ = fs::rename(&from, name(n, suffix));
-    }
-    let _ = fs::remove_file(mark(path));
-    name(n, "")
 }

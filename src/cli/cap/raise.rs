@@ -66,7 +66,9 @@ pub fn grant(context: &Context, standing: &Standing, by: Amount, until: Option<&
         why: reason.map(clean),
         ..show::decision(context, cap, Kind::Raise, by.count)
     };
-    show::ledger(context)?.record(&decision)?;
+    let ledger = show::ledger(context)?;
+    ledger.record(&decision)?;
+    show::keep_copy(context, &ledger);
     Ok(decision)
 }
 

@@ -145,6 +145,7 @@ pub fn write(context: &Context, cap: &Cap) -> Result<Vec<String>, CliError> {
     if ledger.end_raises(&cap.name, context.now)? > 0 {
         notes.push("the raises of the cap that it replaces have ended".to_owned());
     }
+    show::keep_copy(context, &ledger);
     if let Some(origin) = overriding(context, cap) {
         notes.push(format!("{origin} sets a cap of the same name, which goes before the file"));
     }

@@ -148,6 +148,14 @@ pub fn ledger(context: &Context) -> Result<Ledger, CliError> {
     Ok(ledger)
 }
 
+/// Makes the copy from which a damaged ledger comes back, now that a person has decided something. What was decided stands
+/// without it.
+pub fn keep_copy(context: &Context, ledger: &Ledger) {
+    if let Err(error) = ledger.keep_copy() {
+        context.note(&format!("no copy could be made of the record of caps: {error}"));
+    }
+}
+
 /// A decision of the person at the terminal.
 #[must_use]
 pub fn decision(context: &Context, cap: &Cap, kind: Kind, amount: i64) -> Decision {

@@ -10,6 +10,7 @@ use crate::config;
 use crate::model::text::{clean, without_number};
 use crate::sources;
 use crate::store::Store;
+use crate::store::health::{self, Health};
 use crate::store::rebuild::RebuildReport;
 
 use super::gateways::{self, GatewayFound};
@@ -27,6 +28,8 @@ pub struct Findings {
     pub parsers: Vec<Parser>,
     pub prices: Prices,
     pub store: StoreState,
+    pub databases: Vec<Database>,
+    pub moved_aside: Vec<String>,
     pub guards: Vec<GuardState>,
     pub policy: PolicyState,
     pub gateways: Vec<GatewayFound>,
@@ -100,6 +103,18 @@ pub struct Prices {
     pub overrides: usize,
     /// The fetched list, where there is one.
     pub file: Option<String>,
+}
+
+/// A database in the data directory.
+#[derive(Debug, Clone, Serialize)]
+#[expect(missing_docs, reason = "the fields are the JSON's")]
+pub struct Database {
+    pub path: String,
+    pub schema: Option<i64>,
+    /// The version that it was brought up to date from, where it was.
+    pub came_from: Option<i64>,
+    /// What `SQLite`'s own check found; `null` where all is sound.
+    pub damage: Option<String>,
 }
 
 /// The store.
@@ -220,6 +235,8 @@ impl Findings {
                 damage: store.integrity().map(|word| clean(&word)),
                 unusable: false,
             },
+            databases: health::databases(&context.settings.data_dir).into_iter().map(database).collect(),
+            moved_aside: health::set_aside(&context.settings.data_dir).iter().map(|path| shown(path)).collect(),
             guards: holds::guards(context)?,
             gateways: gateways::gateways(context),
             policy: holds::policy(context),
@@ -234,6 +251,17 @@ impl Findings {
                 wrong_tools: r.wrong_tools,
             }),
         })
+    }
+}
+
+fn database(found: Health) -> Database {
+    let newer = found.schema.filter(|schema| *schema > found.known);
+    let too_new = newer.map(|schema| format!("its schema {schema} is of a newer aifinops; this one knows {}", found.known));
+    Database {
+        path: shown(&found.path),
+        schema: found.schema,
+        came_from: found.came_from,
+        damage: found.damage.or(too_new).map(|word| clean(&word)),
     }
 }
 

@@ -133,6 +133,18 @@ fn store(found: &Findings, out: &mut Out) -> io::Result<()> {
         Some(word) if store.unusable => out.line(&format!("! {word}"))?,
         Some(word) => out.line(&format!("! damaged: {word}"))?,
     }
+    for database in &found.databases {
+        let name = database.path.rsplit('/').next().unwrap_or_default();
+        let schema = database.schema.map_or_else(|| "its schema cannot be read".to_owned(), |schema| format!("schema {schema}"));
+        let from = database.came_from.map_or_else(String::new, |from| format!(", brought up to date from {from}"));
+        match &database.damage {
+            None => out.line(&format!("✓ {name}: {schema}{from}"))?,
+            Some(word) => out.line(&format!("! {name}: {schema}{from}: {word}"))?,
+        }
+    }
+    for path in &found.moved_aside {
+        out.line(&format!("! {path}: was damaged or another program's, and was moved aside; another was begun in its place"))?;
+    }
     if !store.writer && !store.unusable {
         out.line("· another aifinops reads the logs; this one follows")?;
     }

@@ -7,7 +7,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, Url};
 
 use super::secret::{KeyError, Secret};
-use crate::gateways::{self, Answer, Auth, Gateway, Refusal, Request};
+use crate::gateways::{self, Answer, Auth, Gateway, Refusal, Request, is_release};
 use crate::model::gateway::host;
 use crate::model::text::{chain, clean};
 use crate::model::webhook::is_loopback;
@@ -145,7 +145,8 @@ impl Client {
             return Err(Refusal::Elsewhere(clean(to)).into());
         }
         let text = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(clean);
-        let (version, retry_after) = (text("x-litellm-version"), text("retry-after").and_then(|text| wait(&text)));
+        let (version, retry_after) =
+            (text("x-litellm-version").filter(|text| is_release(text)), text("retry-after").and_then(|text| wait(&text)));
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| self.trouble(error))? {
             if body.len() + chunk.len() > self.limits.largest << 20 {

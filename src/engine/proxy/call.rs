@@ -12,6 +12,7 @@ use reqwest::Url;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::gate::{Ask, Gate, Ticket};
+use crate::gateways::is_release;
 use crate::model::text::clean;
 use crate::model::{Millis, Money};
 use crate::store::books::Word;
@@ -210,7 +211,7 @@ fn word(response: &reqwest::Response, agent: &str, session: Option<String>) -> O
         agent: agent.to_owned(),
         session,
         model: said("x-litellm-model-group").or_else(|| said("x-litellm-model-name")),
-        version: said("x-litellm-version"),
+        version: said("x-litellm-version").filter(|text| is_release(text)),
         spend: said("x-litellm-response-cost").and_then(|text| Money::near_usd(&text)),
         retries: said("x-litellm-attempted-retries").and_then(|text| text.parse().ok()),
         status: response.status().as_u16(),

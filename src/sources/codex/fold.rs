@@ -175,9 +175,8 @@ impl CodexFold {
             return;
         }
         let kind = if self.memory.prompts.is_empty() { FactKind::Prompt } else { FactKind::QueuedPrompt };
-        if self.memory.prompts.len() >= MOST_PENDING {
-            self.memory.prompts.remove(0);
-        }
+        let overflow = (self.memory.prompts.len() + 1).saturating_sub(MOST_PENDING);
+        self.memory.prompts.drain(..overflow);
         self.memory.prompts.push(text);
         self.memory.open = true;
         let key = Key::of(&[AGENT.as_bytes(), b"prompt", &self.memory.task.to_le_bytes(), &text.to_le_bytes()]);

@@ -120,7 +120,7 @@ fn what_of_the_spend_is_assumed_is_told_before_the_limit_too() {
 fn what_was_told_stays_told_in_every_process_until_its_window_ends() {
     let desk = Desk::new(10);
     let alert = desk.round(vec![cap("0.15", Span::Day)], None, &[]).alerts.pop().unwrap();
-    let memory = || Told::open(desk.data.path(), std::time::Duration::from_secs(5)).unwrap();
+    let memory = || Told::open(desk.data.path(), std::time::Duration::from_secs(5), 0).unwrap();
     assert!(memory().first(&alert.key, alert.until, now()));
     assert!(!memory().first(&alert.key, alert.until, now() + HOUR));
     assert!(memory().first(&alert.key, alert.until + 24 * HOUR, alert.until), "tomorrow it is news again");

@@ -120,7 +120,7 @@ fn what_is_over_may_be_told_again_and_what_is_snoozed_is_not_told() {
         let ledger = Ledger::open(data.path(), std::time::Duration::from_secs(1)).unwrap().0;
         round(&store, &ledger, &Watch { rules: &rules, session_over: None, guards: &[], sight, now: at(0) }).unwrap().alerts
     };
-    let told = Told::open(data.path(), std::time::Duration::from_secs(1)).unwrap();
+    let told = Told::open(data.path(), std::time::Duration::from_secs(1), 0).unwrap();
     let alert = look(&hour(30)).pop().unwrap();
     assert!(told.first(&alert.key, alert.until, at(0)));
     // It goes up and down around the threshold.

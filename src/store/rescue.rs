@@ -1,0 +1,107 @@
+//! What saves the ledger when its file is damaged: a copy that is made of it now and then, and the rows that can still be read.
+//!
+//! The ledger is the one thing here that no log can give back. Its copy is a whole database of its own, put in its place at
+//! once; a damaged ledger is begun anew with what the copy holds, and then with the rows of the damaged file that are newer.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, params_from_iter};
+
+use super::StoreError;
+use super::aside::mark;
+use super::open::private_file;
+
+/// What is rescued: what people and caps have decided and said. What has been told, and what is under way, begins anew.
+const TABLES: [&str; 3] = ["decision", "tag", "variable"];
+
+/// How many rows a rescue has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Rescued {
+    /// In the copy.
+    pub copied: usize,
+    /// In the damaged file, and newer than the copy.
+    pub read: usize,
+}
+
+/// Where the copy of a database lies.
+pub(super) fn copy_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".copy");
+    PathBuf::from(name)
+}
+
+/// Copies a database beside itself, if it is sound: a damaged one must not take the place of a sound copy, and is marked.
+pub(super) fn copy(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    let fail = |source| StoreError::Sqlite { doing: "copying the record of caps", path: path.to_path_buf(), source };
+    let word: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0)).map_err(fail)?;
+    if word != "ok" {
+        let _ = private_file(&mark(path)); // whoever opens it next mends it
+        return Ok(());
+    }
+    let copy = copy_of(path);
+    let beside = copy.with_extension(format!("copy-{}", std::process::id()));
+    let made = make(conn, &beside).map_err(fail);
+    let kept = made.and_then(|()| std::fs::rename(&beside, &copy).map_err(|source| StoreError::Create { path: copy.clone(), source }));
+    if kept.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    kept
+}
+
+fn make(from: &Connection, path: &Path) -> rusqlite::Result<()> {
+    let _ = std::fs::remove_file(path); // of a process that was killed, and had the same number
+    private_file(path).map_err(|error| rusqlite::Error::InvalidPath(PathBuf::from(error.to_string())))?;
+    let mut to = Connection::open(path)?;
+    rusqlite::backup::Backup::new(from, &mut to)?.run_to_completion(i32::MAX, Duration::ZERO, None)?;
+    // A file by itself, without a log beside it.
+    to.pragma_update(None, "journal_mode", "DELETE")
+}
+
+/// Puts into a new database what the copy holds, and what can still be read of the damaged one. Others may be writing to the
+/// new one already.
+pub(super) fn rescue(conn: &Connection, path: &Path, damaged: &Path) -> Rescued {
+    let mut found = Rescued::default();
+    let mut known = HashSet::new();
+    for (from, count) in [(copy_of(path).as_path(), &mut found.copied), (damaged, &mut found.read)] {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let Ok(from) = Connection::open_with_flags(from, flags) else { continue };
+        for table in TABLES {
+            // As far as it goes: from either end to where the damage is.
+            for order in ["ASC", "DESC"] {
+                let _ = rows(&from, conn, (table, order), &mut known, count);
+            }
+        }
+    }
+    found
+}
+
+/// Takes the rows that are not there yet, up to the first that cannot be read. Decisions get numbers of their own.
+fn rows(
+    from: &Connection,
+    to: &Connection,
+    (table, order): (&str, &str),
+    known: &mut HashSet<i64>,
+    count: &mut usize,
+) -> rusqlite::Result<()> {
+    let is_numbered = table == "decision";
+    let statement = to.prepare(&format!("SELECT * FROM {table}"))?;
+    let columns: Vec<&str> = statement.column_names().filter(|column| !(is_numbered && *column == "id")).collect();
+    let names = columns.join(", ");
+    let marks = vec!["?"; columns.len()].join(", ");
+    let (number, key) = if is_numbered { ("id", "id") } else { ("0", "session") };
+    let mut ask = from.prepare(&format!("SELECT {number}, {names} FROM {table} ORDER BY {key} {order}"))?;
+    let mut put = to.prepare(&format!("INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"))?;
+    let mut rows = ask.query([])?;
+    while let Some(row) = rows.next()? {
+        if is_numbered && !known.insert(row.get(0)?) {
+            continue;
+        }
+        let values: Vec<Value> = (1..=columns.len()).map(|i| row.get(i)).collect::<Result<_, _>>()?;
+        // A row whose values are of other kinds than the table takes was hit by the damage.
+        *count += put.execute(params_from_iter(values)).unwrap_or(0);
+    }
+    Ok(())
+}
