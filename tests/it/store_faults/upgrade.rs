@@ -1,8 +1,135 @@
 //! A store of each earlier release opens and keeps what it held.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
 use aifinops::model::Window;
-use aifinops::store::{Store, open};
+use aifinops::store::ledger::Kind;
+use aifinops::store::{Ledger, Store, health, ledger, open};
 use rusqlite::Connection;
+use serde_json::Value;
+use walkdir::WalkDir;
+
+use super::program;
+use crate::logs::{Home, scan};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/stores").join(name)
+}
+
+/// A database as an earlier program left it: its own words, the home's path put in.
+fn restore(home: &Home, name: &str, file: &str) {
+    fs::create_dir_all(home.data()).unwrap();
+    let text = fs::read_to_string(fixture(name)).unwrap().replace("@HOME@", home.path().to_str().unwrap());
+    let conn = Connection::open(home.data().join(file)).unwrap();
+    conn.pragma_update(None, "journal_mode", "WAL").unwrap();
+    conn.execute_batch(&text).unwrap();
+}
+
+/// The logs that those programs read.
+fn logs(home: &Home) {
+    for entry in WalkDir::new(fixture("home")).into_iter().map(Result::unwrap).filter(|entry| entry.file_type().is_file()) {
+        let below = entry.path().strip_prefix(fixture("home")).unwrap();
+        let to = home.path().join(format!(".{}", below.display()));
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(entry.path(), to).unwrap();
+    }
+}
+
+type Calls = BTreeMap<(String, String, String), [u64; 6]>;
+
+/// What was spent by day, model and session: as it was counted when the logs were made.
+fn truth() -> (Calls, BTreeMap<String, [u64; 2]>) {
+    let json: Value = serde_json::from_slice(&fs::read(fixture("truth.json")).unwrap()).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let number = |value: &Value| value.as_u64().unwrap_or(0);
+    let calls = json["calls"].as_array().unwrap().iter().map(|row| {
+        let of = ["calls", "input", "cache_read", "cache_write_5m", "cache_write_1h", "output"].map(|name| number(&row[3][name]));
+        ((text(&row[0]), text(&row[1]), text(&row[2])), of)
+    });
+    let sessions = json["sessions"].as_array().unwrap().iter().map(|row| (text(&row[0]), [number(&row[1]), number(&row[2])]));
+    (calls.collect(), sessions.collect())
+}
+
+/// The same, as the program tells it.
+fn told(home: &Home) -> (Calls, BTreeMap<String, [u64; 2]>) {
+    let ask = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aifinops"));
+        let sample = program(home, "true");
+        command.args(args).envs(sample.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TZ", "UTC");
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let mut calls = Calls::new();
+    for line in ask(&["export", "calls", "--all", "--format", "jsonl", "-q"]).lines() {
+        let call: Value = serde_json::from_str(line).unwrap();
+        let text = |name: &str| call[name].as_str().unwrap().to_owned();
+        let sums = calls.entry((text("at")[..10].to_owned(), text("model"), text("session"))).or_default();
+        sums[0] += 1;
+        for (i, name) in ["input", "cache_read", "cache_write_5m", "cache_write_1h", "output"].into_iter().enumerate() {
+            sums[i + 1] += call["tokens"][name].as_u64().unwrap();
+        }
+    }
+    let sessions: Value = serde_json::from_str(&ask(&["sessions", "--all", "--json"])).unwrap();
+    let row = |row: &Value| (row["id"].as_str().unwrap().to_owned(), ["prompts", "tool_calls"].map(|name| row[name].as_u64().unwrap()));
+    (calls, sessions["sessions"].as_array().unwrap().iter().map(row).collect())
+}
+
+/// The stores are of the programs that had these schemas, run over the logs in `home/`.
+#[test]
+fn a_store_of_every_earlier_schema_keeps_every_total() {
+    for schema in 1..=4 {
+        // Its logs are long gone: all that is left is what the store holds.
+        let home = Home::new();
+        restore(&home, &format!("schema{schema}.sql"), open::FILE);
+        let ((calls, sessions), (true_calls, true_sessions)) = (told(&home), truth());
+        assert_eq!(calls, true_calls, "schema {schema}, without its logs");
+        // Those programs took tool calls of the same short id for one: what they did not count is in no store.
+        let is_kept =
+            |(id, [prompts, tools]): (&String, &[u64; 2])| sessions[id][0] == *prompts && (tools - 2..=*tools).contains(&sessions[id][1]);
+        assert!(true_sessions.iter().all(is_kept), "schema {schema}: {sessions:?}");
+        let mut store = Store::open(&home.data()).unwrap().store;
+        assert_eq!((store.rebuild().unwrap().wrong(), store.integrity()), (0, None), "schema {schema}");
+        let found = &health::databases(&home.data())[0];
+        assert_eq!((found.schema, found.came_from, &found.damage), (Some(5), Some(schema), &None));
+        drop(store);
+
+        // They are there, and are read once more by a reader that has learned something since.
+        let home = Home::new();
+        restore(&home, &format!("schema{schema}.sql"), open::FILE);
+        logs(&home);
+        let (calls, mut sessions) = told(&home);
+        // A tool call that the older reader knew by a short id alone is another one to this reader, which finds both calls of that
+        // id; that it was one of them is nowhere to be seen.
+        let [_, tools] = sessions.get_mut("f5057fee-4c3e-4459-82dd-21250b729601").unwrap();
+        *tools -= 1;
+        assert_eq!((calls, sessions), truth(), "schema {schema}, with its logs");
+        let mut ingest = home.resume();
+        assert_eq!(scan(&mut ingest), 0, "all of it has been read");
+        assert_eq!((ingest.store.rebuild().unwrap().wrong(), ingest.store.integrity()), (0, None), "schema {schema}");
+    }
+}
+
+#[test]
+fn a_record_of_caps_of_the_first_schema_keeps_every_decision() {
+    let home = Home::new();
+    restore(&home, "ledger1.sql", ledger::FILE);
+    let (ledger, notice) = Ledger::open(&home.data(), std::time::Duration::from_secs(1)).unwrap();
+    assert_eq!(notice, None);
+    let decisions = ledger.decisions(0, 10).unwrap();
+    let words: Vec<_> = decisions.iter().map(|d| (d.kind, &*d.cap, d.amount, d.why.as_deref())).collect();
+    let expected = [
+        (Kind::Raise, "day-app", 5_000_000_000, Some("release day")),
+        (Kind::Set, "day-app", 5_000_000_000, None),
+        (Kind::Set, "day", 20_000_000_000, None),
+    ];
+    assert_eq!(words, expected);
+    assert_eq!(ledger.raises(decisions[0].at).unwrap().len(), 1, "and the raise is in force");
+    ledger.keep_copy().unwrap();
+}
 
 /// A store as 0.1.0 left it: one session with a call, a tool call, and the failure of another that no log shows.
 fn first_release(dir: &std::path::Path) {
