@@ -13,7 +13,7 @@ use crate::model::{Millis, Money, Rate, Tokens, Window, Zone, time};
 
 mod words;
 
-pub use words::{halt_text, resets, spent_text, time_left};
+pub use words::{halt_text, resets, resets_in, spent_text, time_left};
 
 /// What was spent under one cap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -136,6 +136,12 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// When the cap begins anew; nothing for one of a session or a task, and for a gateway's budget that never does.
+    #[must_use]
+    pub const fn ends(&self) -> Option<Millis> {
+        if self.cap.span.is_calendar() && self.window.to != Millis::MAX { Some(self.window.to) } else { None }
+    }
+
     /// What was spent, in the cap's unit.
     #[must_use]
     pub fn spent(&self) -> Amount {

@@ -118,5 +118,15 @@ fn calls(n: u64) -> String {
 /// The time that is left of a span, for gauges: `4h 12m`.
 #[must_use]
 pub fn time_left(standing: &Standing, now: Millis) -> Option<String> {
-    (standing.cap.span.is_calendar() && standing.window.to != Millis::MAX).then(|| time::span(standing.window.to - now))
+    standing.ends().map(|end| time::span(end - now))
+}
+
+/// When a cap begins anew, for tables: `in 4h 12m`, `new task`, `never`.
+#[must_use]
+pub fn resets_in(standing: &Standing, now: Millis) -> String {
+    match time_left(standing, now) {
+        Some(left) => format!("in {left}"),
+        None if standing.cap.span.is_calendar() => "never".to_owned(),
+        None => format!("new {}", standing.cap.span),
+    }
 }

@@ -211,7 +211,7 @@ impl Keeper {
             self.days_of = Some(days_of);
         }
         let narrow = rules.caps.iter().any(|cap| !cap.span.is_calendar()).then_some(now + NARROW);
-        let ends = standings.iter().filter(|s| s.cap.span.is_calendar()).map(|s| s.window.to);
+        let ends = standings.iter().filter_map(Standing::ends);
         self.until = ends.chain(caps.raises.iter().map(|raise| raise.until)).chain(narrow).min().unwrap_or(Millis::MAX);
         caps.standings = standings;
         if caps != *self.picture {

@@ -85,7 +85,7 @@ pub fn forecast(store: &Store, asking: &caps::Asking<'_>) -> Result<Forecast, St
         out.spans.push(Ahead { span, window, spent, end: end.filter(|_| out.past.money().is_some()) });
     }
     let whose: HashMap<i64, Who> = store.sessions_since(looked_at(now).from)?.into_iter().map(|who| (who.id, who)).collect();
-    for standing in caps::standings(store, asking, None)?.into_iter().filter(|standing| standing.cap.span.is_calendar()) {
+    for standing in caps::standings(store, asking, None)?.into_iter().filter(|standing| standing.ends().is_some()) {
         let (cap, window) = (&standing.cap, standing.window);
         let covered = |row: &SlotRow| {
             let who = whose.get(&row.session);

@@ -249,7 +249,7 @@ pub fn all_json(standings: &Standings) -> Vec<StandingJson> {
         reached: standing.is_reached(),
         stops: standing.halts(),
         binds: binding.as_ref() == Some(&standing.cap.name),
-        resets_at: standing.cap.span.is_calendar().then(|| time::rfc3339(standing.window.to)),
+        resets_at: standing.ends().map(time::rfc3339),
         session: standing.subject.as_deref().map(clean),
         lower_bound: standing.spend.lower_bound,
         unpriced_calls: standing.spend.unpriced_calls,
@@ -284,7 +284,7 @@ fn print(out: &mut Out, context: &Context, standings: &Standings) -> Result<(), 
             format!("{}%", standing.permille() / 10),
             format!("{}{}", standing.mark(), show(context, standing.spent())),
             show(context, standing.left()),
-            resets(standing, context),
+            budgets::resets_in(standing, context.now),
             if standing.halts() { "STOPPED".to_owned() } else { standing.cap.action.to_string() },
         ]);
     }
@@ -321,13 +321,6 @@ fn notes(context: &Context, standings: &Standings, standing: &Standing) -> Vec<S
         notes.push(format!("as in session {session}, which has used up most of it"));
     }
     notes
-}
-
-fn resets(standing: &Standing, context: &Context) -> String {
-    match budgets::time_left(standing, context.now) {
-        Some(left) => format!("in {left}"),
-        None => format!("{} new", standing.cap.span),
-    }
 }
 
 /// An amount in the viewer's currency.

@@ -109,7 +109,7 @@ fn cells(app: &App, standing: &Standing, binding: Option<&str>, now: Millis) -> 
     let style = |role| app.theme.style(role);
     let cap = &standing.cap;
     let mark = if binding == Some(cap.name.as_str()) { " ◂" } else { "" };
-    let resets = budgets::time_left(standing, now).map_or_else(|| format!("new {}", cap.span), |left| format!("in {left}"));
+    let resets = budgets::resets_in(standing, now);
     let limit = if standing.halts() { "STOPPED".to_owned() } else { cap.action.to_string() };
     let managed = if cap.gateway.is_some() { "gateway" } else { "managed" };
     let scope = match (cap.scope.is_everything(), cap.managed) {

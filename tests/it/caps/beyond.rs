@@ -352,9 +352,29 @@ fn a_budget_without_a_period_never_resets_and_says_so() {
         "aifinops: $5.00 of $5.00 spent: the budget at the gateway team is used up and does not reset. \
          Who looks after the gateway can raise it: aifinops gateway cap set"
     );
-    assert_eq!(budgets::time_left(&standing, now()), None);
+    assert_eq!((budgets::time_left(&standing, now()), standing.ends()), (None, None));
+    assert_eq!(budgets::resets_in(&standing, now()), "never");
     let little = held_to(&logs, &held(Money::ZERO, vec![for_good(budget(Whose::User, "5", "0"))]));
     assert_eq!((little.spend.money(), little.halts()), (Money::ZERO, false));
+}
+
+/// A forecast of a window without an end would look at every day until the end of time.
+#[test]
+fn a_budget_without_a_period_is_not_foretold() {
+    let logs = logs(10);
+    let beyond = held(Money::ZERO, vec![for_good(budget(Whose::User, "5", "1"))]);
+    let caps = [Cap::new("day", Amount::money(usd("20")), Span::Day)];
+    let asking = Asking {
+        caps: &caps,
+        raises: &[],
+        beyond: &beyond,
+        assumed: Assumed::default(),
+        week_start: Weekday::Mon,
+        now: now(),
+        zone: Zone::UTC,
+    };
+    let ahead = aifinops::query::forecast::forecast(&logs.store, &asking).unwrap();
+    assert_eq!(ahead.caps.iter().map(|cap| &*cap.standing.cap.name).collect::<Vec<_>>(), ["day"]);
 }
 
 #[test]
