@@ -60,6 +60,8 @@ impl Document {
             let bare = self.root.parts().is_empty();
             bare.then(|| line_end(&self.text).map_or("\n", |(newline, _)| newline))
         });
+        // Behind a bare carriage return our line end would become another one.
+        let newline = newline.filter(|_| !self.text.get(..close).is_some_and(|before| before.ends_with('\r')));
         let layout = Layout { newline, unit: if newline.is_some() { self.unit() } else { String::new() } };
         let line = self.text.get(..node.span.start)?.rsplit('\n').next()?;
         let outer = if newline.is_some() { leading_space(line) } else { "" };
@@ -133,6 +135,15 @@ fn leading_space(text: &str) -> &str {
 fn same_line_comment(text: &str, bare: &str) -> usize {
     let line = text.split(['\n', '\r']).next().unwrap_or_default();
     let is_comment = !line.trim().is_empty() && bare.get(..line.len()).is_some_and(|bare| bare.trim().is_empty());
-    let is_open = line.rfind("/*").is_some_and(|open| !line.get(open..).unwrap_or_default().contains("*/")) && !line.contains("//");
-    if is_comment && !is_open { line.trim_end_matches(BLANK).len() } else { 0 }
+    if is_comment && !goes_on(line) { line.trim_end_matches(BLANK).len() } else { 0 }
+}
+
+/// Whether a comment that this rest of a line begins is not closed in it.
+fn goes_on(line: &str) -> bool {
+    let mut rest = line.trim_start();
+    while let Some(comment) = rest.strip_prefix("/*") {
+        let Some((_, behind)) = comment.split_once("*/") else { return true };
+        rest = behind.trim_start();
+    }
+    false
 }

@@ -363,7 +363,7 @@ fn a_budget_without_a_period_never_resets_and_says_so() {
 fn a_budget_without_a_period_is_not_foretold() {
     let logs = logs(10);
     let beyond = held(Money::ZERO, vec![for_good(budget(Whose::User, "5", "1"))]);
-    let caps = [Cap::new("day", Amount::money(usd("20")), Span::Day)];
+    let caps = [Cap::new("day", aifinops::model::cap::Amount::money(usd("20")), Span::Day)];
     let asking = Asking {
         caps: &caps,
         raises: &[],
