@@ -6,6 +6,7 @@ mod alerts;
 mod caps;
 mod demo;
 mod ending;
+mod hostile;
 mod labels;
 mod logs;
 mod panic;

@@ -16,7 +16,7 @@ const ID: &str = "aaaa1111-0000-4000-8000-000000000001";
 /// A model of which a million tokens cost a dollar, so that every figure can be seen at once.
 const PRICES: &str = "[prices]\nhouse = { input = \"1\", output = \"1\", cache_read = \"1\", cache_write_5m = \"1\" }\n";
 
-fn now() -> String {
+pub(super) fn now() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     rfc3339(i64::try_from(now.as_millis()).unwrap() - 1000)
 }

@@ -63,8 +63,14 @@ impl Machine {
 
     /// The program with its output in a pipe instead of a terminal.
     pub(crate) fn piped(&self, args: &[&str]) -> std::process::Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// The program, to be started without a terminal.
+    pub(crate) fn command(&self, args: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_aifinops"));
-        command.args(args).env_clear().envs(self.environment()).output().unwrap()
+        command.args(args).env_clear().envs(self.environment());
+        command
     }
 
     /// The program in a terminal of this size.
