@@ -27,6 +27,7 @@ pub mod ledger;
 pub mod limits;
 pub mod memory;
 pub mod merge;
+mod meta;
 pub mod open;
 mod others;
 pub mod pace;
@@ -58,6 +59,9 @@ pub use write::Piece;
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// It has just been begun, and knows less than was spent.
+    #[error("the logs have not been read into the store yet; that is being done now")]
+    Partial,
     /// `SQLite` refused.
     #[error("the store at {path} could not be used while {doing}: {}", word(source))]
     Sqlite {

@@ -239,6 +239,7 @@ impl CliError {
             CliError::Store(error) if error.is_passing() => {
                 "check the space and the rights of the data directory, then try again".to_owned()
             }
+            CliError::Store(StoreError::Partial) => "try again in a moment".to_owned(),
             CliError::Store(StoreError::Sqlite { .. } | StoreError::Create { .. }) => {
                 "`aifinops doctor` looks closer; `--data-dir DIR` uses another store".to_owned()
             }

@@ -1,5 +1,6 @@
 //! What a hook is told: may its agent go on? In milliseconds, and by the setting `on_failure` where nobody can tell.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::engine::judge::{Judgement, Question, Rules, judge};
 use crate::model::cap::OnFailure;
 use crate::model::{AgentId, Millis, label};
 use crate::pricing::Pricer;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// An agent waits no longer than this; then `on_failure` decides. Where it would block, a busy machine is not to be the
 /// reason: it waits as long as a person does not mind.
@@ -32,7 +33,7 @@ const fn deadline(on_failure: OnFailure) -> Duration {
 /// How long the store is waited for while another process holds it: a little less.
 const fn patience(on_failure: OnFailure) -> Duration {
     match on_failure {
-        OnFailure::Open => Duration::from_millis(40),
+        OnFailure::Open => Duration::from_millis(35),
         OnFailure::Closed => Duration::from_millis(200),
     }
 }
@@ -90,7 +91,7 @@ pub fn verdict(
     let found = match &question {
         Ok(Some(question)) if !is_idle => work(&context, &rules, question, on_failure, &|| clock.wait_for(LATE))
             .map(Some)
-            .map_err(|error| (error.is_damage(), error.to_string())),
+            .map_err(|error| (matches!(error, CliError::Store(StoreError::Partial)) || error.is_damage(), error.to_string())),
         Err(why) if !is_idle => Err((false, why.clone())),
         _ => Ok(None),
     };
@@ -110,8 +111,8 @@ pub fn verdict(
             leave(&global, &judgement);
             answer
         }
-        Err((is_damage, why)) => {
-            if is_damage {
+        Err((is_mended, why)) => {
+            if is_mended {
                 // Nobody may look for days, and every hook until then would fail as this one did.
                 catch_up::start(&global, &CatchUpArgs { read: true, ..CatchUpArgs::default() });
             }
@@ -178,6 +179,13 @@ fn work(
 ) -> Result<(Answer, Judgement), CliError> {
     let dir = &context.settings.data_dir.value;
     let store = Store::open_quickly(dir, patience(on_failure))?;
+    // One that has just been begun knows nothing of what was spent, if anything was.
+    if store.is_untouched()? && context.catalog().has_others(&question.transcript.iter().cloned().collect::<BTreeSet<_>>()) {
+        store.set_partial(true)?;
+    }
+    if store.is_partial() {
+        return Err(StoreError::Partial.into());
+    }
     let (book, _) = context.prices();
     let mut ingest = Ingest::new(store, Pricer::new(book), context.catalog_of(|agent| agent == question.agent), 1);
     let judgement = judge(&mut ingest, dir, rules, question, context.now, &rules::who(), waiting)?;

@@ -66,6 +66,8 @@ pub struct ScanReport {
     pub failed: Vec<(PathBuf, String)>,
     /// Lines that could not be read.
     pub unreadable: u64,
+    /// Whether somebody had enough before everything was read.
+    pub interrupted: bool,
 }
 
 /// What becomes of what was written.
@@ -105,8 +107,14 @@ impl Ingest {
         let is_news = |f: &Found| known.get(&path_key(&f.path)) != Some(&f.stat);
         self.catalog.index(&found); // forks that come later look for their parents
         let changed: Vec<Found> = found.into_iter().filter(is_news).collect();
+        if known.is_empty() && !changed.is_empty() {
+            self.store.set_partial(true)?;
+        }
         let mut report = self.read(changed, &|f| known.contains_key(&path_key(&f.path)), watcher, Ending::Keep)?;
         report.roots = roots;
+        if !report.interrupted && self.store.is_partial() {
+            self.store.set_partial(false)?;
+        }
         Ok(report)
     }
 
@@ -334,6 +342,7 @@ impl Writing<'_> {
             }
             if self.gathered.borrow().is_due() {
                 if self.write(watcher)?.is_break() {
+                    self.report.interrupted = true;
                     return Ok(());
                 }
                 continue;

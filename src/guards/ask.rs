@@ -45,15 +45,16 @@ pub(super) struct Fields {
     pub(super) ask: Ask,
 }
 
-/// Reads the fields of a JSON object; only something that does not begin like one is an error.
-pub(super) fn fields(stdin: &[u8]) -> Result<Fields, GuardError> {
+/// Reads the fields of a JSON object. What does not begin like one is an error, and what breaks off before it has said at which
+/// event it asks; `event` is what the command line says of that.
+pub(super) fn fields(event: Option<&str>, stdin: &[u8]) -> Result<Fields, GuardError> {
     let mut cursor = Cursor::new(stdin);
     if cursor.peek() != Some(b'{') {
         return Err(GuardError::Question);
     }
     let mut found = Fields::default();
     // A question that breaks off has said what matters.
-    let _ = cursor.object(|key, value| {
+    let whole = cursor.object(|key, value| {
         match key {
             b"hook_event_name" => found.event = text(value)?,
             b"session_id" => found.ask.session = text(value)?,
@@ -69,6 +70,9 @@ pub(super) fn fields(stdin: &[u8]) -> Result<Fields, GuardError> {
         }
         Ok(())
     });
+    if whole.is_err() && event.is_none() && found.event.is_none() {
+        return Err(GuardError::Question);
+    }
     Ok(found)
 }
 
@@ -96,16 +100,17 @@ mod tests {
 
     #[test]
     fn a_question_that_breaks_off_is_read_as_far_as_it_goes() {
-        let found = fields(br#"{"session_id":"s","cwd":"/w","hook_event_name":"BeforeModel","llm_request":{"messages":[{"a":"b"#).unwrap();
+        let found =
+            fields(None, br#"{"session_id":"s","cwd":"/w","hook_event_name":"BeforeModel","llm_request":{"messages":[{"a":"b"#).unwrap();
         assert_eq!((found.event.as_deref(), found.ask.session.as_deref()), (Some("BeforeModel"), Some("s")));
-        assert!(fields(b"").is_err());
-        assert!(fields(b"[1]").is_err());
+        assert!(fields(None, b"").is_err());
+        assert!(fields(None, b"[1]").is_err());
     }
 
     #[test]
     fn only_the_question_s_own_fields_count() {
         let asked = br#"{"tool_input":{"session_id":"not this","agent_id":"nor this"},"session_id":"this","tool_calls":[{"tool_use_id":"a"},{"tool_input":{"tool_use_id":"x"},"tool_use_id":"b"}]}"#;
-        let ask = fields(asked).unwrap().ask;
+        let ask = fields(None, asked).unwrap().ask;
         assert_eq!((ask.session.as_deref(), ask.subagent, ask.tool_use.as_deref()), (Some("this"), None, Some("b")));
     }
 }

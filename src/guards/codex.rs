@@ -101,7 +101,7 @@ impl Guard for Codex {
     }
 
     fn read(&self, event: Option<&str>, stdin: &[u8]) -> Result<Ask, GuardError> {
-        let fields = ask::fields(stdin)?;
+        let fields = ask::fields(event, stdin)?;
         let mut ask = fields.ask;
         ask.moment = match event.or(fields.event.as_deref()) {
             Some("UserPromptSubmit") => Moment::Prompt,

@@ -92,15 +92,18 @@ impl Kind {
 
     /// The schema's version, of a file that is ours or empty: nothing is written before that is known.
     fn recognize(&self, conn: &Connection, path: &Path) -> Result<i64, StoreError> {
-        let fail = |source| StoreError::Sqlite { doing: self.opening, path: path.to_path_buf(), source };
-        let found = version(conn).map_err(fail)?;
-        let application: i64 = conn.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(fail)?;
-        if application == self.application {
-            let known = self.known();
-            return if found > known { Err(StoreError::Newer { path: path.to_path_buf(), found, known }) } else { Ok(found) };
+        // In one statement: another process may be making the file just now.
+        let sql =
+            "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version, pragma_application_id";
+        let row = |r: &rusqlite::Row<'_>| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, r.get::<_, i64>(2)?));
+        let (found, application, tables) =
+            conn.query_row(sql, [], row).map_err(|source| StoreError::Sqlite { doing: self.opening, path: path.to_path_buf(), source })?;
+        let known = self.known();
+        match application == self.application {
+            true if found > known => Err(StoreError::Newer { path: path.to_path_buf(), found, known }),
+            false if tables > 0 || found > 0 => Err(StoreError::Foreign { path: path.to_path_buf() }),
+            _ => Ok(found),
         }
-        let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0)).map_err(fail)?;
-        if tables > 0 || found > 0 { Err(StoreError::Foreign { path: path.to_path_buf() }) } else { Ok(found) }
     }
 
     /// The newest version of its schema.

@@ -382,20 +382,6 @@ impl Store {
         self.conn.query_row("PRAGMA data_version", [], |r| r.get(0)).unwrap_or(0)
     }
 
-    /// A remembered value.
-    #[must_use]
-    pub fn meta(&self, name: &str) -> Option<String> {
-        self.conn.query_row("SELECT value FROM meta WHERE name = ?1", [name], |r| r.get(0)).ok()
-    }
-
-    /// Remembers a value.
-    pub fn set_meta(&self, name: &str, value: &str) -> Result<(), StoreError> {
-        self.conn
-            .execute("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value", [name, value])
-            .map(|_| ())
-            .map_err(self.fail("remembering a setting"))
-    }
-
     /// `SQLite`'s own check of the whole file: `None` when it is sound.
     #[must_use]
     pub fn integrity(&self) -> Option<String> {

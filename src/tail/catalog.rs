@@ -1,6 +1,6 @@
 //! Which log files there are.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -177,6 +177,16 @@ impl Catalog {
         } else if meta.is_file() && source.accepts(link) && !seen.dirs.iter().any(|dir| real.starts_with(dir)) && seen.files.insert(real) {
             find(source, link.to_path_buf(), &meta, files, report);
         }
+    }
+
+    /// Whether there is any log besides these: stops at the first one.
+    #[must_use]
+    pub fn has_others(&self, own: &BTreeSet<PathBuf>) -> bool {
+        self.roots.iter().any(|(agent, root)| {
+            let Some(source) = sources::by_agent(agent) else { return false };
+            let entries = WalkDir::new(root).follow_links(true).max_depth(source.depth()).into_iter().filter_map(Result::ok);
+            entries.filter(|entry| entry.file_type().is_file() && source.accepts(entry.path())).any(|entry| !own.contains(entry.path()))
+        })
     }
 
     /// Looks at one path that the system says has changed: a log of a known root, or nothing.
