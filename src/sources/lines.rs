@@ -2,6 +2,10 @@
 
 use super::json::{Bad, Cursor};
 
+/// Tool calls, their results and the like that count of one message. Agents write some dozens at most; a message that is made
+/// to hold a million costs no more memory than its line.
+pub const MOST_PARTS: usize = 1 << 17;
+
 /// The result of reading many lines.
 #[derive(Debug)]
 pub struct Lines<T> {

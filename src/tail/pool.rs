@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
 
 use crate::model::{AgentId, Batch, Key};
 use crate::sources::{self, Fold, Skim, Source};
@@ -14,7 +15,10 @@ use super::fingerprint::{HEAD, TAIL, hash_at, read_at};
 use super::span::{self, Buffer};
 use super::{CHUNK, Catalog, MAX_LINE, fingerprint};
 
+mod cold;
 mod rows;
+
+use cold::decompress;
 
 /// A file to read on.
 #[derive(Debug)]
@@ -58,6 +62,14 @@ struct Queue {
     stopped: bool,
 }
 
+impl Queue {
+    /// The next task, unless that is a part of a file that has to wait for its turn.
+    fn take(&mut self) -> Option<Task> {
+        let must_wait = matches!(self.tasks.front(), Some(Task::Part(large, index)) if large.is_far(*index));
+        if must_wait { None } else { self.tasks.pop_front() }
+    }
+}
+
 /// Files to read, for any number of threads that take part.
 ///
 /// Each thread has a sink of its own. The pieces of one file are handed out in order, one after the other, whichever
@@ -67,6 +79,11 @@ pub struct Pool<'a> {
     news: Condvar,
     catalog: &'a Catalog,
 }
+
+/// So many parts of a file are read ahead of the one whose turn it is.
+const MOST_AHEAD: usize = 8;
+/// How long a thread without work sleeps, should nobody wake it.
+const NAP: Duration = Duration::from_millis(20);
 
 /// A file that several workers read.
 struct Large {
@@ -105,6 +122,11 @@ impl Large {
         let order = self.order();
         order.waiting.contains_key(&order.next)
     }
+
+    /// Whether a part is too far ahead of those that wait for their turn: what was read of it would only lie there.
+    fn is_far(&self, index: usize) -> bool {
+        index > self.order().next + MOST_AHEAD
+    }
 }
 
 struct FileState {
@@ -134,7 +156,7 @@ impl<'a> Pool<'a> {
     pub fn step(&self, buf: &mut Buffer, sink: &Sink<'_>) -> bool {
         let task = {
             let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            if queue.stopped { None } else { queue.tasks.pop_front() }
+            if queue.stopped { None } else { queue.take() }
         };
         task.map(|task| self.run(task, buf, sink)).is_some()
     }
@@ -159,11 +181,11 @@ impl<'a> Pool<'a> {
             if queue.stopped || queue.open == 0 {
                 return None;
             }
-            if let Some(task) = queue.tasks.pop_front() {
+            if let Some(task) = queue.take() {
                 return Some(task);
             }
-            // A large file that another worker holds may still be cut into parts.
-            queue = self.news.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            // A large file that another worker holds may still be cut into parts, or comes to those that are far ahead.
+            queue = self.news.wait_timeout(queue, NAP).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -259,6 +281,8 @@ impl<'a> Pool<'a> {
             }
             Err(error) => {
                 // The parts behind it stay unread with it: the offset must not pass a gap.
+                large.order().next = large.parts + 1;
+                self.news.notify_all();
                 self.emit(Reading::Failed { path: large.path.clone(), error }, sink);
             }
         }
@@ -281,6 +305,7 @@ impl<'a> Pool<'a> {
                     self.emit(Reading::Failed { path: large.path.clone(), error }, sink);
                     large.order().next = large.parts + 1; // what follows stays unread with it
                 }
+                self.news.notify_all();
             }
         }
     }
@@ -371,8 +396,8 @@ impl<'a> Pool<'a> {
     /// Compressed logs are finished: read whole whenever they change.
     fn compressed(&self, source: &'static dyn Source, file: &File, job: Job, sink: &Sink<'_>) -> io::Result<()> {
         let mut state = fresh(source, job, 0);
-        decompress(file, |lines, last| {
-            let span = span::Span { from: 0, to: 0, oversized: 0 };
+        decompress(file, |lines, oversized, last| {
+            let span = span::Span { from: 0, to: 0, oversized };
             state.row.offset = 0;
             self.feed(&mut state, file, source.skim(lines), (span, &[]), last, sink)
         })
@@ -433,7 +458,7 @@ fn is_same(file: &File, row: &FileRow, size: u64, stat: &FileStat) -> io::Result
 fn show_ancestor(source: &dyn Source, path: &Path, fold: &mut dyn Fold) -> io::Result<()> {
     let file = File::open(path)?;
     if path.extension().is_some_and(|e| e == "zst") {
-        return decompress(&file, |lines, _| {
+        return decompress(&file, |lines, _, _| {
             fold.ancestor(source.skim(lines));
             Ok(())
         });
@@ -447,25 +472,6 @@ fn show_ancestor(source: &dyn Source, path: &Path, fold: &mut dyn Fold) -> io::R
         at = to;
     }
     Ok(())
-}
-
-/// Hands out the lines of a compressed log, some at a time, and with the last of them a `true`.
-fn decompress(file: &File, mut take: impl FnMut(&[u8], bool) -> io::Result<()>) -> io::Result<()> {
-    let broken = |e: ruzstd::decoding::errors::FrameDecoderError| io::Error::new(io::ErrorKind::InvalidData, e.to_string());
-    let mut decoder = ruzstd::decoding::StreamingDecoder::new(file).map_err(broken)?;
-    let mut buf = Vec::new();
-    loop {
-        let got = decoder.by_ref().take(CHUNK).read_to_end(&mut buf)?;
-        let len = memchr::memrchr(b'\n', &buf).map_or(0, |i| i + 1);
-        take(buf.get(..len).unwrap_or_default(), got == 0)?;
-        buf.drain(..len);
-        if buf.len() > MAX_LINE {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a line of the compressed log is too long"));
-        }
-        if got == 0 {
-            return Ok(());
-        }
-    }
 }
 
 /// A companion file is a few hundred bytes.

@@ -113,7 +113,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("notify_rust", &["alerts/desktop.rs"]),
     ("walkdir", &["tail/catalog.rs"]),
     ("wildmatch", &["model/cap.rs"]),
-    ("ruzstd", &["tail/pool.rs", "engine/proxy"]),
+    ("ruzstd", &["tail/pool/cold.rs", "engine/proxy"]),
     ("flate2", &["store/archive"]),
     ("memchr", &["engine/gateways/secret.rs", "sources", "tail", "pricing/line.rs"]),
     ("rapidhash", &["sources/recent.rs"]),

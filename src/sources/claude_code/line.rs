@@ -7,7 +7,7 @@ use crate::model::{Key, Millis, Money, Speed, Tier, Tokens};
 use crate::sources::cost;
 use crate::sources::intern::Interner;
 use crate::sources::json::{Bad, Cursor, RawStr};
-use crate::sources::lines::{Lines, each};
+use crate::sources::lines::{Lines, MOST_PARTS, each};
 use crate::sources::recent;
 
 use super::AGENT;
@@ -280,13 +280,13 @@ fn read_content<'a>(c: &mut Cursor<'a>, content: &mut Content<'a>, names: &mut N
         })?;
         match kind {
             b"tool_use" => {
-                if let Some(id) = id {
+                if let Some(id) = id.filter(|_| content.tools.len() < MOST_PARTS) {
                     let same = recent::same(name.map_or(b"", |name| name.0), input);
                     let name = name.map_or_else(|| Arc::from("?"), |n| names.tool.get(n));
                     content.tools.push(ToolUse { id: tool_key(id), name, same });
                 }
             }
-            b"tool_result" => content.results.extend(result.map(|id| (tool_key(id), failed))),
+            b"tool_result" if content.results.len() < MOST_PARTS => content.results.extend(result.map(|id| (tool_key(id), failed))),
             // The editor puts notes before what was typed, each in a block of its own.
             b"text" if content.text.is_none_or(is_note) => content.text = text,
             b"image" | b"document" => content.images = true,
@@ -388,7 +388,7 @@ fn read_usage(c: &mut Cursor<'_>, answer: &mut Answer, names: &mut Names) -> Res
                     Ok(())
                 })?;
                 if advisor {
-                    answer.advisors.push((model, part.tokens()));
+                    answer.advisors.extend((answer.advisors.len() < MOST_PARTS).then(|| (model, part.tokens())));
                 } else {
                     messages += 1;
                     answer.context = Some(part.tokens().total());

@@ -431,7 +431,7 @@ fn usage(c: &mut Cursor<'_>) -> Result<Option<Usage>, Bad> {
         c.skip()?;
         return Ok(None);
     }
-    let mut usage = Usage::default();
+    let (mut usage, mut sound) = (Usage::default(), true);
     c.object(|key, c| {
         let field = match key {
             b"input_tokens" => &mut usage.input,
@@ -442,10 +442,14 @@ fn usage(c: &mut Cursor<'_>) -> Result<Option<Usage>, Bad> {
             b"total_tokens" => &mut usage.total,
             _ => return Ok(()),
         };
-        *field = c.counter()?.unwrap_or(0);
+        let is_null = c.peek() == Some(b'n');
+        let told = c.counter()?;
+        sound &= is_null || told.is_some();
+        *field = told.unwrap_or(0);
         Ok(())
     })?;
-    Ok(Some(usage))
+    // Counters that cannot be are none: the next ones would seem to have risen from nothing.
+    Ok(sound.then_some(usage))
 }
 
 fn limits(c: &mut Cursor<'_>, out: &mut Vec<Limit>, names: &mut Names) -> Result<(), Bad> {

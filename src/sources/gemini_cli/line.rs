@@ -8,7 +8,7 @@ use crate::model::time::parse_stamp;
 use crate::model::{Key, Millis, Tokens};
 use crate::sources::intern::Interner;
 use crate::sources::json::{Bad, Cursor, RawStr};
-use crate::sources::lines::{Lines, each, whole};
+use crate::sources::lines::{Lines, MOST_PARTS, each, whole};
 use crate::sources::recent;
 
 use super::AGENT;
@@ -318,7 +318,7 @@ fn read_tools(c: &mut Cursor<'_>, tools: &mut Vec<Tool>, names: &mut Names) -> R
             }
             Ok(())
         })?;
-        if is_call {
+        if is_call && tools.len() < MOST_PARTS {
             let is_last = status == Status::Done && name.is_some_and(|n| n.0 == b"complete_task");
             let same = recent::same(name.map_or(b"", |name| name.0), arguments);
             let name = names.tool.non_empty(name).unwrap_or_else(|| Arc::from("?"));

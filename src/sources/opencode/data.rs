@@ -8,6 +8,7 @@ use crate::model::{Millis, Money, Tokens};
 use crate::sources::cost;
 use crate::sources::intern::Interner;
 use crate::sources::json::{Bad, Cursor};
+use crate::sources::lines::MOST_PARTS;
 
 /// Strings that repeat from row to row.
 #[derive(Default)]
@@ -133,7 +134,7 @@ pub(super) fn read<'a>(c: &mut Cursor<'a>, names: &mut Names) -> Result<Data<'a>
             b"state" => state(c, &mut data.tool)?,
             b"content" => c.array(|c| {
                 let tool = content(c, names)?;
-                data.tools.extend(tool);
+                data.tools.extend(tool.filter(|_| data.tools.len() < MOST_PARTS));
                 Ok(())
             })?,
             _ => {}

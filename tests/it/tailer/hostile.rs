@@ -5,7 +5,7 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::logs::{Home, answer, append, file, look, prompt, scan, total, uuid};
+use crate::logs::{Home, answer, append, context, count, file, header, look, prompt, scan, session, total, uuid};
 
 /// Two calls with something between them.
 fn between(middle: impl FnOnce(&Path)) -> (Home, aifinops::engine::ingest::Ingest) {
@@ -166,4 +166,39 @@ fn a_root_may_appear_later() {
     append(&home.claude(&uid), prompt(&uid, 1) + "\n");
     assert_eq!(scan(&mut ingest), 1);
     assert_eq!(total(&ingest).prompts, 1);
+}
+
+/// What lies behind a line that is too long is read, compressed or not.
+#[test]
+fn an_overlong_line_of_a_compressed_log_is_passed_over_and_counted() {
+    let home = Home::new();
+    let thread = uuid(2, 1);
+    let mut text = format!("{}\n{}\n{}\n", header(&thread, 1), context("t", 2), count(3, [100, 0, 10], [100, 0, 10]));
+    text.push_str(&format!("{{\"timestamp\":\"{}\"}}\n", "x".repeat(aifinops::tail::MAX_LINE + 10)));
+    text.push_str(&(count(4, [300, 0, 30], [200, 0, 20]) + "\n"));
+    let path = home.codex(&thread).with_extension("jsonl.zst");
+    append(&path, ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest));
+    let mut ingest = home.resume();
+    assert_eq!(scan(&mut ingest), 1);
+    let sums = session(&ingest, &thread);
+    assert_eq!((sums.calls, sums.input, sums.output), (2, 300, 30));
+    assert_eq!(file(&ingest, &path).malformed, 1, "the long one");
+}
+
+/// Counters that cannot be are none: the next ones have not risen from nothing.
+#[test]
+fn a_running_total_that_cannot_be_is_passed_over() {
+    for odd in ["-1", "1e999", "9223372036854775808", "\"many\""] {
+        let home = Home::new();
+        let thread = uuid(2, 1);
+        let nonsense = count(4, [200, 0, 20], [100, 0, 10]).replace("\"input_tokens\":200", &format!("\"input_tokens\":{odd}"));
+        assert!(nonsense.contains(odd));
+        let lines =
+            [header(&thread, 1), context("t", 2), count(3, [100, 0, 10], [100, 0, 10]), nonsense, count(5, [300, 0, 30], [100, 0, 10])];
+        append(&home.codex(&thread), lines.join("\n") + "\n");
+        let mut ingest = home.resume();
+        scan(&mut ingest);
+        let sums = session(&ingest, &thread);
+        assert_eq!((sums.input, sums.output), (300, 30), "{odd}");
+    }
 }
