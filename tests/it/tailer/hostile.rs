@@ -174,7 +174,8 @@ fn an_overlong_line_of_a_compressed_log_is_passed_over_and_counted() {
     let home = Home::new();
     let thread = uuid(2, 1);
     let mut text = format!("{}\n{}\n{}\n", header(&thread, 1), context("t", 2), count(3, [100, 0, 10], [100, 0, 10]));
-    text.push_str(&format!("{{\"timestamp\":\"{}\"}}\n", "x".repeat(aifinops::tail::MAX_LINE + 10)));
+    let filler = "x".repeat(aifinops::tail::MAX_LINE + (3 << 20)); // longer than what is decompressed at once
+    text += &["{\"timestamp\":\"", &filler, "\"}\n"].concat();
     text.push_str(&(count(4, [300, 0, 30], [200, 0, 20]) + "\n"));
     let path = home.codex(&thread).with_extension("jsonl.zst");
     append(&path, ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest));
