@@ -63,7 +63,7 @@ pub enum StoreError {
     #[error("the logs have not been read into the store yet; that is being done now")]
     Partial,
     /// `SQLite` refused.
-    #[error("the store at {path} could not be used while {doing}: {}", word(source))]
+    #[error("the store could not be used while {doing}: {} ({path})", word(source))]
     Sqlite {
         /// The operation.
         doing: &'static str,

@@ -29,6 +29,16 @@ pub const MAX_LINE: usize = 32 << 20;
 /// How much of a file is read at once; larger files are shared between the cores in pieces of this size.
 pub const CHUNK: u64 = 2 << 20;
 
+/// Opens a log. What has taken its place meanwhile, a pipe or a device, is not waited for: it is an error.
+pub fn open(path: &Path) -> io::Result<File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, nix::fcntl::OFlag::O_NONBLOCK.bits());
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("is a pipe, a socket or a device, and left alone")) }
+}
+
 /// How far from its end a log is looked through for its last call.
 const LAST_BYTES: u64 = 256 << 10;
 
@@ -36,7 +46,7 @@ const LAST_BYTES: u64 = 256 << 10;
 #[must_use]
 pub fn mentions(log: &Path, text: &str) -> bool {
     let tail = || {
-        let mut file = File::open(log)?;
+        let mut file = open(log)?;
         let size = file.metadata()?.len();
         file.seek(SeekFrom::Start(size.saturating_sub(LAST_BYTES)))?;
         let mut tail = Vec::new();

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use crate::model::text::without_number;
 use crate::model::{Millis, Zone};
 use crate::sources;
 use crate::store::{Store, StoreError, open};
@@ -172,6 +173,8 @@ struct Worker {
     files: Files,
     /// Whether something has changed while everything was looked at.
     heard: bool,
+    /// Whether something could be looked into that could not before.
+    opened: bool,
     /// Logs that could not be read, and why.
     unread: BTreeMap<PathBuf, String>,
     /// Where the store belongs that lives in memory since it could not be opened, and when that is tried again.
@@ -196,6 +199,7 @@ impl Worker {
             data_version,
             files,
             heard: false,
+            opened: false,
             unread: BTreeMap::new(),
             homeless,
         }
@@ -217,6 +221,10 @@ impl Worker {
                 self.rescan_at = now + pause;
                 if self.rescan(inbox).is_break() {
                     return;
+                }
+                if std::mem::take(&mut self.opened) {
+                    watch.distrust();
+                    self.rescan_at = now;
                 }
                 // What went wrong may have set an earlier moment.
                 self.rescan_at = self.rescan_at.min(Instant::now() + pause);
@@ -386,6 +394,9 @@ impl Worker {
                     self.ingest.store.checkpoint();
                 }
                 self.view.unreadable += report.unreadable;
+                let is_closed = |path: &PathBuf| report.roots.iter().flat_map(|r| &r.problems).any(|(other, _)| other == path);
+                // What could not be looked into could not be watched either.
+                self.opened = self.view.draft.roots.iter().flat_map(|r| &r.problems).any(|(path, _)| !is_closed(path));
                 self.view.draft.roots = report.roots;
                 self.view.refresh(&mut self.ingest, &report.sessions);
             }
@@ -427,10 +438,7 @@ impl Worker {
     fn tick(&mut self, watch: &mut Watch) {
         let appeared = self.view.draft.roots.iter().any(|r| !r.exists && r.path.is_dir());
         let opened = self.view.draft.roots.iter().flat_map(|r| &r.problems).any(|(path, _)| path.is_dir() && path.read_dir().is_ok());
-        if opened {
-            watch.distrust();
-        }
-        if appeared || opened {
+        if appeared || opened || watch.has_lost() {
             self.watch_roots(watch);
             self.rescan_at = Instant::now();
         }
@@ -462,10 +470,14 @@ impl Worker {
     /// What cannot be read just now.
     fn troubles(&self) -> Vec<String> {
         let mut troubles: Vec<String> = self.failing.iter().map(|why| format!("{why}; trying again")).collect();
-        troubles.extend(self.unread.first_key_value().map(|(path, why)| {
-            let more = self.unread.len() - 1;
+        let closed = self.view.draft.roots.iter().flat_map(|root| &root.problems).map(|(path, why)| (path, why));
+        let mut all = self.unread.iter().chain(closed);
+        troubles.extend(all.next().map(|(path, why)| {
+            let more = all.count();
             let others = if more > 0 { format!(" (and {more} more)") } else { String::new() };
-            format!("cannot read {}: {why}{others}", path.display())
+            // The last parts of a path say which it is; all of it has no room beside the reason.
+            let short: PathBuf = path.components().rev().take(2).collect::<Vec<_>>().into_iter().rev().collect();
+            format!("cannot read {}: {}{others}", short.display(), without_number(why))
         }));
         troubles
     }

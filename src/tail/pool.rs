@@ -229,11 +229,8 @@ impl<'a> Pool<'a> {
         if !source.tables().is_empty() {
             return self.database(source, job, sink).map(|()| None);
         }
-        let file = File::open(&job.path)?;
+        let file = super::open(&job.path)?;
         let meta = file.metadata()?;
-        if !meta.is_file() {
-            return Ok(None);
-        }
         job.stat = fingerprint::stat(&meta, job.stat.version); // it may have changed since it was found
         if job.path.extension().is_some_and(|e| e == "zst") {
             self.compressed(source, &file, job, sink)?;
@@ -456,7 +453,7 @@ fn is_same(file: &File, row: &FileRow, size: u64, stat: &FileStat) -> io::Result
 }
 
 fn show_ancestor(source: &dyn Source, path: &Path, fold: &mut dyn Fold) -> io::Result<()> {
-    let file = File::open(path)?;
+    let file = super::open(path)?;
     if path.extension().is_some_and(|e| e == "zst") {
         return decompress(&file, |lines, _, _| {
             fold.ancestor(source.skim(lines));

@@ -125,6 +125,12 @@ impl Watch {
         }
     }
 
+    /// Whether a watched directory is another one by now: it was moved away, and made anew.
+    #[must_use]
+    pub fn has_lost(&self) -> bool {
+        self.watched.iter().any(|(dir, known)| identity(dir).is_some_and(|found| found != *known))
+    }
+
     /// Says that watches may be missing, such as of a directory that nobody could look into.
     pub const fn distrust(&mut self) {
         self.distrusted = true;

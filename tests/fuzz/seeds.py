@@ -11,7 +11,9 @@ import pathlib
 import re
 import sqlite3
 import tempfile
+import warnings
 
+warnings.filterwarnings("ignore", category=DeprecationWarning)  # escapes of Rust that Python does not know
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FIXTURES, OUT, BETWEEN = ROOT / "tests/fixtures", ROOT / "tests/fuzz/corpus", b"\xff"
 

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::history::count_key;
-use super::line::Usage;
+use super::line::{Count, Usage};
 use crate::model::Tokens;
 
 /// How many counters are known again when they come once more.
@@ -40,6 +40,24 @@ impl Counters {
         match &self.totals {
             Some(before) => minus(totals, before).as_ref() == Some(own),
             None => !of_others && totals == own,
+        }
+    }
+
+    /// The totals that are told. Such as cannot be are those of before, and the call that is told beside them.
+    pub(super) fn told(&self, count: &Count) -> Option<Usage> {
+        count.totals.or_else(|| count.last.filter(|_| count.odd).map(|last| self.and(last)))
+    }
+
+    /// The totals after one more call.
+    fn and(&self, last: Usage) -> Usage {
+        let before = self.totals.unwrap_or_default();
+        Usage {
+            input: before.input.saturating_add(last.input),
+            cached: before.cached.saturating_add(last.cached),
+            written: before.written.saturating_add(last.written),
+            output: before.output.saturating_add(last.output),
+            reasoning: before.reasoning.saturating_add(last.reasoning),
+            total: before.total.saturating_add(last.total),
         }
     }
 

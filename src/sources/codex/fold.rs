@@ -324,7 +324,7 @@ impl CodexFold {
             }
         }
         set_window(out, count.window);
-        let Some(totals) = count.totals else { return };
+        let Some(totals) = self.memory.counters.told(count) else { return };
         let context = count.last.map(|l| l.total).filter(|t| *t > 0);
         if let (Some(context), Some(update)) = (context, out.sessions.first_mut()) {
             update.context = Some(context);

@@ -10,6 +10,9 @@ use crate::sources::json::{Bad, Cursor};
 use crate::sources::lines::{Lines, each};
 
 mod item;
+mod usage;
+
+use usage::usage;
 
 use item::{call_key, item, text_key, texts};
 
@@ -35,6 +38,8 @@ impl Usage {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Count {
     pub totals: Option<Usage>,
+    /// Whether there are totals that cannot be.
+    pub odd: bool,
     pub last: Option<Usage>,
     pub window: Option<u64>,
     pub limits: Vec<Limit>,
@@ -403,7 +408,11 @@ fn read_item<'a>(c: &mut Cursor<'a>, item: &mut Item<'a>) -> Result<(), Bad> {
 fn info(c: &mut Cursor<'_>, count: &mut Count) -> Result<(), Bad> {
     c.object(|key, c| {
         match key {
-            b"total_token_usage" => count.totals = usage(c)?,
+            b"total_token_usage" => {
+                let is_told = c.peek() == Some(b'{');
+                count.totals = usage(c)?;
+                count.odd = is_told && count.totals.is_none();
+            }
             b"last_token_usage" => count.last = usage(c)?,
             b"model_context_window" => count.window = c.counter()?,
             _ => {}
@@ -424,32 +433,6 @@ fn call_usage(c: &mut Cursor<'_>) -> Result<Body, Bad> {
         Ok(())
     })?;
     Ok(totals.zip(own).map_or(Body::Other, |(totals, own)| Body::Call { totals, own }))
-}
-
-fn usage(c: &mut Cursor<'_>) -> Result<Option<Usage>, Bad> {
-    if c.peek() != Some(b'{') {
-        c.skip()?;
-        return Ok(None);
-    }
-    let (mut usage, mut sound) = (Usage::default(), true);
-    c.object(|key, c| {
-        let field = match key {
-            b"input_tokens" => &mut usage.input,
-            b"cached_input_tokens" => &mut usage.cached,
-            b"cache_write_input_tokens" => &mut usage.written,
-            b"output_tokens" => &mut usage.output,
-            b"reasoning_output_tokens" => &mut usage.reasoning,
-            b"total_tokens" => &mut usage.total,
-            _ => return Ok(()),
-        };
-        let is_null = c.peek() == Some(b'n');
-        let told = c.counter()?;
-        sound &= is_null || told.is_some();
-        *field = told.unwrap_or(0);
-        Ok(())
-    })?;
-    // Counters that cannot be are none: the next ones would seem to have risen from nothing.
-    Ok(sound.then_some(usage))
 }
 
 fn limits(c: &mut Cursor<'_>, out: &mut Vec<Limit>, names: &mut Names) -> Result<(), Bad> {
