@@ -189,6 +189,9 @@ fn work(
     let (book, _) = context.prices();
     let mut ingest = Ingest::new(store, Pricer::new(book), context.catalog_of(|agent| agent == question.agent), 1);
     let judgement = judge(&mut ingest, dir, rules, question, context.now, &rules::who(), waiting)?;
+    if let Some(why) = &judgement.unrecorded {
+        journal::note(dir, context.now, &format!("a decision about {} stands, and could not be recorded: {why}", question.agent));
+    }
     let answer = match &judgement.halt {
         Some(standing) => Answer::Halt(budgets::halt_text(standing, rules.zone)),
         None => Answer::Go,

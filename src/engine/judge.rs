@@ -163,6 +163,8 @@ pub struct Judgement {
     pub behind: bool,
     /// Whether the store's log should be written back, so that the next one who opens it is as quick.
     pub untidy: bool,
+    /// Why the decision could not be written down, where it could not: it stands all the same.
+    pub unrecorded: Option<String>,
 }
 
 /// How long a write to the ledger waits for another process.
@@ -313,7 +315,20 @@ fn settle(
         standing.raised = standing.raised.saturating_add(budgets::raised(&standing.cap, &raises, now));
     }
     judgement.halt = budgets::verdict(standings).cloned();
-    judgement.reached = reached(ledger, standings, question.session.as_deref(), now)?;
+    // From here on only what is written down can fail, and that undoes no verdict.
+    judgement.unrecorded = record(ledger, standings, question, now, who, judgement).err().map(|error| error.to_string());
+    Ok(())
+}
+
+/// Writes down what was decided, and what has just been reached.
+fn record(
+    ledger: &Ledger,
+    standings: &[Standing],
+    question: &Question,
+    now: Millis,
+    who: &str,
+    judgement: &mut Judgement,
+) -> Result<(), StoreError> {
     let decision = |standing: &Standing, kind: Kind| Decision {
         at: now,
         kind,
@@ -327,15 +342,16 @@ fn settle(
         who: who.to_owned(),
         why: None,
     };
-    for standing in &judgement.reached {
-        ledger.record(&Decision { why: standing.level().map(|level| format!("{level}%")), ..decision(standing, Kind::Level) })?;
-    }
     if let Some(standing) = &judgement.halt {
         let kind = match question.moment {
             Moment::Prompt => Kind::BlockPrompt,
             Moment::Step => Kind::HaltStep,
         };
         ledger.record(&decision(standing, kind))?;
+    }
+    judgement.reached = reached(ledger, standings, question.session.as_deref(), now)?;
+    for standing in &judgement.reached {
+        ledger.record(&Decision { why: standing.level().map(|level| format!("{level}%")), ..decision(standing, Kind::Level) })?;
     }
     Ok(())
 }

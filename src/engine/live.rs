@@ -18,6 +18,7 @@ use crate::model::text::without_number;
 use crate::model::{Millis, Zone};
 use crate::sources;
 use crate::store::{Store, StoreError, open};
+use crate::tail::RootReport;
 use crate::tail::watch::Watch;
 
 use super::caps;
@@ -437,7 +438,7 @@ impl Worker {
     /// What changes because time passes.
     fn tick(&mut self, watch: &mut Watch) {
         let appeared = self.view.draft.roots.iter().any(|r| !r.exists && r.path.is_dir());
-        let opened = self.view.draft.roots.iter().flat_map(|r| &r.problems).any(|(path, _)| path.is_dir() && path.read_dir().is_ok());
+        let opened = self.view.draft.roots.iter().any(RootReport::is_mended);
         if appeared || opened || watch.has_lost() {
             self.watch_roots(watch);
             self.rescan_at = Instant::now();

@@ -116,8 +116,9 @@ pub(super) fn undecided(
 }
 
 /// What decides between two holders: how many forks away from the original, when it first said something of its own
-/// (never: it ended where the copy was made), and, for want of anything else, its name.
-type Rank = (u32, i64, String);
+/// (never: it ended where the copy was made), when it ended (of several that ended where they were copied, each has the copy of
+/// the one that ended before it), and, for want of anything else, its name.
+type Rank = (u32, i64, Millis, String);
 
 /// Forks of forks beyond this are taken for equal.
 const MOST_HOPS: u32 = 16;
@@ -125,14 +126,14 @@ const MOST_HOPS: u32 = 16;
 fn ranks(tx: &Connection, holders: &BTreeSet<i64>) -> rusqlite::Result<HashMap<i64, Rank>> {
     let mut load = tx.prepare_cached(
         "SELECT coalesce(root.agent, s.agent), coalesce(root.forked, s.forked), coalesce(root.parent_uid, s.parent_uid),
-                coalesce(iif(root.id IS NULL, s.own_at, root.own_at), 0), s.uid
+                coalesce(iif(root.id IS NULL, s.own_at, root.own_at), 0), coalesce(root.last_at, s.last_at, 0), s.uid
          FROM session s LEFT JOIN session root ON s.kind = 1 AND root.agent = s.agent AND root.uid = s.parent_uid WHERE s.id = ?1",
     )?;
     let mut parent = tx.prepare_cached("SELECT forked, parent_uid FROM session WHERE agent = ?1 AND uid = ?2")?;
     let mut ranks = HashMap::new();
     for session in holders {
-        let (agent, mut forked, mut from, own_at, uid) = load.query_row([session], |r| {
-            Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, Option<String>>(2)?, r.get(3)?, r.get(4)?))
+        let (agent, mut forked, mut from, own_at, last_at, uid) = load.query_row([session], |r| {
+            Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, Option<String>>(2)?, r.get(3)?, r.get(4)?, r.get(5)?))
         })?;
         let mut hops = 0;
         while forked && hops < MOST_HOPS {
@@ -143,7 +144,7 @@ fn ranks(tx: &Connection, holders: &BTreeSet<i64>) -> rusqlite::Result<HashMap<i
                 None => break,
             }
         }
-        ranks.insert(*session, (hops, own_at, uid));
+        ranks.insert(*session, (hops, own_at, last_at, uid));
     }
     Ok(ranks)
 }

@@ -196,7 +196,7 @@ impl Writer<'_> {
             &format!("INSERT INTO session (agent, uid, parent_uid, kind, forked, started_at, last_at, cwd, cwd_at, branch, version, role, model, context, window, turn, remote)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
              ON CONFLICT (agent, uid) DO UPDATE SET
-                parent_uid = coalesce(parent_uid, excluded.parent_uid), kind = max(kind, excluded.kind), forked = max(forked, excluded.forked),
+                parent_uid = coalesce(excluded.parent_uid, parent_uid), kind = max(kind, excluded.kind), forked = max(forked, excluded.forked),
                 started_at = min(coalesce(started_at, excluded.started_at), coalesce(excluded.started_at, started_at)),
                 last_at = max(coalesce(last_at, excluded.last_at), coalesce(excluded.last_at, last_at)),
                 cwd = iif(excluded.cwd IS NOT NULL AND (cwd IS NULL OR excluded.cwd_at < cwd_at), excluded.cwd, cwd),

@@ -54,6 +54,15 @@ pub struct RootReport {
 }
 
 impl RootReport {
+    /// Whether something that could not be looked into is gone by now, or can be.
+    #[must_use]
+    pub fn is_mended(&self) -> bool {
+        self.problems.iter().any(|(path, _)| match path.metadata() {
+            Ok(meta) => meta.is_file() || (meta.is_dir() && path.read_dir().is_ok()),
+            Err(_) => path.symlink_metadata().is_err(),
+        })
+    }
+
     fn problem(&mut self, path: &Path, why: impl std::fmt::Display) {
         if self.problems.len() < MOST_PROBLEMS {
             self.problems.push((path.to_path_buf(), why.to_string()));

@@ -14,10 +14,6 @@ key is in use and core files are allowed. Such a file is looked through where th
 
     tests/soak/canaries.py [--moods usual,401] [--seed N]
 """
-import base64
-import collections
-import gzip
-import json
 import os
 import pathlib
 import re
@@ -31,9 +27,9 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.parse
 
 import gateway
+import search
 import terminal
 import world
 
@@ -71,57 +67,16 @@ for body in ({"stream": True}, {}, None):
 """
 
 
-def forms(text):
-    """A secret as it may be written; a part of it says too much as well."""
-    raw = text.encode()
-    found = {raw, raw[8:20], raw[-12:], raw.hex().encode(), raw.hex().upper().encode(), urllib.parse.quote(text, safe="").encode(), text.replace("/", "\\/").encode()}
-    found |= {"".join(f"%{byte:{digits}}" for byte in raw).encode() for digits in ("02x", "02X")}
-    for shift in range(3):  # in the middle of other bytes
-        middle = base64.b64encode(b"\0" * shift + raw)[4 * (shift > 0):-4]
-        found |= {middle, middle.translate(bytes.maketrans(b"+/", b"-_"))}
-    return found
+def secrets(rng):
+    """A secret of each kind; that of the command has signs in it which JSON, addresses and headers write differently."""
 
+    def some(form):
+        return re.sub("_+", lambda match: "".join(rng.choices(string.ascii_letters + string.digits, k=len(match[0]))), form)
 
-class Search:
-    """The secrets, and where they were found."""
-
-    def __init__(self, here):
-        def some(form):
-            return re.sub("_+", lambda match: "".join(here.rng.choices(string.ascii_letters + string.digits, k=len(match[0]))), form)
-
-        key, word = "sk-" + "_" * 36, "_" * 40
-        self.secrets = {name: some(form) for name, form in {
-            "variable": key, "command": "sk/" + "_" * 18 + "/" + "_" * 18 + "+" + "_" * 14 + "==", "file": key, "pair": "pk-lf-" + "_" * 18 + ":sk-lf-" + "_" * 18, "authorization": key, "x-api-key": word, "query": word,
-            "of somebody else": key, "cookie": word, "prompt": word, "webhook": word, "settings": key, "standard input": key}.items()}
-        self.forms = [(name, form) for name, text in self.secrets.items() for form in forms(text)]
-        self.found, self.bytes, self.processes, self.lock = collections.defaultdict(set), 0, collections.Counter(), threading.Lock()
-        self.mood = ""
-
-    def look(self, where, text):
-        with self.lock:
-            self.bytes += len(text)
-            for name in {name for name, form in self.forms if form in text}:
-                self.found[where].add(f"{name}{self.mood}")
-
-    def files(self, here):
-        """Every file of the world but those in which keys were planted: how many."""
-        files = [path for path in here.dir.rglob("*") if path.is_file() and here.planted not in path.parents]
-        for file in files:
-            text = file.read_bytes()
-            self.look(f"the file {file.relative_to(here.dir)}", gzip.decompress(text) if text[:2] == b"\x1f\x8b" else text)
-        return len(files)
-
-    def watch(self, known, is_over):
-        """Looks at the command lines of all processes that begin meanwhile."""
-        while not is_over.wait(0.002):
-            for pid in set(filter(str.isdigit, os.listdir("/proc"))) - known:
-                self.processes[pid] += 1
-                if self.processes[pid] > 5:  # by now it is what it will be
-                    known.add(pid)
-                try:
-                    self.look("a command line", pathlib.Path(f"/proc/{pid}/cmdline").read_bytes())
-                except OSError:  # it has ended
-                    pass
+    key, word = "sk-" + "_" * 36, "_" * 40
+    return {name: some(form) for name, form in {
+        "variable": key, "command": "sk/" + "_" * 18 + "/" + "_" * 18 + "+" + "_" * 14 + "==", "file": key, "pair": "pk-lf-" + "_" * 18 + ":sk-lf-" + "_" * 18, "authorization": key, "x-api-key": word, "query": word,
+        "of somebody else": key, "cookie": word, "prompt": word, "webhook": word, "settings": key, "standard input": key}.items()}
 
 
 def plant(here, own, url):
@@ -140,15 +95,15 @@ def plant(here, own, url):
                             BEARER=own["authorization"], API_KEY=own["x-api-key"], QUERY=own["query"], PROMPT=own["prompt"])
 
 
-def everything(here, search, server, environment, session):
+def everything(here, sought, server, environment, session):
     """Each command in each mood, with and without JSON, and the screen: how many runs."""
     words = {"SESSION": session, "PLANTED": str(here.planted), "PYTHON": sys.executable}
-    key, ran = (search.secrets["standard input"] + "\n").encode(), 0
+    key, ran = (sought.secrets["standard input"] + "\n").encode(), 0
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
         for mood in here.args.moods.split(","):
-            url, server.mood, search.mood = server.url, mood, f" ({mood})"
+            url, server.mood, sought.mood = server.url, mood, f" ({mood})"
             if mood == "nobody there" and here.config.exists():
                 url, server.mood = nobody, "hangs up"
                 here.config.write_text(here.config.read_text().replace(server.url, url))
@@ -156,7 +111,7 @@ def everything(here, search, server, environment, session):
                 typed = shlex.split(re.sub("|".join([*words, "URL"]), lambda match: (words | {"URL": url})[match[0]], line))
                 for arguments in (typed, ["--json", *typed]):
                     done = subprocess.run([here.args.binary, *arguments], env=environment | {"ANTHROPIC_BASE_URL": url}, input=key, capture_output=True, cwd=here.work)
-                    search.look(f"what `{line.strip()}` says", done.stdout + done.stderr)
+                    sought.look(f"what `{line.strip()}` says", done.stdout + done.stderr)
                     ran += 1
             top = terminal.Terminal(here, "top", environment=environment)
             for press in ("1", "\r", "\x1b", "2", "4", "5", "6", "\t", "\r", "\x1b", "b", "t", "6", "7", "?", "\x1b", "1"):
@@ -165,16 +120,16 @@ def everything(here, search, server, environment, session):
             time.sleep(1)
             top.press("\x03")
             assert top.wait(20) == 0
-            search.look("the terminal", bytes(top.bytes))
-            search.look("the terminal, without its signs", re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", bytes(top.bytes)))
-            print(f"{mood}: {ran} runs, {search.files(here)} files looked through, {len(search.found)} finds", flush=True)
-    search.mood = ""
+            sought.look("the terminal", bytes(top.bytes))
+            sought.look("the terminal, without its signs", re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", bytes(top.bytes)))
+            print(f"{mood}: {ran} runs, {sought.files(here.dir, here.planted)} files looked through, {len(sought.found)} finds", flush=True)
+    sought.mood = ""
     return ran
 
 
-def settings(here, search, environment):
+def settings(here, sought, environment):
     """Keys where none belong, in a file and in variables."""
-    file, own, places = here.planted / "bad.toml", search.secrets["settings"], []
+    file, own, places = here.planted / "bad.toml", sought.secrets["settings"], []
     environment = environment | {"AIFINOPS_DATA_DIR": str(here.dir / "other")}
     for text in BAD:
         if not text.startswith("["):
@@ -185,12 +140,12 @@ def settings(here, search, environment):
         file.write_text(text.replace("KEY", own) + "\n")
         for line in ("config show", "config show --json", "config edit", "config set theme nord", "doctor", "doctor --json", "gateway status", "team", "alerts test", "top --once"):
             done = subprocess.run([here.args.binary, *line.split()], env=environment | more, stdin=subprocess.DEVNULL, capture_output=True, cwd=here.work)
-            search.mood = f" by `{line}`"
-            search.look(f"what is said of the settings {text!r}", done.stdout + done.stderr)
-    search.mood = ""
+            sought.mood = f" by `{line}`"
+            sought.look(f"what is said of the settings {text!r}", done.stdout + done.stderr)
+    sought.mood = ""
 
 
-def crash(here, search):
+def crash(here, sought):
     """A crash while a key is in use; whether a file could have been left."""
     pattern = pathlib.Path("/proc/sys/kernel/core_pattern")
     if not pattern.exists() or pattern.read_text().startswith(("|", "/")) or resource.getrlimit(resource.RLIMIT_CORE)[1] == 0:
@@ -201,7 +156,7 @@ def crash(here, search):
         words = ["gateway", "add", "silent", url, "--kind", "litellm", "--token-file", str(here.planted / "file")]
         program = here.start(*words, env=here.environment(AIFINOPS_DATA_DIR=here.dir / "other"), cwd=here.work, preexec_fn=allow)
         connection = silent.accept()[0]
-        assert search.secrets["file"].encode() in connection.recv(65536), "it was not asked with the key"
+        assert sought.secrets["file"].encode() in connection.recv(65536), "it was not asked with the key"
         program.send_signal(signal.SIGABRT)
         program.wait()
         connection.close()
@@ -223,26 +178,26 @@ def leaves(here, words=()):
 def main():
     args = world.options(__doc__, 20_260_317, moods=(",".join((*gateway.MOODS[:-1], "nobody there", gateway.MOODS[-1])), "the moods of the gateway, with commas"))
     with world.World(args) as here:
-        search, is_over = Search(here), threading.Event()
-        server = gateway.Gateway(search.secrets)
-        environment, logs = plant(here, search.secrets, server.url), world.crowd(here, 2, 1, 1)
+        sought, is_over = search.Search(secrets(here.rng)), threading.Event()
+        server = gateway.Gateway(sought.secrets)
+        environment, logs = plant(here, sought.secrets, server.url), world.crowd(here, 2, 1, 1)
         for log in logs * 4:
             log.grow(time.time())
-        watcher = threading.Thread(target=search.watch, args=(set(os.listdir("/proc")), is_over)) if os.path.isdir("/proc") else None
+        watcher = threading.Thread(target=sought.watch, args=(set(os.listdir("/proc")), is_over)) if os.path.isdir("/proc") else None
         if watcher:
             watcher.start()
         try:
-            ran = everything(here, search, server, environment, logs[0].uid)
-            settings(here, search, environment)
-            crash(here, search)
+            ran = everything(here, sought, server, environment, logs[0].uid)
+            settings(here, sought, environment)
+            crash(here, sought)
         finally:
             is_over.set()
-        files = search.files(here)
-        faults = [f"{where}: {', '.join(sorted(names))}" for where, names in search.found.items()]
-        faults += [f"nobody was ever asked with the key: {name}" for name in ("variable", "command", "file", "pair", "authorization") if not server.asked[search.secrets[name]]]
+        files = sought.files(here.dir, here.planted)
+        faults = [f"{where}: {', '.join(sorted(names))}" for where, names in sought.found.items()]
+        faults += [f"nobody was ever asked with the key: {name}" for name in ("variable", "command", "file", "pair", "authorization") if not server.asked[sought.secrets[name]]]
         faults += [f"this command is run nowhere here: {leaf}" for leaf in leaves(here) if not re.search(rf"(^|[|\n]) ?{leaf}( |$)", COMMANDS, re.M) and leaf != "top"]
-        print(f"{ran} runs, {sum(server.asked.values())} questions with keys, {len(search.secrets)} secrets in {len(search.forms)} forms, {len(search.processes)} processes,"
-              f" {search.bytes >> 20} MiB and {files} files looked through: {len(faults)} finds or gaps")
+        print(f"{ran} runs, {sum(server.asked.values())} questions with keys, {len(sought.secrets)} secrets in {len(sought.forms)} forms, {len(sought.processes)} processes,"
+              f" {sought.bytes >> 20} MiB and {files} files looked through: {len(faults)} finds or gaps")
         print("\n".join(faults[:60]))
         raise SystemExit(bool(faults))
 

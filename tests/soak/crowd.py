@@ -9,7 +9,7 @@ In time is a hook within its deadline (50 ms: README, "Guards") and its start, w
 set, asked in turns with the others. Compared are the medians; and p99 with the slowest start, which shows how long a machine that is
 busy with all of this lets somebody wait.
 
-    tests/soak/crowd.py [--seconds 60] [--hooks 8] [--pause 0.03] [--rotate 3] [--limit 60] [--seed N]
+    tests/soak/crowd.py [--seconds 60] [--hooks 8] [--pause 0.03] [--rotate 3] [--limit 0.5] [--seed N]
 """
 import collections
 import json
@@ -116,9 +116,9 @@ def live(here, logs, programs, askers):
 
 def main():
     args = world.options(__doc__, 20_260_311, seconds=(60.0, "how long"), hooks=(8, "agents that ask"), pause=(0.03, "seconds between two questions of one of them"),
-                         rotate=(3.0, "seconds from one exchange of a file to the next"), limit=(60.0, "the cap in dollars"))
+                         rotate=(3.0, "seconds from one exchange of a file to the next"), limit=(0.5, "the cap, in dollars for each second"))
     with world.World(args) as here:
-        here.config.write_text(f'[caps.day]\nlimit = "${args.limit}"\n')
+        here.config.write_text(f'[caps.day]\nlimit = "${args.limit * args.seconds:.2f}"\n')
         (here.dir / "free.toml").touch()
         logs = world.crowd(here, 5, 2, 3)
         for log in logs:

@@ -7,6 +7,7 @@
 - log        a log cannot be read (EIO)
 - denied     a log may not be read (EACCES)
 - closed     a directory may not be read
+- shut       the same, from before the program was started
 - odd        FIFOs, a socket, a device and links that lead to devices or in a circle are called x.jsonl
 - first      the same, from before the program was started
 - swapped    a log is a FIFO now and then
@@ -37,9 +38,9 @@ STORE = {"ENOSPC on write": (("write", errno.ENOSPC, "aifinops.db"), FULL), "EIO
 QUIET = {"EIO on sync": (("sync", errno.EIO, "aifinops.db"), ())}
 
 
-def started(it):
+def started(it, unread=()):
     it.write(args.seconds)
-    it.converges("the start")
+    it.converges("the start", unread)
 
 
 def through(it, name, words, repair, unread=None):
@@ -84,7 +85,10 @@ def full(here, name, words):
 def mounted(here, name, words):
     here.data.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", here.data], check=True)
-    with scene.Scene(here, name, words) as it:
+    with contextlib.ExitStack() as stack:
+        # Else the world's directory could not be removed.
+        stack.callback(subprocess.run, ["umount", "-l", here.data], check=True)
+        it = stack.enter_context(scene.Scene(here, name, words))
         started(it)
         filler = here.data / "filler"
         with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
@@ -136,23 +140,30 @@ def aside(here, name):
     return new, place
 
 
-def forbidden(here, name, words, what, project, part):
+def come(here, project, part):
     """A log comes, and that part of its path may not be read."""
-    with scene.Scene(here, name, words, command=scene.unprivileged(here)) as it:
-        started(it)
-        new, place = aside(here, project)
-        part(new.path).chmod(0o300)  # who moves a directory must be allowed to write it
-        part(new.path).rename(part(place))
-        part(place).chmod(0)
-        new.path = place
+    new, place = aside(here, project)
+    place.parent.parent.mkdir(parents=True, exist_ok=True)
+    part(new.path).chmod(0o300)  # who moves a directory must be allowed to write it
+    part(new.path).rename(part(place))
+    part(place).chmod(0)
+    new.path = place
+    return new
+
+
+def forbidden(here, name, words, what, project, part, first=False):
+    command, unread = scene.unprivileged(here), [come(here, project, part)] if first else []
+    with scene.Scene(here, name, words, command=command) as it:
+        started(it, unread)
+        unread = unread or [come(here, project, part)]
 
         def repair():
-            part(place).chmod(0o755)
-            it.logs.append(new)
+            part(unread[0].path).chmod(0o755)
+            it.logs.extend(unread)
 
-        through(it, what, ("cannot read", "Permission denied"), repair, [new])
+        through(it, what, ("cannot read", "Permission denied"), repair, unread)
         for _ in range(2):
-            it.write(0.2, new)
+            it.write(0.2, *unread)
             it.converges(f"more was written into {what} before")
         it.end()
         return it
@@ -164,6 +175,10 @@ def denied(here, name, words):
 
 def closed(here, name, words):
     return forbidden(here, name, words, "a directory that may not be read", "-work-closed", lambda path: path.parent)
+
+
+def shut(here, name, words):
+    return forbidden(here, name, words, "a directory that may not be read", "-work-closed", lambda path: path.parent, first=True)
 
 
 def oddities(here):
@@ -217,7 +232,7 @@ def cannot_drop():
 
 MOUNT = ("unshare", "-Urm", "mount", "-t", "tmpfs", "tmpfs", "/tmp")
 FAULTS = {"store": (store, shim.missing), "full": (full, lambda: scene.cannot(*MOUNT)), "readonly": (readonly, cannot_drop), "log": (log, shim.missing),
-          "denied": (denied, cannot_drop), "closed": (closed, cannot_drop), "odd": (odd, scene.always), "first": (odd, scene.always),
+          "denied": (denied, cannot_drop), "closed": (closed, cannot_drop), "shut": (shut, cannot_drop), "odd": (odd, scene.always), "first": (odd, scene.always),
           "swapped": (swapped, scene.always), "mounted": (mounted, scene.always)}
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ For `watch` and for `top` in a terminal, beside ten writers:
 - full       there are more directories than may be watched (64)
 - filling    the limit is reached while the program runs
 - deaf       there is no inotify at all
+- anew       an agent's directory is moved away, and made anew
 - clock      the wall clock jumps by -1 h and +1 d, and over both changes of Europe/Zurich's time
 - mtime      logs were changed in 2099 and in 1970, as their dates say
 
@@ -19,7 +20,9 @@ import datetime
 import json
 import os
 import pathlib
+import shutil
 import signal
+import time
 
 import scene
 import shim
@@ -113,6 +116,21 @@ def deaf(here, name, words):
         return it
 
 
+def anew(here, name, words):
+    with scene.Scene(here, name, words) as it:
+        it.write(args.seconds)
+        it.converges("the start")
+        root = here.home / ".claude/projects"
+        root.rename(here.dir / "before")
+        time.sleep(args.seconds)
+        shutil.copytree(here.dir / "before", root)
+        for _ in range(2):
+            it.write(args.seconds)
+            it.converges("more was written, where a root was made anew")
+        it.end()
+        return it
+
+
 def zurich(at):
     """The day in Europe/Zurich, in 2026."""
     zone = datetime.timezone(datetime.timedelta(hours=1 + (SPRING <= at < AUTUMN)))
@@ -167,7 +185,7 @@ def mtime(here, name, words):
 
 
 FAULTS = {"overflow": (overflow, scene.always), "full": (full, cannot_limit), "filling": (filling, cannot_limit),
-          "deaf": (deaf, cannot_limit), "clock": (clock, shim.missing), "mtime": (mtime, scene.always)}
+          "deaf": (deaf, cannot_limit), "anew": (anew, scene.always), "clock": (clock, shim.missing), "mtime": (mtime, scene.always)}
 
 if __name__ == "__main__":
     args = world.options(__doc__, 20_260_310, only=(",".join(FAULTS), "which faults"), seconds=(2.0, "how long the writers write between two looks"))

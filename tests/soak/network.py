@@ -13,7 +13,6 @@ A machine whose own GPUs serve models is asked there, on loopback, as the README
 """
 import collections
 import fcntl
-import http.server
 import json
 import re
 import shutil
@@ -21,9 +20,9 @@ import struct
 import subprocess
 import sys
 import termios
-import threading
 import time
 
+import gateway
 import terminal
 import world
 
@@ -95,32 +94,16 @@ def session(here, logs, environment, seconds, name):
     return file, re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", bytes(top.bytes)).decode(errors="replace"), n
 
 
-class Gateway(http.server.BaseHTTPRequestHandler):
-    """Just enough of one to be asked."""
-
-    def do_GET(self):
-        body = b'{"error": {"message": "not today"}}'
-        self.send_response(500)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
 def counter_proof(here, logs, environment):
     """With a gateway the trace shows connections to its address, and to no other: faults."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Gateway) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        port = server.server_address[1]
-        with here.config.open("a") as settings:
-            settings.write(f'\n[gateways.team]\nurl = "http://127.0.0.1:{port}"\nkind = "litellm"\ntoken_env = "SOAK_KEY"\n')
-        environment = environment | {"SOAK_KEY": "sk-soak-0123456789abcdef"}
-        screen, _, _ = session(here, logs, environment, 0, "gateway")
-        file, command = traced(here, "sync")
-        subprocess.run([*command, here.args.binary, "gateway", "sync"], env=environment, stdin=subprocess.DEVNULL, capture_output=True)
-        server.shutdown()
+    server = gateway.Gateway()
+    with here.config.open("a") as settings:
+        settings.write(f'\n[gateways.team]\nurl = "{server.url}"\nkind = "litellm"\ntoken_env = "SOAK_KEY"\n')
+    environment, port = environment | {"SOAK_KEY": "sk-soak-0123456789abcdef"}, server.server_port
+    screen, _, _ = session(here, logs, environment, 0, "gateway")
+    file, command = traced(here, "sync")
+    subprocess.run([*command, here.args.binary, "gateway", "sync"], env=environment, stdin=subprocess.DEVNULL, capture_output=True)
+    server.shutdown()
     faults = []
     for name, trace in (("top with a gateway", screen), ("gateway sync", file)):
         asked = [words for call, words in calls(trace) if call == "connect" and "AF_UNIX" not in words]

@@ -19,14 +19,12 @@ sampled, how long the machine sleeps. The clock of timers (CLOCK_MONOTONIC) stan
 """
 import collections
 import contextlib
-import os
-import pathlib
 import signal
-import statistics
 import time
 
 import shim
 import terminal
+import usage
 import world
 
 WRITERS = ["claude-code"] * 6 + ["subagent"] * 2 + ["codex"] * 2
@@ -35,7 +33,6 @@ LIFE, KEPT = (5 * 60, 40 * 60), 15 * 60  # of a session, and of its files once i
 READ = 30  # so long a file stays in any case: what nobody could have read is nobody's fault
 JUMPS = (90, 600, 3600, 8 * 3600)
 VIEWS = "2141516171\t1\r\x1b"
-MOST = 5 << 20
 
 
 class Soaked(world.World):
@@ -43,53 +40,6 @@ class Soaked(world.World):
 
     def environment(self, **more):
         return super().environment(**self.clock.variables(), **more)
-
-
-class Program:
-    """One that is watched: what it uses, sample by sample."""
-
-    def __init__(self, name, started):
-        self.name, self.started, self.proc, self.samples = name, started, pathlib.Path(f"/proc/{started.pid}"), []
-
-    def cpu(self):
-        """Seconds of CPU so far."""
-        fields = (self.proc / "stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def sample(self):
-        status = dict(line.split(":", 1) for line in (self.proc / "status").read_text().splitlines())
-        files = os.listdir(self.proc / "fd")
-        kib = {name: int(status[name].split()[0]) << 10 for name in ("VmRSS", "RssAnon")}
-        self.samples.append({"rss": kib["VmRSS"], "anon": kib["RssAnon"], "handles": len(files), "threads": int(status["Threads"]), "watched": self.watched(files)})
-
-    def watched(self, files):
-        """How many files and directories it watches."""
-        n = 0
-        for file in files:
-            with contextlib.suppress(OSError):
-                n += (self.proc / "fdinfo" / file).read_text().count("inotify wd:")
-        return n
-
-    def shown(self):
-        now = self.samples[-1]
-        return f"{self.name}: {now['rss'] / 1e6:6.1f} MB, {now['anon'] / 1e6:5.1f} of its own, {now['handles']:2} handles, {now['threads']:2} threads, {now['watched']:3} watched"
-
-    def faults(self):
-        """Compares the first tenth of what was sampled after the warm-up with the last."""
-        tenth = max(3, len(self.samples) // 10)
-        first, last, found = self.samples[:tenth], self.samples[-tenth:], []
-        for what in ("rss", "anon"):
-            was, peak = (statistics.median(sample[what] for sample in samples) for samples in (first, last))
-            most = max(sample[what] for sample in self.samples)
-            print(f"{self.name}: {what} {was / 1e6:.1f} MB, then {peak / 1e6:.1f} MB ({(peak - was) / 1e6:+.1f}), at most {most / 1e6:.1f} MB")
-            if peak - was > MOST:
-                found.append(f"{self.name}: {what} grew by {(peak - was) / 1e6:.1f} MB")
-        for what in ("handles", "threads"):
-            was, least = max(sample[what] for sample in first), min(sample[what] for sample in last)
-            print(f"{self.name}: {what} {was} at most, then {least} at least")
-            if least > was:
-                found.append(f"{self.name}: {least} {what}, at the start {was} at most")
-        return found
 
 
 class Life:
@@ -170,7 +120,7 @@ def soak(here, life, programs, top, minutes, warm_up):
     """The hours themselves."""
     begun, last = time.monotonic(), time.monotonic()
     due = dict.fromkeys([*MINUTE, "sample", "view", "report"], 0.0)
-    every = {name: 60 / n / life.speed for name, n in MINUTE.items()} | {"sample": 5 if minutes > 30 else 1, "view": 20 if minutes > 30 else 5, "report": max(60, minutes * 60 / 24)}
+    every = {name: 60 / n / life.speed for name, n in MINUTE.items()} | {"sample": 5 if minutes > 30 else 1, "view": warm_up / 3 / len(VIEWS), "report": max(60, minutes * 60 / 24)}
     due |= {"suspends": every["suspends"], "report": every["report"]}
     views = n = 0
     while time.monotonic() - begun < minutes * 60:
@@ -217,10 +167,13 @@ def main():
         for log in life.logs * 3:
             log.grow(here.clock.now())
         top = terminal.Terminal(here, "top")
-        programs = [Program("top", top), Program("watch", here.start("watch", "--json"))]
+        programs = [usage.Program("top", top), usage.Program("watch", here.start("watch", "--json"))]
+        world.until(lambda: top.bytes, 20, "top draws nothing")
+        time.sleep(2)
         for program in programs:
             here.clock.must_be_in(program.started)
-        warm_up = max(30, args.minutes * 6)
+        # All views have been looked at three times by then.
+        warm_up = max(60, args.minutes * 6)
         before = idle(programs, args.quiet)
         print(f"idle before: {', '.join(f'{program.name} {part:.2f} %' for program, part in zip(programs, before))}; the first {warm_up:.0f} s are warm-up", flush=True)
         soak(here, life, programs, top, args.minutes, warm_up)
