@@ -108,7 +108,7 @@ pub fn verdict(
     match found {
         Ok(None) => Answer::Go,
         Ok(Some((answer, judgement))) => {
-            leave(&global, &judgement);
+            leave(&global, agent, &judgement);
             answer
         }
         Err((is_mended, why)) => {
@@ -137,10 +137,13 @@ fn remember(dir: &Path, question: &Question, seen: &[(&str, Arc<str>)], now: Mil
 }
 
 /// Leaves for later what no agent should wait for.
-fn leave(global: &GlobalArgs, judgement: &Judgement) {
+fn leave(global: &GlobalArgs, agent: AgentId, judgement: &Judgement) {
     let tell = !judgement.reached.is_empty() || judgement.halt.is_some();
+    let late = judgement.halt.as_ref().filter(|_| judgement.unrecorded);
+    let failure =
+        late.map(|standing| format!("{agent}: stopped by the cap {}, which is written down late: the ledger was busy", standing.cap.name));
     if judgement.behind || judgement.untidy || tell {
-        catch_up::start(global, &CatchUpArgs { read: judgement.behind, tell, ..CatchUpArgs::default() });
+        catch_up::start(global, &CatchUpArgs { read: judgement.behind, tell, failure });
     }
 }
 
@@ -189,9 +192,6 @@ fn work(
     let (book, _) = context.prices();
     let mut ingest = Ingest::new(store, Pricer::new(book), context.catalog_of(|agent| agent == question.agent), 1);
     let judgement = judge(&mut ingest, dir, rules, question, context.now, &rules::who(), waiting)?;
-    if let Some(why) = &judgement.unrecorded {
-        journal::note(dir, context.now, &format!("a decision about {} stands, and could not be recorded: {why}", question.agent));
-    }
     let answer = match &judgement.halt {
         Some(standing) => Answer::Halt(budgets::halt_text(standing, rules.zone)),
         None => Answer::Go,

@@ -163,8 +163,8 @@ pub struct Judgement {
     pub behind: bool,
     /// Whether the store's log should be written back, so that the next one who opens it is as quick.
     pub untidy: bool,
-    /// Why the decision could not be written down, where it could not: it stands all the same.
-    pub unrecorded: Option<String>,
+    /// Whether something could not be written down, such as beside a busy ledger: what was decided stands all the same.
+    pub unrecorded: bool,
 }
 
 /// How long a write to the ledger waits for another process.
@@ -316,7 +316,7 @@ fn settle(
     }
     judgement.halt = budgets::verdict(standings).cloned();
     // From here on only what is written down can fail, and that undoes no verdict.
-    judgement.unrecorded = record(ledger, standings, question, now, who, judgement).err().map(|error| error.to_string());
+    judgement.unrecorded = record(ledger, standings, question, now, who, judgement).is_err();
     Ok(())
 }
 
@@ -342,18 +342,18 @@ fn record(
         who: who.to_owned(),
         why: None,
     };
-    if let Some(standing) = &judgement.halt {
-        let kind = match question.moment {
-            Moment::Prompt => Kind::BlockPrompt,
-            Moment::Step => Kind::HaltStep,
-        };
-        ledger.record(&decision(standing, kind))?;
-    }
-    judgement.reached = reached(ledger, standings, question.session.as_deref(), now)?;
-    for standing in &judgement.reached {
-        ledger.record(&Decision { why: standing.level().map(|level| format!("{level}%")), ..decision(standing, Kind::Level) })?;
-    }
-    Ok(())
+    let levels = reached(ledger, standings, question.session.as_deref(), now).and_then(|reached| {
+        judgement.reached = reached;
+        let level = |standing: &Standing| standing.level().map(|level| format!("{level}%"));
+        let mut all = judgement.reached.iter();
+        all.try_for_each(|standing| ledger.record(&Decision { why: level(standing), ..decision(standing, Kind::Level) }))
+    });
+    let kind = match question.moment {
+        Moment::Prompt => Kind::BlockPrompt,
+        Moment::Step => Kind::HaltStep,
+    };
+    let halt = judgement.halt.as_ref().map_or(Ok(()), |standing| ledger.record(&decision(standing, kind)));
+    levels.and(halt)
 }
 
 /// The caps of which a level has been reached that nobody was told of in this window.
