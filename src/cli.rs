@@ -318,6 +318,7 @@ pub fn main() -> ExitCode {
     if let Some(code) = hook::quick().or_else(statusline::quick) {
         return code;
     }
+    signals::leave_no_core();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return error::usage(&error, std::env::args_os().any(|arg| arg == "--json")),

@@ -48,3 +48,16 @@ async fn asked() {
         std::future::pending().await
     }
 }
+
+/// Keeps the system from writing this process' memory into a file should it be ended by a fault: a gateway's key may be in it.
+#[cfg(unix)]
+pub fn leave_no_core() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+    // Where that cannot be, nothing else is lost.
+    let _ = getrlimit(Resource::RLIMIT_CORE).and_then(|(_, most)| setrlimit(Resource::RLIMIT_CORE, 0, most));
+}
+
+/// Where there are no such files, there is nothing to keep.
+#[cfg(not(unix))]
+pub fn leave_no_core() {}

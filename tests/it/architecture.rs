@@ -104,7 +104,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("rustls", &["alerts/webhook.rs", "cli/prices", "engine/gateways/client.rs", "engine/proxy"]),
     ("hyper", &["engine/proxy"]),
     ("hyper_util", &["engine/proxy"]),
-    ("nix", &["engine/child", "engine/gpus/users.rs", "engine/stop.rs", "guards/process.rs", "tail.rs"]),
+    ("nix", &["cli/signals.rs", "engine/child", "engine/gpus/users.rs", "engine/stop.rs", "guards/process.rs", "tail.rs"]),
     ("nvml_wrapper", &["gpus/nvml"]),
     ("macmon", &["gpus/apple"]),
     // The store is ours; what is foreign is read where files are.

@@ -118,8 +118,7 @@ def everything(here, sought, server, environment, session):
                 time.sleep(0.15)
                 top.press(press)
             time.sleep(1)
-            top.press("\x03")
-            assert top.wait(20) == 0
+            assert top.leave() == 0, f"top ended with {top.returncode}"
             sought.look("the terminal", bytes(top.bytes))
             sought.look("the terminal, without its signs", re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", bytes(top.bytes)))
             print(f"{mood}: {ran} runs, {sought.files(here.dir, here.planted)} files looked through, {len(sought.found)} finds", flush=True)

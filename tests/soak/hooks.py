@@ -224,6 +224,8 @@ def main():
                 world.until(hooks.is_well, 20, f"after {name}: the cap does not hold again within 20 s")
             hooks.in_time("all of these", hooks.answers, hooks.starts, ["p99", "slowest"])
             at_once(hooks, args.at_once)
+        # What was begun behind the last answers still goes on.
+        world.until(lambda: "another aifinops is running" not in here.is_sound()[1], 20, "what a hook has begun does not end")
         sound, words = here.is_sound()
         faults = hooks.faults + ([] if sound else [f"doctor --rebuild: {words}"])
         asked = sum(hooks.told.values())

@@ -87,10 +87,7 @@ def session(here, logs, environment, seconds, name):
             fcntl.ioctl(top.ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         here.rng.choice(logs).grow(time.time())
         n += 1
-    top.press("\x1b")
-    time.sleep(0.3)
-    top.press("\x03")
-    assert top.wait(20) == 0, f"top ended with {top.returncode}"
+    assert top.leave() == 0, f"top ended with {top.returncode}"
     return file, re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", bytes(top.bytes)).decode(errors="replace"), n
 
 

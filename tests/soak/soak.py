@@ -188,7 +188,7 @@ def main():
         there = sum(1 for _ in here.home.rglob("*"))
         faults += [f"{program.name}: watches {program.samples[-1]['watched']} files, of which there are {there}" for program in programs if program.samples[-1]["watched"] > there + 20]
         differences = here.differences()
-        top.press("\x03")
+        top.leave()
         programs[1].started.send_signal(signal.SIGTERM)
         faults += [f"{program.name} ended with {code}" for program in programs if (code := program.started.wait(20)) not in (0, -signal.SIGTERM)]
         sound, words = here.is_sound()

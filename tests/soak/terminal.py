@@ -6,6 +6,7 @@ import struct
 import subprocess
 import termios
 import threading
+import time
 
 
 class Terminal:
@@ -50,3 +51,14 @@ class Terminal:
     @property
     def returncode(self):
         return self.process.returncode
+
+    def leave(self, patience=20):
+        """Ends the program as a person would; its exit code. Close behind an escape, ctrl-c is another key, so it is pressed again."""
+        end = time.monotonic() + patience
+        while self.poll() is None and time.monotonic() < end:
+            self.press("\x03")
+            try:
+                self.wait(1)
+            except subprocess.TimeoutExpired:
+                continue
+        return self.returncode
