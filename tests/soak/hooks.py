@@ -189,9 +189,9 @@ def kill(hooks):
 
 
 def at_once(hooks, count):
-    """So many ask together, and beside them a few where no cap is set, whose starts are as slow."""
-    jobs, gate = [hooks.somebody() for _ in range(count)], threading.Barrier(count + count // 4)
-    environments = [hooks.environment({})] * count + [hooks.environment({}, AIFINOPS_CONFIG=hooks.free)] * (count // 4)
+    """So many ask together, and beside them as many where no cap is set, whose starts are as slow."""
+    jobs, gate = [hooks.somebody() for _ in range(count)], threading.Barrier(count * 2)
+    environments = [hooks.environment({})] * count + [hooks.environment({}, AIFINOPS_CONFIG=hooks.free)] * count
 
     def one(job, environment):
         gate.wait()
@@ -199,7 +199,7 @@ def at_once(hooks, count):
 
     misses = hooks.misses()
     with concurrent.futures.ThreadPoolExecutor(len(environments)) as pool:
-        replies = list(pool.map(one, jobs + jobs[:count // 4], environments))
+        replies = list(pool.map(one, jobs * 2, environments))
     noted, silent = hooks.misses() - misses, sum(not out for _, _, out, _ in replies[:count])
     for _, *said in replies[:count]:
         hooks.judge(f"at once, {hooks.mode}", *said, noted >= silent)
