@@ -243,5 +243,5 @@ pub(super) fn segment(id: &str) -> Option<String> {
 pub fn is_release(text: &str) -> bool {
     let number = text.strip_prefix('v').unwrap_or(text);
     let is_sound = number.bytes().all(|b| b.is_ascii_alphanumeric() || b".-+_".contains(&b));
-    text.len() <= 40 && number.starts_with(|c: char| c.is_ascii_digit()) && is_sound
+    text.len() <= 24 && number.starts_with(|c: char| c.is_ascii_digit()) && is_sound
 }

@@ -12,6 +12,7 @@ A machine whose own GPUs serve models is asked there, on loopback, as the README
     tests/soak/network.py [--seconds 60] [--seed N]
 """
 import collections
+import contextlib
 import fcntl
 import json
 import re
@@ -115,12 +116,14 @@ def main():
     if not shutil.which("strace") or subprocess.run(["strace", "-f", "-o", "/dev/null", "true"], capture_output=True).returncode != 0:
         print("skipped: there is no strace, or it may not trace")
         return
-    with world.World(args) as here:
+    with world.World(args) as here, contextlib.ExitStack() as ending:
         logs = world.crowd(here, 3, 1, 2)
         for log in logs * 5:
             log.grow(time.time())
         # Whose process `x` and `p` find: of each log one of ours writes it.
         writers = [subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE, stdout=log.path.open("ab"), start_new_session=True) for log in logs]
+        for writer in writers:
+            ending.callback(writer.kill)
         here.config.write_text('open_with = "true"\n[caps.day]\nlimit = "$0.01"\n')
         environment = here.environment(AIFINOPS_ALERTS="ways=desktop;session_over=0.01", DBUS_SESSION_BUS_ADDRESS=f"unix:path={here.dir}/nobody")
         file, drawn, keys = session(here, logs, environment, args.seconds, "top")
@@ -139,9 +142,6 @@ def main():
             looks += 1
         print(f"{looks} commands that look", flush=True)
         faults += counter_proof(here, logs, environment)
-        for writer in writers:
-            writer.kill()
-            writer.wait()
         print(f"{keys} keys in a screen and {looks} commands: {len(faults)} sockets or connections that should not be, or other faults")
         print("\n".join(faults[:20]))
         raise SystemExit(bool(faults))

@@ -33,18 +33,20 @@ impl Secret {
         Ok(Secret(text.to_owned()))
     }
 
-    /// Takes the key, and both halves of a pair, out of an answer that repeats it. Its length stays.
+    /// Takes the key, and both halves of a pair, out of an answer that repeats it, however it is spelled there. Its length stays.
     pub(super) fn black_out(&self, body: &mut [u8]) {
         const SHORTEST: usize = 8;
         let halves = self.0.split_once(':').map(|(name, word)| [name, word]).into_iter().flatten();
         for part in halves.chain([self.0.as_str()]).filter(|part| part.len() >= SHORTEST) {
+            let Some(&first) = part.as_bytes().first() else { continue };
             let mut from = 0;
-            while let Some(at) = memchr::memmem::find(body.get(from..).unwrap_or_default(), part.as_bytes()) {
-                let end = from + at + part.len();
-                if let Some(found) = body.get_mut(from + at..end) {
+            while let Some(at) = memchr::memchr3(first, b'\\', b'%', body.get(from..).unwrap_or_default()) {
+                let begin = from + at;
+                let length = spelled(body.get(begin..).unwrap_or_default(), part.as_bytes());
+                if let Some(found) = length.and_then(|length| body.get_mut(begin..begin + length)) {
                     found.fill(b'*');
                 }
-                from = end;
+                from = begin + length.unwrap_or(1);
             }
         }
     }
@@ -53,6 +55,23 @@ impl Secret {
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }
+}
+
+/// How many bytes of a text spell a key that it begins with: as it is, escaped as JSON may be, or with percent signs.
+fn spelled(text: &[u8], key: &[u8]) -> Option<usize> {
+    let number = |digits: &[u8]| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok();
+    let mut rest = text;
+    for byte in key {
+        let length = match rest {
+            [b'\\', b'u', b'0', b'0', high, low, ..] if number(&[*high, *low]) == Some(*byte) => 6,
+            [b'\\', found, ..] if found == byte => 2,
+            [b'%', high, low, ..] if number(&[*high, *low]) == Some(*byte) => 3,
+            [found, ..] if found == byte => 1,
+            _ => return None,
+        };
+        rest = rest.get(length..)?;
+    }
+    Some(text.len() - rest.len())
 }
 
 impl fmt::Debug for Secret {
@@ -184,4 +203,34 @@ fn of_command(command: &str) -> Result<Secret, KeyError> {
     }
     let text = reader.join().ok().and_then(Result::ok).ok_or_else(|| fail("its output is no text"))?;
     Secret::new(text.lines().next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_blacked_out_however_an_answer_spells_it() {
+        let key = r#"sk-Ab/9"c\d%e+F"#;
+        let unicode = key.bytes().fold(String::new(), |text, b| text + &format!("\\u00{b:02x}"));
+        let percent = key.bytes().fold(String::new(), |text, b| text + &format!("%{b:02X}"));
+        let escaped = key.replace('\\', r"\\").replace('"', "\\\"");
+        for spelling in [key, &unicode, &percent, &percent.to_lowercase(), &escaped, &escaped.replace('/', "\\/"), &key.replace('/', "%2F")]
+        {
+            let mut body = format!("a \\ b % key: {spelling}, {spelling}.").into_bytes();
+            let before = body.len();
+            Secret::new(key).unwrap().black_out(&mut body);
+            let stars = "*".repeat(spelling.len());
+            assert_eq!(String::from_utf8_lossy(&body), format!("a \\ b % key: {stars}, {stars}."), "{spelling}");
+            assert_eq!(body.len(), before);
+        }
+    }
+
+    #[test]
+    fn what_is_not_the_key_stays() {
+        let mut body = br#"{"a":"sk-Ab/9x","b":"\u00zz","c":"%zz","d":"sk-Ab"#.to_vec();
+        let before = body.clone();
+        Secret::new("sk-Ab/9cd").unwrap().black_out(&mut body);
+        assert_eq!(body, before);
+    }
 }

@@ -206,7 +206,7 @@ fn word(response: &reqwest::Response, agent: &str, session: Option<String>) -> O
     let said = |name: &str| response.headers().get(name)?.to_str().ok().map(clean).filter(|text| !text.is_empty());
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     Some(Word {
-        call: said("x-litellm-call-id")?,
+        call: said("x-litellm-call-id").filter(|id| is_id(id))?,
         at: Millis::try_from(now.as_millis()).ok()?,
         agent: agent.to_owned(),
         session,
@@ -216,6 +216,11 @@ fn word(response: &reqwest::Response, agent: &str, session: Option<String>) -> O
         retries: said("x-litellm-attempted-retries").and_then(|text| text.parse().ok()),
         status: response.status().as_u16(),
     })
+}
+
+/// Whether a text is an id as `LiteLLM` makes them, a UUID: what else a header says is kept nowhere.
+fn is_id(text: &str) -> bool {
+    text.len() <= 40 && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
 }
 
 /// Hands the answer on, piece by piece as it comes. Gives whether it came to its end; if the agent has hung up, it did
