@@ -43,15 +43,13 @@ fn gateway(name: &str, node: &Node, fields: &[(String, Node)], cx: &Context, fau
     let (mut user, mut every) = (None, None);
     for (key, field) in fields {
         let result = match key.as_str() {
-            "url" => {
-                as_text(field).and_then(|text| address(text).map_err(|why| format!("{} {why}", quoted(text)))).map(|read| url = Some(read))
-            }
+            "url" => untold(field).and_then(|text| address(text).map_err(|why| why.to_string())).map(|read| url = Some(read)),
             "kind" => as_text(field).and_then(of_kind).map(|read| kind = Some(read)),
-            "token_env" => as_text(field).and_then(variable).map(|read| keys.push(KeySource::Env(read))),
-            "token_command" => as_text(field).and_then(sound).map(|read| keys.push(KeySource::Command(read))),
-            "token_file" => as_text(field).and_then(|text| path(text, cx)).map(|read| keys.push(KeySource::File(read))),
+            "token_env" => untold(field).and_then(variable).map(|read| keys.push(KeySource::Env(read))),
+            "token_command" => untold(field).and_then(sound).map(|read| keys.push(KeySource::Command(read))),
+            "token_file" => untold(field).and_then(|text| path(text, cx)).map(|read| keys.push(KeySource::File(read))),
             "keyring" => as_scalar(field).and_then(truth).map(|is_wanted| keys.extend(is_wanted.then_some(KeySource::Keyring))),
-            "user" => as_text(field).and_then(sound).map(|read| user = Some(read)),
+            "user" => untold(field).and_then(sound).map(|read| user = Some(read)),
             "every" => as_scalar(field).and_then(seconds).map(|read| every = Some(read)),
             other => Err(unknown(other, KEYS)),
         };
@@ -91,6 +89,11 @@ pub(super) fn variable(text: &str) -> Result<String, String> {
     if is_variable(text) { Ok(text.to_owned()) } else { Err(wrong.to_owned()) }
 }
 
+/// A text that is not repeated where it is none: somebody may have put a key there.
+fn untold(field: &Node) -> Result<&str, String> {
+    as_text(field).map_err(|_| "should be text in quotes".to_owned())
+}
+
 fn sound(text: &str) -> Result<String, String> {
     let fits = !text.trim().is_empty() && !text.chars().any(is_hostile);
     if fits { Ok(text.to_owned()) } else { Err("is empty, or has control characters in it".to_owned()) }
@@ -100,7 +103,7 @@ fn truth(text: &str) -> Result<bool, String> {
     match text {
         "true" => Ok(true),
         "false" => Ok(false),
-        _ => Err(format!("{} is neither true nor false", quoted(text))),
+        _ => Err("is neither true nor false".to_owned()),
     }
 }
 

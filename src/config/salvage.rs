@@ -121,8 +121,13 @@ fn unquoted(line: &str) -> Option<String> {
     let (_, value) = line.split_once('=')?;
     let value = value.split('#').next().unwrap_or_default().trim();
     let is_word = !value.is_empty() && !value.contains(['"', '\'', '[', ']', '{', '}', '=']) && value.chars().any(char::is_alphabetic);
-    // An address may be a secret.
-    let shown = if value.contains("://") { "an address".to_owned() } else { quoted(value) };
+    // Whatever is no plain word may be a secret.
+    let is_plain = value.len() <= 16 && value.bytes().all(|b| b.is_ascii_lowercase() || b"-_ ".contains(&b));
+    let shown = match (is_plain, value.contains("://")) {
+        (true, _) => quoted(value),
+        (false, true) => "an address".to_owned(),
+        (false, false) => "what stands there".to_owned(),
+    };
     is_word.then(|| format!("is not TOML: {shown} should be text in quotes"))
 }
 
