@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -91,7 +92,11 @@ fn an_edit_is_picked_up_and_a_broken_one_keeps_what_was_good() {
 fn agent(machine: &Machine, script: &str) -> Child {
     let program = machine.write("bin/claude", &format!("#!/bin/sh\n{script}\nwhile :; do sleep 0.1; done\n"));
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    hears_sigint(program).current_dir(machine.path("work")).process_group(0).spawn().unwrap()
+    let child = hears_sigint(program).current_dir(machine.path("work")).process_group(0).spawn().unwrap();
+    // Until then it is whoever starts it, and no agent that could be found.
+    let name = format!("/proc/{}/comm", child.id());
+    within(|| fs::read_to_string(&name).map_or(!Path::new("/proc").exists(), |name| name.trim() == "claude"));
+    child
 }
 
 /// Whether it stands still: stopped, or waiting for a child to begin that has been stopped.
