@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::config::{self, Flags, Loaded, Origin, Problem, Settings};
 use crate::engine::ingest::{Ingest, Progress, ScanReport, Watcher};
 use crate::engine::view::living;
+use crate::model::cap::Amount;
 use crate::model::text::{clean, without_number};
 use crate::model::{AgentId, Cost, Millis, Money, Zone};
 use crate::pricing::{Book, Pricer};
@@ -78,6 +79,12 @@ impl Context {
             config::keep::settle(&mut loaded);
             loaded
         }
+    }
+
+    /// The same with the settings as they are on disk now.
+    #[must_use]
+    pub fn renewed(&self) -> Context {
+        Context { settings: self.reload().settings, ..self.clone() }
     }
 
     /// The settings of this configuration file and this directory, whatever the user's own say.
@@ -300,11 +307,13 @@ impl Context {
     /// A cost in the viewer's currency: `≥` where it is a lower bound, `?` where it is unknown.
     #[must_use]
     pub fn cost(&self, cost: &Cost) -> String {
-        match cost.money() {
-            None => "?".to_owned(),
-            Some(money) if cost.is_lower_bound() => format!("≥{}", self.money(money)),
-            Some(money) => self.money(money),
-        }
+        self.settings.currency.cost(cost)
+    }
+
+    /// What a cap counts, money in the viewer's currency.
+    #[must_use]
+    pub fn amount(&self, amount: Amount) -> String {
+        self.settings.currency.amount(amount)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::engine::warden::{self, Orders};
 use crate::engine::watchman::{BrokenGuard, SNOOZE, Told, Watch, round};
 use crate::guards::{self, Site};
 use crate::model::Millis;
+use crate::pricing::{Class, Pricer};
 use crate::query::{baseline, loops};
 use crate::sources::Places;
 use crate::store::Store;
@@ -80,6 +81,10 @@ pub fn warden(
         snapshots: engine.snapshots.clone(),
         gpus,
         orders: Box::new(move || orders(&again().settings)),
+        class: {
+            let context = context.clone();
+            Box::new(move |model| class(&context.renewed(), model))
+        },
         guards: Box::new(guards(context)),
         teller: teller(context, screen)?,
         catalog: context.catalog(),
@@ -89,15 +94,22 @@ pub fn warden(
     })
 }
 
+/// The class of a model by the configuration, else by its price.
+fn class(context: &Context, model: &str) -> Option<Class> {
+    let given = Class::given(model, &context.settings.tier_models);
+    given.or_else(|| Pricer::new(context.prices().0).rates(model).map(Class::of))
+}
+
 /// What is unusual now.
 fn sight(context: &Context, store: &Store, orders: &Orders) -> Result<Sight, CliError> {
     let (living, now, zone) = (living_of(&context.catalog()), context.now, context.zone());
     let view = lookout::View {
         limits: &orders.lookout,
         baseline: &baseline::baseline(store, &living, now, zone)?,
-        present: baseline::present(store, now, zone)?,
+        present: baseline::present(store, &living, now, zone)?,
         running: &loops::running(store, &living, now)?,
-        drifts: &orders.rules.gateways.drifts(now),
+        drifts: &orders.rules.elsewhere.drifts(now),
+        class: &|model| class(context, model),
         now,
     };
     Ok(lookout::look(&view))

@@ -1,16 +1,19 @@
 //! What is unusual now: loops that run long or in circles, storms of retries, hours, prompts and tasks that cost more than
-//! they did.
+//! they did, dear models for small work.
 //!
 //! Every alert says the number, what it is compared with, and what to do. Something that goes up and down around its
 //! threshold is told once: it is over only when it has fallen clearly below.
+
+use std::collections::BTreeMap;
 
 use crate::alerts::{Alert, AlertKind, Urgency};
 use crate::insight::unusual::{Usual, growth};
 use crate::model::time::HOUR;
 use crate::model::tokens::compact;
 use crate::model::{Lookout, Millis, Money};
+use crate::pricing::Class;
 use crate::query::baseline::{Baseline, Present};
-use crate::query::loops::Loop;
+use crate::query::loops::{Loop, MOST_OUTPUT};
 
 use super::gateways::Drift;
 
@@ -39,6 +42,8 @@ pub struct View<'a> {
     pub running: &'a [Loop],
     /// By how much gateways and logs differ today.
     pub drifts: &'a [Drift],
+    /// The class of a model; `None` where nobody knows it.
+    pub class: &'a dyn Fn(&str) -> Option<Class>,
     /// Now.
     pub now: Millis,
 }
@@ -61,6 +66,7 @@ pub fn look(view: &View<'_>) -> Sight {
         sight.alerts.extend(found.into_iter().flatten().filter(|alert| !view.limits.is_muted(alert.kind.word(), task.cwd.as_deref())));
     }
     sight.alerts.extend(view.drifts.iter().filter_map(|drift| drifted(view, drift)));
+    sight.alerts.extend(flagship(view));
     for found in [burn(view), prompts(view), task_cost(view)].into_iter().flatten() {
         match found {
             Found::Unusual(alert) => sight.alerts.push(alert),
@@ -211,6 +217,23 @@ fn task_cost(view: &View<'_>) -> Option<Found> {
         before.tasks
     );
     Some(Found::Unusual(alert(view, AlertKind::TaskCost, KEY.to_owned(), WEEK, title, body)))
+}
+
+/// A model made for more that did many short tasks today; the one that did most.
+fn flagship(view: &View<'_>) -> Option<Alert> {
+    let limit = usize::try_from(view.limits.flagship?).ok()?;
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for task in view.present.short.iter().filter(|task| !view.limits.is_muted(AlertKind::Flagship.word(), task.cwd.as_deref())) {
+        *counts.entry(&task.model).or_default() += 1;
+    }
+    counts.retain(|model, n| *n >= limit && (view.class)(model) == Some(Class::Flagship));
+    let (model, n) = counts.into_iter().rev().max_by_key(|(_, n)| *n)?;
+    let title = format!("{model} did {n} short tasks today");
+    let body = format!(
+        "One model call each, without a tool, of {MOST_OUTPUT} written tokens at most; from {limit} on it is told. A small model does \
+         these for a part of the price: `aifinops waste --what-if MODEL` says for which."
+    );
+    Some(alert(view, AlertKind::Flagship, format!("{}:{}", AlertKind::Flagship.word(), view.present.day), 2 * DAY, title, body))
 }
 
 fn below(value: i64, limit: i64) -> bool {

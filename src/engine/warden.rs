@@ -14,8 +14,8 @@ use tokio::sync::watch;
 use super::enforcer::{Enforcer, Scene};
 use super::gpus::picture::Pictures;
 use super::journal;
-use super::judge::Rules;
 use super::lookout::{self, Sight};
+use super::rules::Rules;
 use super::snapshot::Snapshot;
 use super::view::living_of;
 use super::watchman::{self, BrokenGuard, Round, Watch};
@@ -23,6 +23,7 @@ use crate::alerts::{Alert, Teller};
 use crate::budgets::Standing;
 use crate::model::cap::Action;
 use crate::model::{Lookout, Millis, Money};
+use crate::pricing::Class;
 use crate::query::baseline::{self, Baseline};
 use crate::query::loops;
 use crate::store::{Ledger, Store, StoreError};
@@ -54,6 +55,9 @@ pub struct Orders {
     pub lookout: Lookout,
 }
 
+/// Says of which class a model is; `None` where nobody knows.
+pub type Classes = Box<dyn Fn(&str) -> Option<Class> + Send>;
+
 /// What the thread needs to know.
 pub struct Setup {
     /// Where the store and the ledger lie.
@@ -64,6 +68,8 @@ pub struct Setup {
     pub gpus: Option<Pictures>,
     /// What holds, asked before each look: settings may be changed meanwhile.
     pub orders: Box<dyn Fn() -> Orders + Send>,
+    /// The class of a model, asked only of those that may be worth telling of.
+    pub class: Classes,
     /// Which guards do not hold.
     pub guards: Box<dyn Fn() -> Vec<BrokenGuard> + Send>,
     /// Who tells.
@@ -245,9 +251,10 @@ impl Worker {
         let view = lookout::View {
             limits: &orders.lookout,
             baseline: usual,
-            present: baseline::present(store, now, orders.rules.zone)?,
+            present: baseline::present(store, living, now, orders.rules.zone)?,
             running: &loops::running(store, living, now)?,
-            drifts: &orders.rules.gateways.drifts(now),
+            drifts: &orders.rules.elsewhere.drifts(now),
+            class: &self.setup.class,
             now,
         };
         let sight = lookout::look(&view);

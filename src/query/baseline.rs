@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
+
 use super::Living;
-use super::loops::{self, BASELINE, Baselines, Loop};
+use super::loops::{self, BASELINE, Baselines, Loop, Short};
 use crate::insight::spread::Spread;
 use crate::model::time::{HOUR, SLOT, day_of};
 use crate::model::{Millis, Money, Window, Zone};
@@ -48,9 +50,7 @@ impl TaskCost {
 /// What is usual.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Baseline {
-    /// The tasks of the last weeks, those that are over, oldest first.
-    pub tasks: Vec<Loop>,
-    /// How long they ran.
+    /// How long the tasks of the last weeks ran.
     pub loops: Baselines,
     /// What the same hour cost on earlier days, where anything was spent, in nano-dollars.
     pub hours: Spread,
@@ -61,12 +61,16 @@ pub struct Baseline {
 }
 
 /// What is now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Present {
     /// What the last hour cost, of what is known.
     pub hour: Money,
     /// The mean tokens of today's prompts, where there are enough to tell.
     pub prompt: Option<i64>,
+    /// The calendar day.
+    pub day: NaiveDate,
+    /// Its short tasks.
+    pub short: Vec<Short>,
 }
 
 /// Looks back. Takes some tens of milliseconds on a store of years: not for every frame.
@@ -76,24 +80,20 @@ pub fn baseline(store: &Store, living: &Living, now: Millis, zone: Zone) -> Resu
     let week = |from: Millis, to: Millis| TaskCost::of(tasks.iter().filter(|task| (from..to).contains(&task.started_at)));
     let weeks = (week(since(7), i64::MAX), week(since(14), since(7)));
     let slots = store.slot_sums(Window { from: since(DAYS_OF_HOURS + 1), to: now })?;
-    Ok(Baseline {
-        loops: Baselines::of(&tasks),
-        weeks,
-        hours: hours(&slots, now),
-        prompts: prompts(&slots, now, zone),
-        tasks: tasks.into_iter().filter(|task| !task.is_running).collect(),
-    })
+    Ok(Baseline { loops: Baselines::of(&tasks), weeks, hours: hours(&slots, now), prompts: prompts(&slots, now, zone) })
 }
 
 /// What is now, in the same measures.
-pub fn present(store: &Store, now: Millis, zone: Zone) -> Result<Present, StoreError> {
-    let slots = store.slot_sums(Window { from: Window::today(now, zone).from.min(now - HOUR), to: i64::MAX })?;
+pub fn present(store: &Store, living: &Living, now: Millis, zone: Zone) -> Result<Present, StoreError> {
+    let midnight = Window::today(now, zone).from;
+    let slots = store.slot_sums(Window { from: midnight.min(now - HOUR), to: i64::MAX })?;
     let last = now.div_euclid(SLOT);
     let today = day_of(now, zone);
     let hour = slots.iter().filter(|(at, _)| (last - SLOTS + 1..=last).contains(&at.div_euclid(SLOT))).map(|(_, sums)| sums.nanos).sum();
     let mut sums = Sums::default();
     slots.iter().filter(|(at, _)| day_of(*at, zone) == today).for_each(|(_, part)| sums.add(part, 1));
-    Ok(Present { hour: Money::from_nanos(hour), prompt: mean_prompt(&sums) })
+    let short = loops::short(store, midnight, living, now)?;
+    Ok(Present { hour: Money::from_nanos(hour), prompt: mean_prompt(&sums), day: today, short })
 }
 
 /// What the same four quarters cost on each earlier day, where anything was spent in them.
@@ -112,7 +112,7 @@ fn hours(slots: &[(Millis, Sums)], now: Millis) -> Spread {
 
 fn prompts(slots: &[(Millis, Sums)], now: Millis, zone: Zone) -> Spread {
     let (today, first) = (day_of(now, zone), day_of(now - DAYS_OF_PROMPTS * DAY, zone));
-    let mut by_day: BTreeMap<chrono::NaiveDate, Sums> = BTreeMap::new();
+    let mut by_day: BTreeMap<NaiveDate, Sums> = BTreeMap::new();
     for (at, sums) in slots {
         let day = day_of(*at, zone);
         if (first..today).contains(&day) {

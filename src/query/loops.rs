@@ -18,8 +18,10 @@ use crate::store::{Store, StoreError, Sums};
 use super::{Living, project_of, state};
 
 mod groups;
+mod short;
 
 pub use groups::{By, Group, group, groups};
+pub use short::{MOST_OUTPUT, Short, short};
 
 /// How far back a running task is compared with others.
 pub const BASELINE: Millis = 30 * 24 * HOUR;

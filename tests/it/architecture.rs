@@ -327,6 +327,17 @@ fn panels_do_nothing_but_draw() {
     }
 }
 
+/// What is promised to be told has somebody who tells it.
+#[test]
+fn each_kind_of_alert_is_raised_somewhere() {
+    let files = files();
+    for kind in alerts::AlertKind::TOLD {
+        let name = format!("AlertKind::{kind:?}");
+        let is_raised = files.iter().any(|f| !f.path.starts_with("alerts") && f.code.contains(&name));
+        assert!(is_raised, "{name} is told of in the manual, and raised nowhere");
+    }
+}
+
 #[test]
 fn tests_of_this_kind_see_something() {
     let files: Vec<File> = files();

@@ -2,18 +2,17 @@
 
 use std::collections::HashMap;
 
-use aifinops::alerts::{AlertKind, Memory as _};
-use aifinops::budgets::Assumed;
-use aifinops::engine::judge::Rules;
+use aifinops::alerts::{Alert, AlertKind, Memory as _};
 use aifinops::engine::lookout::{Sight, View, look};
+use aifinops::engine::rules::Rules;
 use aifinops::engine::watchman::{SNOOZE, Told, Watch, round};
 use aifinops::insight::spread::Spread;
 use aifinops::model::lookout::{Lookout, Mute};
 use aifinops::model::{Money, Zone};
-use aifinops::query::baseline::{Baseline, Present, baseline};
-use aifinops::query::loops::running;
+use aifinops::pricing::Class;
+use aifinops::query::baseline::{Baseline, Present, baseline, present};
+use aifinops::query::loops::{Short, running};
 use aifinops::store::{Ledger, Store};
-use chrono::Weekday;
 
 use super::{at, task};
 use crate::logs::{Home, answer, append, prompt, scan, uuid};
@@ -42,7 +41,7 @@ fn alerts(home: &Home, limits: &Lookout) -> Vec<(AlertKind, String)> {
     let usual = baseline(&ingest.store, &living, now, Zone::UTC).unwrap();
     let running = running(&ingest.store, &living, now).unwrap();
     assert_eq!(running.len(), 1);
-    let view = View { limits, baseline: &usual, present: Present::default(), running: &running, drifts: &[], now };
+    let view = View { limits, baseline: &usual, present: Present::default(), running: &running, drifts: &[], class: &|_| None, now };
     look(&view).alerts.into_iter().map(|alert| (alert.kind, format!("{}. {}", alert.title, alert.body))).collect()
 }
 
@@ -91,7 +90,7 @@ fn hour(cost: i64) -> Sight {
     let hours: Spread = [9, 10, 11, 10, 10].map(dollars).into_iter().collect();
     let usual = Baseline { hours, ..Baseline::default() };
     let present = Present { hour: Money::from_nanos(dollars(cost)), ..Present::default() };
-    look(&View { limits: &Lookout::default(), baseline: &usual, present, running: &[], drifts: &[], now: at(0) })
+    look(&View { limits: &Lookout::default(), baseline: &usual, present, running: &[], drifts: &[], class: &|_| None, now: at(0) })
 }
 
 #[test]
@@ -108,14 +107,7 @@ fn an_hour_far_above_what_it_usually_costs_is_told_and_is_over_only_clearly_belo
 fn what_is_over_may_be_told_again_and_what_is_snoozed_is_not_told() {
     let data = tempfile::tempdir().unwrap();
     let store = Store::open(data.path()).unwrap().store;
-    let rules = Rules {
-        caps: Vec::new(),
-        assumed: Assumed::default(),
-        week_start: Weekday::Mon,
-        zone: Zone::UTC,
-        attribution: std::sync::Arc::default(),
-        gateways: aifinops::engine::judge::Gateways::default(),
-    };
+    let rules = Rules::default();
     let look = |sight: &Sight| {
         let ledger = Ledger::open(data.path(), std::time::Duration::from_secs(1)).unwrap().0;
         round(&store, &ledger, &Watch { rules: &rules, session_over: None, guards: &[], sight, now: at(0) }).unwrap().alerts
@@ -144,7 +136,7 @@ fn larger_prompts_and_dearer_tasks_are_told_against_what_they_were() {
     let usual = Baseline { prompts: [50_000; 5].into_iter().collect(), weeks: (week(20, 40), week(20, 20)), ..Baseline::default() };
     let seen = |prompt, usual: &Baseline| {
         let present = Present { prompt: Some(prompt), ..Present::default() };
-        let view = View { limits: &Lookout::default(), baseline: usual, present, running: &[], drifts: &[], now: at(0) };
+        let view = View { limits: &Lookout::default(), baseline: usual, present, running: &[], drifts: &[], class: &|_| None, now: at(0) };
         look(&view).alerts.into_iter().map(|alert| alert.title).collect::<Vec<_>>()
     };
     assert_eq!(seen(75_000, &usual), ["Prompts are 50% larger than usual", "A task costs $2.00 now"]);
@@ -161,7 +153,8 @@ fn a_gateway_that_drifts_from_the_logs_is_told_from_a_threshold_on() {
     let usual = Baseline::default();
     let told = |apart: i64, base: i64, limits: &Lookout| {
         let drifts = [Drift { gateway: "team".to_owned(), day: 20_000, apart: Money::from_nanos(apart), base: Money::from_nanos(base) }];
-        let view = View { limits, baseline: &usual, present: Present::default(), running: &[], drifts: &drifts, now: at(0) };
+        let view =
+            View { limits, baseline: &usual, present: Present::default(), running: &[], drifts: &drifts, class: &|_| None, now: at(0) };
         look(&view).alerts
     };
     let limits = Lookout::default();
@@ -173,4 +166,57 @@ fn a_gateway_that_drifts_from_the_logs_is_told_from_a_threshold_on() {
     assert!(told(2 * USD, 40 * USD + 1, &limits).is_empty(), "a hair below the threshold");
     assert!(told(USD - 1, USD, &limits).is_empty(), "less than a dollar is nothing to worry about");
     assert!(told(2 * USD, 40 * USD, &Lookout { drift: None, ..limits }).is_empty(), "off is off");
+}
+
+/// What is seen of so many short tasks of two models, one of which is made for more.
+fn short_tasks(limits: &Lookout, tasks: &[(&str, &str, usize)]) -> Vec<Alert> {
+    let one = |model: &str, cwd: &str| Short { model: model.into(), cwd: Some(cwd.into()) };
+    let short = tasks.iter().flat_map(|(model, cwd, n)| std::iter::repeat_n(one(model, cwd), *n)).collect();
+    let present = Present { short, ..Present::default() };
+    let class = |model: &str| Some(if model == "opus" { Class::Flagship } else { Class::Small });
+    look(&View { limits, baseline: &Baseline::default(), present, running: &[], drifts: &[], class: &class, now: at(0) }).alerts
+}
+
+#[test]
+fn a_flagship_that_does_many_short_tasks_is_told_once_a_day() {
+    let limits = Lookout::default();
+    assert_eq!(short_tasks(&limits, &[("opus", "/home/me/api", 9), ("haiku", "/home/me/api", 40)]), []);
+    let told = short_tasks(&limits, &[("opus", "/home/me/api", 6), ("opus", "/home/me/web", 4), ("haiku", "/home/me/api", 40)]);
+    assert_eq!(
+        told.iter().map(|alert| (alert.kind, &*alert.title)).collect::<Vec<_>>(),
+        [(AlertKind::Flagship, "opus did 10 short tasks today")]
+    );
+    assert_eq!(told[0].key, "flagship:1970-01-01");
+    assert!(told[0].body.contains("from 10 on it is told") && told[0].body.contains("aifinops waste --what-if MODEL"), "{}", told[0].body);
+    let muted = Lookout { mute: vec![Mute::parse("flagship@web").unwrap()], ..Lookout::default() };
+    assert_eq!(short_tasks(&muted, &[("opus", "/home/me/api", 6), ("opus", "/home/me/web", 4)]), []);
+    let off = Lookout { flagship: None, ..Lookout::default() };
+    assert_eq!(short_tasks(&off, &[("opus", "/home/me/api", 99)]), []);
+}
+
+#[test]
+fn a_task_is_short_with_one_call_no_tool_and_a_short_answer_once_it_is_over() {
+    let home = Home::new();
+    let told = |n: u64| {
+        let session = uuid(1, n);
+        let log = home.claude(&session);
+        append(&log, prompt(&session, n * 1000) + "\n");
+        (session, log)
+    };
+    let (session, log) = told(1);
+    append(&log, answer(&session, 1001, 1001, 500, None) + "\n");
+    let (session, log) = told(2);
+    append(&log, answer(&session, 2001, 2001, 501, None) + "\n");
+    let (session, log) = told(3);
+    append(&log, answer(&session, 3001, 3001, 10, Some(3001)) + "\n");
+    let (session, log) = told(4);
+    append(&log, answer(&session, 4001, 4001, 10, None) + "\n" + &answer(&session, 4002, 4002, 10, None) + "\n");
+    let (session, log) = told(5);
+    append(&log, answer(&session, 5001, 5001, 10, None).replace("end_turn", "tool_use") + "\n");
+    let mut ingest = home.reader(Store::open(&home.data()).unwrap().store);
+    scan(&mut ingest);
+    let short = |now| present(&ingest.store, &HashMap::new(), now, Zone::UTC).unwrap().short.len();
+    assert_eq!(short(at(5002)), 1, "the last one still runs");
+    assert_eq!(short(at(5002) + 4 * 60 * 60 * 1000), 2, "whoever says nothing for hours has ended");
+    assert_eq!(short(at(5002) + 48 * 60 * 60 * 1000), 0, "not today's");
 }
