@@ -12,8 +12,8 @@ mod round;
 mod secret;
 
 pub use client::{Client, Limits, Reply, Trouble, recognize};
-pub use compare::{Drift, compare, drift_of, ledgers, local_calls, look_for_drift, remote_calls};
+pub use compare::{Drift, EDGE, compare, drift_of, ledgers, local_calls, remote_calls, settle};
 pub use order::{Order, Outcome};
-pub use poll::Poller;
+pub use poll::{MONTH, Poller};
 pub use round::{Ask, Report, round};
 pub use secret::{KeyError, Secret, forget, keep, look_up};

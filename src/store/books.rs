@@ -63,6 +63,8 @@ pub struct Account {
     pub problem: Option<String>,
     /// When it may be asked again.
     pub not_before: Millis,
+    /// The usual time between two rounds; `None` before the first one is whole.
+    pub every: Option<Millis>,
     /// How many rounds have failed in a row.
     pub failures: u32,
     /// The number of the last round.
@@ -71,7 +73,36 @@ pub struct Account {
     pub cannot: Vec<String>,
 }
 
+/// How much the figures of a gateway are worth now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// As new as they should be.
+    Fresh,
+    /// Older than they should be, and nobody knows why.
+    Old,
+    /// From before something went wrong.
+    Stale,
+    /// There are none: it could not be asked.
+    Failed,
+    /// There are none: it was never asked.
+    Never,
+}
+
 impl Account {
+    /// How much its figures are worth. They are old once two rounds have not come; a minute is for the rounds themselves.
+    #[must_use]
+    pub fn freshness(&self, now: Millis) -> Freshness {
+        const ROUND: Millis = 60_000;
+        const USUAL: Millis = 2 * ROUND;
+        match (self.asked_at, self.problem.is_some()) {
+            (Some(_), true) => Freshness::Stale,
+            (None, true) => Freshness::Failed,
+            (None, false) => Freshness::Never,
+            (Some(at), false) if now - at > 2 * self.every.unwrap_or(USUAL) + ROUND => Freshness::Old,
+            (Some(_), false) => Freshness::Fresh,
+        }
+    }
+
     /// Whose spend is one's own: as the settings say, else as the key says. A key that sees everybody is not the one that
     /// agents use.
     #[must_use]
@@ -133,8 +164,8 @@ impl Books {
 }
 
 /// How an account is read.
-const ACCOUNT: &str =
-    "SELECT name, url, kind, user, version, me, tried_at, asked_at, problem, not_before, failures, round, cannot FROM gateway";
+const ACCOUNT: &str = "SELECT name, url, kind, user, version, me, tried_at, asked_at, problem, not_before, failures, round, cannot,
+            (SELECT CAST(m.value AS INTEGER) FROM memory m WHERE m.gateway = gateway.name AND m.name = 'every') FROM gateway";
 
 fn account(r: &rusqlite::Row<'_>) -> rusqlite::Result<Account> {
     let me: Option<String> = r.get(5)?;
@@ -152,5 +183,6 @@ fn account(r: &rusqlite::Row<'_>) -> rusqlite::Result<Account> {
         failures: r.get(10)?,
         round: r.get(11)?,
         cannot: r.get::<_, String>(12)?.lines().map(str::to_owned).collect(),
+        every: r.get(13)?,
     })
 }

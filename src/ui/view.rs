@@ -101,7 +101,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
     let with_tabs = u16::from(area.height >= TABS);
     let lines = [1, with_tabs].map(Constraint::Length).into_iter().chain([Constraint::Fill(1)]).chain([below, 1].map(Constraint::Length));
     let [top, second, body, bottom, last] = Layout::vertical(lines).areas(area);
-    header::draw(app, snapshot, top, buf);
+    header::draw(app, snapshot, now, top, buf);
     let mut hits = match app.view {
         View::Session => full(app, snapshot, now, body, buf),
         View::Sessions if empty::is_due(snapshot) => {
@@ -375,7 +375,7 @@ fn full(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut Buffe
 
 /// On a screen for nothing else: the figure that matters.
 fn tiny(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) -> Hits {
-    let (today, rate) = (header::money(app, &snapshot.today.cost()), header::money(app, &snapshot.burn.last_hour));
+    let (today, rate) = (app.currency.cost(&snapshot.today.cost()), app.currency.cost(&snapshot.burn.last_hour));
     let lines = [
         vec![format!("{today} today"), today],
         vec![format!("{rate}/h  {} live", snapshot.live), format!("{} live", snapshot.live)],

@@ -15,7 +15,7 @@ use crate::cli::out::{FAINT, Out, STRONG};
 use crate::cli::table::{Column, Table, count};
 use crate::cli::when::{WindowArgs, window_of};
 use crate::config::Range;
-use crate::engine::gateways::ledgers;
+use crate::engine::gateways::{EDGE, ledgers};
 use crate::export::csv::Csv;
 use crate::export::json::{self, MoneyJson, RateJson, TokensJson};
 use crate::export::table::Sheet as _;
@@ -38,8 +38,6 @@ EXAMPLES:
 What the logs say, plus the differences, is what the gateway says: to the nano-dollar. The calls of the window are
 asked for anew, so that rows that the gateway has lost are missed; --offline compares what is known already.";
 
-/// Calls just outside of the window may belong to one inside.
-const EDGE: Millis = 3_600_000;
 /// Differences that are listed one by one.
 const LISTED: usize = 12;
 /// The earliest that a gateway is asked about: before it nobody had an agent.

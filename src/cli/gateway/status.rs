@@ -17,16 +17,13 @@ use crate::model::text::clean;
 use crate::model::time::{rfc3339, span};
 use crate::model::{GatewaySetup, Millis};
 use crate::store::Books;
-use crate::store::books::Account;
+use crate::store::books::{Account, Freshness};
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
 EXAMPLES:
   aifinops gateway status
   aifinops gateway status team --json | jq '.gateways[0].problem'";
-
-/// Figures older than this are called old.
-pub const OLD: Millis = 5 * 60_000;
 
 /// The arguments.
 #[derive(Debug, Clone, Args)]
@@ -63,13 +60,12 @@ struct Answer {
 /// How a gateway's figures are, in a word.
 #[must_use]
 pub fn state(account: Option<&Account>, now: Millis) -> &'static str {
-    match account {
-        None => "never asked",
-        Some(account) if account.problem.is_some() && account.asked_at.is_some() => "stale",
-        Some(account) if account.problem.is_some() => "failed",
-        Some(account) if account.asked_at.is_none() => "never asked",
-        Some(account) if account.asked_at.is_some_and(|at| now - at > OLD) => "old",
-        Some(_) => "ok",
+    match account.map_or(Freshness::Never, |account| account.freshness(now)) {
+        Freshness::Never => "never asked",
+        Freshness::Failed => "failed",
+        Freshness::Stale => "stale",
+        Freshness::Old => "old",
+        Freshness::Fresh => "ok",
     }
 }
 

@@ -25,9 +25,6 @@ EXAMPLES:
 
 The screen and `aifinops watch` ask by themselves. The first time reads 31 days; later only what is new.";
 
-/// What is compared after a sync.
-const RECENT: Millis = 32 * 86_400_000;
-
 /// The arguments.
 #[derive(Debug, Clone, Args)]
 pub struct SyncArgs {
@@ -68,9 +65,7 @@ pub fn sync(context: &Context, books: &mut Books, setup: &GatewaySetup, again_fr
     let ask = Ask { now, again_from, calls: true };
     let report = wait(gateways::round(books, setup, ask, &mut |report| bar.say(|| words(&setup.name, report))))?;
     let store = crate::store::Store::open_beside(&context.settings.data_dir, ask::PATIENCE)?;
-    let user = books.account(&setup.name)?.and_then(|account| account.own_user());
-    gateways::look_for_drift(&store, books, &setup.name, user.as_deref(), now)?;
-    gateways::compare(&store, books, &setup.name, user.as_deref(), now - RECENT, now)?;
+    gateways::settle(&store, books, &setup.name, now - gateways::MONTH, true, now)?;
     Ok(report)
 }
 

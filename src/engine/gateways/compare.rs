@@ -15,7 +15,7 @@ use crate::store::{Books, Store, StoreError};
 /// A log may come so much later than the gateway's row: until then a call that only the gateway has is not counted.
 const LATE: Millis = 60_000;
 /// Calls at the edge of a window are looked at together with what is so near to it.
-const EDGE: Millis = 60 * 60_000;
+pub const EDGE: Millis = 60 * 60_000;
 /// Agents within agents are looked through to this depth.
 const DEEPEST: usize = 16;
 
@@ -129,11 +129,21 @@ pub struct Drift {
     pub base: Money,
 }
 
+/// After a round: says anew what the gateway's own calls since an instant add to the logs, and, where it is asked for, how far
+/// both are apart today.
+pub fn settle(store: &Store, books: &mut Books, gateway: &str, since: Millis, drift: bool, now: Millis) -> Result<(), StoreError> {
+    let user = books.account(gateway)?.and_then(|account| account.own_user());
+    if drift {
+        look_for_drift(store, books, gateway, user.as_deref(), now)?;
+    }
+    compare(store, books, gateway, user.as_deref(), since, now)
+}
+
 /// What a drift is remembered by.
 const DRIFT: &str = "drift";
 
 /// Looks how far a gateway and the logs are apart today, and remembers it.
-pub fn look_for_drift(store: &Store, books: &mut Books, gateway: &str, user: Option<&str>, now: Millis) -> Result<(), StoreError> {
+fn look_for_drift(store: &Store, books: &mut Books, gateway: &str, user: Option<&str>, now: Millis) -> Result<(), StoreError> {
     let Some(user) = user else { return Ok(()) };
     let day = now.div_euclid(DAY);
     let window = Window { from: day * DAY, to: now - LATE };

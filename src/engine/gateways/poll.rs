@@ -1,5 +1,6 @@
 //! Asking gateways again and again, beside everything else: nobody ever waits for it.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::{Builder, Runtime};
 
 use super::super::watched::{Files, Seen};
-use super::compare::{compare, look_for_drift};
+use super::compare::settle;
 use super::round::{self, Ask, usual};
 use crate::model::time::SLOTS_A_DAY;
 use crate::model::{GatewaySetup, Millis};
@@ -26,7 +27,7 @@ const RECENT: Millis = 2 * 3_600_000;
 /// How often it is looked how far a gateway and the logs are apart: all calls of the day are gone through.
 const DRIFT: Duration = Duration::from_mins(2);
 /// Caps look back a month at most.
-const MONTH: Millis = 32 * SLOTS_A_DAY * crate::model::time::SLOT;
+pub const MONTH: Millis = 32 * SLOTS_A_DAY * crate::model::time::SLOT;
 
 /// A thread that keeps the books up to date. Dropped, it ends with its next breath; nobody waits for it.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl Poller {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let handle = thread::Builder::new().name("gateways".to_owned()).spawn(move || {
-            let mut state = State { dir, open: None, compared: Vec::new(), drift_at: None };
+            let mut state = State { dir, open: None, compared: Vec::new(), drift_at: HashMap::new() };
             let mut files = Files::new(files);
             let mut known = setups();
             while !stopped.load(Ordering::Relaxed) {
@@ -76,8 +77,8 @@ struct State {
     open: Option<(Books, Runtime)>,
     /// Gateways that have been compared with a month of logs.
     compared: Vec<String>,
-    /// When it was last looked how far gateways and logs are apart.
-    drift_at: Option<Instant>,
+    /// When it was last looked how far a gateway and the logs are apart: each has its own turn, for they are asked at different paces.
+    drift_at: HashMap<String, Instant>,
 }
 
 impl State {
@@ -105,14 +106,13 @@ impl State {
             if done.is_ok() {
                 let is_first = !self.compared.contains(&setup.name);
                 let since = now - if is_first { MONTH } else { RECENT };
-                let user = books.account(&setup.name).ok().flatten().and_then(|account| account.own_user());
                 let Ok(store) = Store::open_beside(&self.dir, PATIENCE) else { continue };
-                if self.drift_at.is_none_or(|at| at.elapsed() >= DRIFT) {
-                    self.drift_at = Some(Instant::now());
-                    // Looked for again in a while, whatever went wrong.
-                    let _ = look_for_drift(&store, books, &setup.name, user.as_deref(), now);
+                let drift = self.drift_at.get(&setup.name).is_none_or(|at| at.elapsed() >= DRIFT);
+                if drift {
+                    // Looked for again in a while, whatever goes wrong.
+                    self.drift_at.insert(setup.name.clone(), Instant::now());
                 }
-                if compare(&store, books, &setup.name, user.as_deref(), since, now).is_ok() && is_first {
+                if settle(&store, books, &setup.name, since, drift, now).is_ok() && is_first {
                     self.compared.push(setup.name.clone());
                 }
             }

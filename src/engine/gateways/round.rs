@@ -109,7 +109,8 @@ async fn rounds(
         }
         tell(report);
     }
-    books.take(&setup.name, number, &[GatewayFact::Remember("days", plan.today().to_string())], false)?;
+    let memory = [("days", plan.today()), ("every", usual(setup))].map(|(name, value)| GatewayFact::Remember(name, value.to_string()));
+    books.take(&setup.name, number, &memory, false)?;
     Ok(())
 }
 

@@ -3,14 +3,14 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::budgets::Standing;
+use crate::budgets::{Standing, foremost};
 use crate::engine::Snapshot;
 use crate::engine::gpus::words::percent;
 use crate::model::cap::{Span, Unit};
-use crate::model::{Basis, Cost, text};
+use crate::model::{Basis, Cost, Millis, text};
 use crate::query::forecast::Midnight;
+use crate::store::books::Freshness;
 use crate::ui::app::App;
-use crate::ui::app::caps::foremost;
 use crate::ui::theme::Role;
 use crate::ui::widgets::bars::{Fold, bars};
 use crate::ui::widgets::gauge::{gauge, role};
@@ -18,15 +18,6 @@ use crate::ui::widgets::line::{Pieces, count_of};
 
 /// The width of the sparkline.
 const SPARK: u16 = 15;
-
-/// An amount with its currency: `?` when unknown, `≥` when too low.
-#[must_use]
-pub fn money(app: &App, cost: &Cost) -> String {
-    match cost.money() {
-        Some(money) => format!("{}{}", if cost.is_lower_bound() { "≥" } else { "" }, app.currency.show(money)),
-        None => "?".to_owned(),
-    }
-}
 
 /// A piece of the line.
 type Piece = (String, Role);
@@ -120,13 +111,13 @@ fn shapes(app: &App, standing: &Standing) -> Vec<Vec<Piece>> {
     let role = role(standing);
     let mark = standing.mark();
     let percent = format!("{mark}{}%", standing.permille() / 10);
-    let limit = super::amount(app, standing.allowed());
+    let limit = app.currency.amount(standing.allowed());
     // Today's spend stands before the gauge already.
     let is_today = cap.span == Span::Day && cap.scope.is_everything() && cap.limit.unit == Unit::Money;
     let of = if is_today {
         format!(" of {limit}")
     } else {
-        format!(" {mark}{} of {limit} {}", super::amount(app, standing.spent()), text::shown(&cap.name))
+        format!(" {mark}{} of {limit} {}", app.currency.amount(standing.spent()), text::shown(&cap.name))
     };
     let stopped = standing.halts().then(|| (" STOPPED".to_owned(), Role::Over));
     let figures = [(format!(" {percent}"), role), (of, Role::Text)];
@@ -140,8 +131,8 @@ fn shapes(app: &App, standing: &Standing) -> Vec<Vec<Piece>> {
 }
 
 /// Whether what gateways say is as new as it should be.
-fn gateway(snapshot: &Snapshot) -> Option<Piece> {
-    let stale = snapshot.gateways.iter().filter(|account| account.problem.is_some() || account.asked_at.is_none()).count();
+fn gateway(snapshot: &Snapshot, now: Millis) -> Option<Piece> {
+    let stale = snapshot.gateways.iter().filter(|account| account.freshness(now) != Freshness::Fresh).count();
     match (snapshot.gateways.len(), stale) {
         (0, _) => None,
         (_, 0) => Some((" gw ✓ ".to_owned(), Role::Ok)),
@@ -172,8 +163,8 @@ fn by_midnight(app: &App, to: &Midnight, width: u16) -> String {
 }
 
 /// Draws it.
-pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
-    let money = |cost: &Cost| money(app, cost);
+pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut Buffer) {
+    let money = |cost: &Cost| app.currency.cost(cost);
     let today = snapshot.today.cost();
     let burn = &snapshot.burn;
     let roomy = area.width >= 100;
@@ -185,7 +176,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
     let mut parts = Parts {
         title: Some((" aifinops ".to_owned(), Role::Title)),
         today: amount,
-        gauge: foremost(&snapshot.caps).map(|standing| shapes(app, standing)).unwrap_or_default(),
+        gauge: foremost(&snapshot.caps.standings).map(|standing| shapes(app, standing)).unwrap_or_default(),
         rate: Some((format!("   {}/h ", money(&burn.last_hour)), Role::Spend)),
         spark: if roomy { SPARK } else { SPARK / 2 },
         projection: snapshot.projection.map(|to| (format!("  → {}", money(&to.cost())), Role::Text)),
@@ -194,7 +185,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
             .filter(|_| today.unpriced_calls > 0 && roomy),
         paused: app.paused.as_ref().map(|_| (" PAUSED ".to_owned(), Role::Warn)),
         gpu: gpu(app, roomy),
-        gateway: gateway(snapshot),
+        gateway: gateway(snapshot, now),
         live: (format!(" ●{} live ", snapshot.live), live_role),
         live_short: Some((format!(" ●{} ", snapshot.live), live_role)),
     };

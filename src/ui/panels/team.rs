@@ -7,7 +7,7 @@ use crate::engine::Snapshot;
 use crate::model::time::span;
 use crate::model::{Millis, text};
 use crate::query::team::{BudgetView, State, TeamRow};
-use crate::store::books::{Account, SpendSum};
+use crate::store::books::{Account, Freshness, SpendSum};
 use crate::ui::app::{App, Hits};
 use crate::ui::theme::Role;
 use crate::ui::widgets::gauge::gauge;
@@ -32,8 +32,6 @@ const COLUMNS: [Column; 11] = [
 ];
 /// The bar's width: at least, where it is there at all, and at most.
 const BAR: (usize, usize) = (8, 30);
-/// Figures older than this are called old.
-const OLD: Millis = 2 * 60_000;
 
 /// Draws it, and tells where the rows are.
 pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut Buffer) -> Hits {
@@ -109,12 +107,12 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
 
 /// How old the figures are, and whether that is more than it should be.
 pub(super) fn freshness(account: &Account, now: Millis) -> String {
-    let Some(at) = account.asked_at else { return "never asked".to_owned() };
-    let age = (now - at).max(0);
-    match (account.problem.is_some(), age) {
-        (true, _) => format!("stale, {} old", span(age)),
-        (false, age) if age > OLD => format!("{} old", span(age)),
-        (false, _) => "live".to_owned(),
+    let age = || span(account.asked_at.map_or(0, |at| (now - at).max(0)));
+    match account.freshness(now) {
+        Freshness::Never | Freshness::Failed => "never asked".to_owned(),
+        Freshness::Stale => format!("stale, {} old", age()),
+        Freshness::Old => format!("{} old", age()),
+        Freshness::Fresh => "live".to_owned(),
     }
 }
 

@@ -11,7 +11,7 @@ use aifinops::model::{
     DaySpend, GatewayBudget, GatewayCall, GatewayFact, GatewayRates, Me, Millis, Money, Named, Rate, TagSpend, Tokens, Whose, Window,
 };
 use aifinops::store::Books;
-use aifinops::store::books::{Account, Extra, FILE, Known, SpendSum, Word};
+use aifinops::store::books::{Account, Extra, FILE, Freshness, Known, SpendSum, Word};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -609,4 +609,24 @@ fn refusals_for_want_of_a_budget_are_counted_while_they_are_there() {
     assert_eq!(counted(&desk, NOW - 10), BTreeMap::from([("ann".to_owned(), 1), (String::new(), 1)]));
     desk.read_whole((NOW - 100, NOW), &calls[1..]);
     assert_eq!(counted(&desk, 0), BTreeMap::from([("ann".to_owned(), 1), (String::new(), 1)]));
+}
+
+#[test]
+fn figures_are_old_once_two_rounds_at_the_gateway_s_own_pace_have_not_come() {
+    const MINUTE: Millis = 60_000;
+    let mut desk = Desk::new();
+    let at = |desk: &Desk, minutes: Millis| desk.books.account(TEAM).unwrap().unwrap_or_default().freshness(NOW + minutes * MINUTE);
+    assert_eq!(at(&desk, 0), Freshness::Never);
+    let round = desk.begin(NOW);
+    desk.books.fail_round(TEAM, "no route to host", NOW).unwrap();
+    assert_eq!(at(&desk, 0), Freshness::Failed);
+    // A gateway that says nothing of its pace is asked each two minutes.
+    desk.books.end_round(TEAM, round, NOW, &[]).unwrap();
+    assert_eq!((at(&desk, 5), at(&desk, 6)), (Freshness::Fresh, Freshness::Old));
+    // One that is asked each hour is not old after ten minutes.
+    desk.round(NOW, &[GatewayFact::Remember("every", (60 * MINUTE).to_string())]);
+    assert_eq!((at(&desk, 10), at(&desk, 121), at(&desk, 122)), (Freshness::Fresh, Freshness::Fresh, Freshness::Old));
+    desk.begin(NOW);
+    desk.books.fail_round(TEAM, "no route to host", NOW).unwrap();
+    assert_eq!(at(&desk, 1), Freshness::Stale);
 }
