@@ -1,7 +1,9 @@
 //! `top`: the live screen, and with `--once` one moment of it as text or JSON.
 
+use std::collections::HashSet;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -14,8 +16,10 @@ use crate::export::json::{self, MomentJson};
 use crate::model::text::clean;
 use crate::model::time::HOUR;
 use crate::model::{Money, Window};
-use crate::query::{Asking, Filter, forecast};
+use crate::query::{Asking, Filter, SessionView, forecast};
 use crate::store::GpuBook;
+use crate::ui::columns::Column;
+use crate::ui::rows::{self, Row};
 
 use super::cap::show::{self, StandingJson};
 use super::context::Context;
@@ -54,7 +58,7 @@ pub struct TopArgs {
     #[arg(long, conflicts_with = "range")]
     pub all: bool,
     /// The column to sort by
-    #[arg(long, value_name = "COLUMN", value_parser = words::orders(), allow_hyphen_values = true)]
+    #[arg(long, value_name = "COLUMN", value_parser = words::columns(), allow_hyphen_values = true)]
     pub sort: Option<Order>,
     /// What to group sessions by
     #[arg(long, value_name = "WHAT", value_parser = words::groups())]
@@ -100,9 +104,12 @@ struct Answer {
 
 /// What GPUs have cost today.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the fields are the JSON's")]
 struct GpuJson {
     cost_today_usd: json::Usd,
+    cost_today_nano_usd: i64,
     idle_today_usd: json::Usd,
+    idle_today_nano_usd: i64,
 }
 
 /// How long whoever writes down what GPUs do is waited for.
@@ -114,12 +121,26 @@ fn gpus(context: &Context) -> Option<(Money, Money)> {
     book.spent(Window::today(context.now, context.zone())).ok().flatten()
 }
 
-/// The cap that stops agents or will first, as the screen's head has it: `75% of $10.00 (day)`.
+/// The cap that the screen's head shows: `75% of $10.00 (day)`.
 fn gauge(context: &Context, standings: &[Standing]) -> String {
-    let Some(standing) = budgets::verdict(standings).or_else(|| budgets::binding(standings)) else { return String::new() };
+    let Some(standing) = budgets::foremost(standings) else { return String::new() };
     let stopped = if standing.halts() { "STOPPED " } else { "" };
-    let (mark, percent, limit) = (standing.mark(), standing.permille() / 10, show::show(context, standing.allowed()));
+    let (mark, percent, limit) = (standing.mark(), standing.permille() / 10, context.amount(standing.allowed()));
     format!("   {stopped}{mark}{percent}% of {limit} ({})", clean(&standing.cap.name))
+}
+
+/// The rows of the screen, with nothing folded.
+fn rows_of(context: &Context, views: Vec<SessionView>, order: Order, filter: Filter) -> Vec<Row> {
+    let order = rows::Order {
+        filter,
+        sort: order.column().unwrap_or(Column::Today),
+        reversed: order.is_reversed(),
+        group: context.settings.group.value,
+        folded: HashSet::new(),
+        fold_all: false,
+    };
+    let sessions: Vec<Arc<SessionView>> = views.into_iter().map(Arc::new).collect();
+    rows::rows(&sessions, &order)
 }
 
 /// One moment of the screen.
@@ -145,10 +166,10 @@ fn once(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     };
     let filter = Filter::parse(&args.filter.join(" "));
     let live = views.iter().filter(|v| v.state.is_live()).count();
-    views.retain(|view| filter.matches(view));
     let order = args.sort.unwrap_or_else(|| Order::of(&context.settings.sort));
-    listing::sort(&mut views, order);
     if context.json {
+        views.retain(|view| filter.matches(view));
+        listing::sort(&mut views, order);
         let stopped = standings.as_ref().map(|standings| budgets::verdict(&standings.all).is_some());
         let moment = MomentJson {
             today: json::cost(&today),
@@ -157,7 +178,12 @@ fn once(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
             live,
             sessions: views.iter().map(json::session).collect(),
         };
-        let gpu = gpus(context).map(|(cost, idle)| GpuJson { cost_today_usd: json::Usd(cost), idle_today_usd: json::Usd(idle) });
+        let gpu = gpus(context).map(|(cost, idle)| GpuJson {
+            cost_today_usd: json::Usd(cost),
+            cost_today_nano_usd: cost.nanos(),
+            idle_today_usd: json::Usd(idle),
+            idle_today_nano_usd: idle.nanos(),
+        });
         Out::json(&Answer { moment, caps: standings.as_ref().map(show::all_json), stopped, gpu })?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -167,11 +193,13 @@ fn once(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     let spent = format!("{} today   {}/h", context.cost(&today), context.cost(&burn));
     let gpu = gpus(context).map(|(cost, idle)| format!("   GPU {} today, idle {}", context.money(cost), context.money(idle)));
     out.styled(STRONG, &format!("aifinops   {spent}{ahead}{gauge}{}   ●{live} live", gpu.unwrap_or_default()))?;
-    if views.is_empty() {
+    let is_all = filter.is_empty();
+    let rows = rows_of(context, views, order, filter);
+    if rows.is_empty() {
         let empty = fresh.is_empty()?;
-        out.line(&if empty { fresh.nothing_found() } else { nothing(window, zone, !filter.is_empty()) })?;
+        out.line(&if empty { fresh.nothing_found() } else { nothing(window, zone, !is_all) })?;
     } else {
-        columns::write(context, &views, &mut out)?;
+        columns::write(context, &rows, &mut out)?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)

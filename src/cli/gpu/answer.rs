@@ -31,9 +31,12 @@ pub struct TotalJson {
     pub cards: usize,
     pub utilization: Option<f64>,
     pub usd_per_hour: Option<Usd>,
+    pub nano_usd_per_hour: Option<i64>,
     pub unpriced: usize,
     pub cost_today_usd: Option<Usd>,
+    pub cost_today_nano_usd: Option<i64>,
     pub idle_today_usd: Option<Usd>,
+    pub idle_today_nano_usd: Option<i64>,
 }
 
 /// A card, or an instance of one.
@@ -80,6 +83,7 @@ pub struct CardJson {
 #[expect(missing_docs, reason = "the fields are the JSON's")]
 pub struct PriceJson {
     pub usd_per_hour: Usd,
+    pub nano_usd_per_hour: i64,
     pub source: String,
     pub as_of: Option<&'static str>,
     pub owned: bool,
@@ -90,8 +94,11 @@ pub struct PriceJson {
 #[expect(missing_docs, reason = "the fields are the JSON's")]
 pub struct TodayJson {
     pub cost_usd: Option<Usd>,
+    pub cost_nano_usd: Option<i64>,
     pub idle_usd: Option<Usd>,
+    pub idle_nano_usd: Option<i64>,
     pub underuse_usd: Option<Usd>,
+    pub underuse_nano_usd: Option<i64>,
     pub busy_seconds: i64,
     pub idle_seconds: i64,
     pub reserved_idle_seconds: i64,
@@ -100,6 +107,7 @@ pub struct TodayJson {
     pub utilization: Option<f64>,
     pub energy_joules: Option<i64>,
     pub energy_usd: Option<Usd>,
+    pub energy_nano_usd: Option<i64>,
 }
 
 /// An inference server.
@@ -117,6 +125,7 @@ pub struct ServerJson {
     pub kv_cache: Option<f64>,
     pub cards: Vec<String>,
     pub usd_per_hour: Option<Usd>,
+    pub nano_usd_per_hour: Option<i64>,
     pub now: WorthJson,
     pub hour: WorthJson,
     pub memory_bytes: Option<u64>,
@@ -134,8 +143,11 @@ pub struct WorthJson {
     pub cached_tokens: Option<u64>,
     pub first_token_seconds: Option<f64>,
     pub usd_per_million_output: Option<Usd>,
+    pub nano_usd_per_million_output: Option<i64>,
     pub usd_per_million_output_at_load: Option<Usd>,
+    pub nano_usd_per_million_output_at_load: Option<i64>,
     pub usd_per_million_blended: Option<Usd>,
+    pub nano_usd_per_million_blended: Option<i64>,
 }
 
 /// A process on a card.
@@ -156,6 +168,7 @@ pub struct ProcessJson {
     pub zombie: bool,
     pub shared: bool,
     pub burnt_today_usd: Option<Usd>,
+    pub burnt_today_nano_usd: Option<i64>,
 }
 
 /// Whose a process is.
@@ -208,9 +221,12 @@ pub fn answer(picture: &GpuPicture) -> Answer {
             cards: picture.whole().count(),
             utilization: percent(picture.used()),
             usd_per_hour: per_hour.map(Usd),
+            nano_usd_per_hour: per_hour.map(Money::nanos),
             unpriced,
             cost_today_usd: picture.cost_today().map(Usd),
+            cost_today_nano_usd: picture.cost_today().map(Money::nanos),
             idle_today_usd: picture.idle_today().map(Usd),
+            idle_today_nano_usd: picture.idle_today().map(Money::nanos),
         },
         alerts: picture
             .alerts
@@ -285,14 +301,18 @@ fn card(view: &CardView) -> CardJson {
         hidden_processes: reading.hidden,
         price: view.price.as_ref().map(|price| PriceJson {
             usd_per_hour: Usd(price.per_hour),
+            nano_usd_per_hour: price.per_hour.nanos(),
             source: clean(&price.source),
             as_of: price.as_of,
             owned: price.is_owned,
         }),
         today: TodayJson {
             cost_usd: today.cost.map(Usd),
+            cost_nano_usd: today.cost.map(Money::nanos),
             idle_usd: today.idle_cost.map(Usd),
+            idle_nano_usd: today.idle_cost.map(Money::nanos),
             underuse_usd: today.underuse.map(Usd),
+            underuse_nano_usd: today.underuse.map(Money::nanos),
             busy_seconds: busy,
             idle_seconds: idle,
             reserved_idle_seconds: reserved,
@@ -301,6 +321,7 @@ fn card(view: &CardView) -> CardJson {
             utilization: percent(used),
             energy_joules: today.energy.map(|millijoules| millijoules / 1000),
             energy_usd: view.energy_cost.map(Usd),
+            energy_nano_usd: view.energy_cost.map(Money::nanos),
         },
         owner: view.owner.as_deref().map(clean),
         history_minutes: view.history.iter().copied().map(percent).collect(),
@@ -321,6 +342,7 @@ fn server(view: &ServerView) -> ServerJson {
         kv_cache: percent(reading.kv),
         cards: view.cards.iter().map(|id| clean(id)).collect(),
         usd_per_hour: view.per_hour.map(Usd),
+        nano_usd_per_hour: view.per_hour.map(Money::nanos),
         now: worth(&view.now, reading),
         hour: worth(&view.hour, reading),
         memory_bytes: reading.memory,
@@ -340,8 +362,11 @@ fn worth(worth: &Worth, reading: &ServerReading) -> WorthJson {
         cached_tokens: reading.cached.map(|_| worth.cached),
         first_token_seconds: thousandth(worth.first_token()),
         usd_per_million_output: usd(worth.per_million()),
+        nano_usd_per_million_output: worth.per_million().map(Money::nanos),
         usd_per_million_output_at_load: usd(worth.per_million_at_load()),
+        nano_usd_per_million_output_at_load: worth.per_million_at_load().map(Money::nanos),
         usd_per_million_blended: usd(worth.per_million_blended()),
+        nano_usd_per_million_blended: worth.per_million_blended().map(Money::nanos),
     }
 }
 
@@ -368,5 +393,6 @@ fn process(view: &ProcessView) -> ProcessJson {
         zombie: view.is_zombie,
         shared: view.is_shared,
         burnt_today_usd: view.burnt.map(Usd),
+        burnt_today_nano_usd: view.burnt.map(Money::nanos),
     }
 }

@@ -11,6 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::out::{FAINT, Out, STRONG};
 use crate::export::json::Usd;
+use crate::model::Money;
 use crate::model::text::{clean, columns, fit};
 use crate::model::time::{HOUR, rfc3339, utc};
 use crate::query::gpus::{Heat, HeatCell, HeatRow, heat};
@@ -36,6 +37,7 @@ struct HourJson {
     utilization: Option<f64>,
     watched_seconds: i64,
     idle_usd: Option<Usd>,
+    idle_nano_usd: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -46,6 +48,7 @@ struct CardJson {
     parent: Option<String>,
     utilization: Option<f64>,
     idle_usd: Option<Usd>,
+    idle_nano_usd: Option<i64>,
     hours: Vec<HourJson>,
 }
 
@@ -90,6 +93,7 @@ fn answer(heat: &Heat, now: i64) -> Answer {
             utilization: percent(cell.used),
             watched_seconds: cell.seen / 1000,
             idle_usd: cell.idle_cost.map(Usd),
+            idle_nano_usd: cell.idle_cost.map(Money::nanos),
         };
         row.cells.iter().enumerate().map(hour).collect()
     };
@@ -100,6 +104,7 @@ fn answer(heat: &Heat, now: i64) -> Answer {
         parent: row.card.parent.as_deref().map(clean),
         utilization: percent(row.used()),
         idle_usd: row.idle_cost().map(Usd),
+        idle_nano_usd: row.idle_cost().map(Money::nanos),
         hours: hours(row),
     };
     Answer { from: rfc3339(if heat.hours == 0 { now } else { heat.from }), cards: heat.rows.iter().map(card).collect() }

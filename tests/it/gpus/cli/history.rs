@@ -37,10 +37,12 @@ fn what_cards_did_hour_by_hour() {
     cards[].host
     cards[].hours
     cards[].hours[].at
+    cards[].hours[].idle_nano_usd
     cards[].hours[].idle_usd
     cards[].hours[].utilization
     cards[].hours[].watched_seconds
     cards[].id
+    cards[].idle_nano_usd
     cards[].idle_usd
     cards[].name
     cards[].parent
@@ -57,6 +59,7 @@ fn what_cards_did_hour_by_hour() {
     assert_eq!(at(0, last - 2), (json!(0.0), json!(3600), json!(3.6)));
     assert_eq!(at(1, last), (json!(30.0), json!(3600), Value::Null), "without a price nothing was lost that is known");
     assert_eq!((&found["cards"][0]["utilization"], &found["cards"][0]["idle_usd"]), (&json!(48.5), &json!(3.6)));
+    assert_eq!(found["cards"][0]["idle_nano_usd"], json!(3_600_000_000_i64), "to the billionth");
     assert_eq!((&found["cards"][1]["host"], &found["cards"][1]["idle_usd"]), (&json!("n2"), &Value::Null));
     let line = |said: &str, word: &str| said.lines().find(|line| line.contains(word)).unwrap().trim_end().to_owned();
     let used = host.ok(&["gpu", "history"]);
