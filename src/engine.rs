@@ -20,6 +20,7 @@ mod outlook;
 mod proc;
 pub mod process;
 pub mod proxy;
+pub mod rules;
 pub mod snapshot;
 #[cfg(unix)]
 pub mod stop;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::attribution::Attribution;
 use crate::config::Settings;
 use crate::config::policy::{self, Policy};
-use crate::engine::judge::{Gateways, Rules};
+use crate::engine::rules::{Elsewhere, Rules};
 use crate::model::cap::OnFailure;
 
 /// The rules that settings and policy make. A policy adds caps and closes what the user left open; it never loosens.
@@ -25,9 +25,9 @@ pub fn rules(settings: &Settings, policy: &Policy) -> Rules {
         week_start: settings.week_start.weekday(),
         zone: settings.timezone.value,
         attribution: attribution(settings),
-        gateways: Gateways {
+        elsewhere: Elsewhere {
             dir: settings.data_dir.value.clone(),
-            names: settings.gateways.iter().map(|gateway| gateway.name.clone()).collect(),
+            gateways: settings.gateways.iter().map(|gateway| gateway.name.clone()).collect(),
         },
     }
 }

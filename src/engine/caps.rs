@@ -12,7 +12,7 @@ use crate::query::caps::{self, DAYS, Days, Decision};
 use crate::store::ledger::FILE;
 use crate::store::{Ledger, Store, StoreError};
 
-use super::judge::Rules;
+use super::rules::Rules;
 
 /// The decisions that are kept for the screen, the newest.
 const DECISIONS: usize = 100;

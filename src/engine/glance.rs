@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use super::ingest::Ingest;
 use super::journal;
-use super::judge::{MOST_LOG, MOST_TAIL, Question, Rules, logs, stranger};
+use super::judge::{MOST_LOG, MOST_TAIL, Question, logs, stranger};
+use super::rules::Rules;
 use super::view::living_of;
-use crate::budgets::{self, Standing};
+use crate::budgets::Standing;
 use crate::model::time::HOUR;
 use crate::model::{Cost, Millis, RateLimit, Window};
 use crate::query::caps::{self, Focus};
@@ -127,19 +128,12 @@ fn totals(store: &Store, dir: &Path, rules: &Rules, focus: Option<&Focus>, now: 
 }
 
 fn standings(store: &Store, dir: &Path, rules: &Rules, focus: Option<&Focus>, now: Millis) -> Result<Vec<Standing>, StoreError> {
-    if rules.caps.is_empty() && rules.gateways.names.is_empty() {
+    if rules.caps.is_empty() && rules.elsewhere.gateways.is_empty() {
         return Ok(Vec::new());
     }
-    let beyond = rules.beyond(now);
-    let asking = rules.asking(&[], &beyond, now);
-    let mut standings = caps::standings(store, &asking, focus)?;
     // Without its record a cap shows as it was set.
-    if let Ok(raises) = journal::ledger(dir, PATIENCE, now).and_then(|ledger| caps::raises(&ledger, now)) {
-        for standing in &mut standings {
-            standing.raised = budgets::raised(&standing.cap, &raises, now);
-        }
-    }
-    Ok(standings)
+    let raises = journal::ledger(dir, PATIENCE, now).and_then(|ledger| caps::raises(&ledger, now)).unwrap_or_default();
+    rules.standings(store, &raises, focus, now)
 }
 
 fn session(store: &Store, id: i64) -> Result<Looked, StoreError> {

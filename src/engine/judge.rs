@@ -6,25 +6,21 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::Weekday;
-
 use super::gate::caps as proxied;
-use super::gateways::{self, Drift};
 use super::ingest::Ingest;
 use super::journal;
-use crate::attribution::Attribution;
-use crate::budgets::{self, Assumed, Raise, Standing};
-use crate::model::cap::{Cap, Span, Unit};
-use crate::model::{Millis, Money, SessionKind, Window, Zone};
-use crate::query::caps::{self, Asking, Beyond, Focus};
-use crate::query::{Labeler, experiments};
+use super::rules::Rules;
+use crate::budgets::{self, Standing};
+use crate::model::Millis;
+use crate::model::cap::{Span, Unit};
+use crate::query::Labeler;
+use crate::query::caps::{self, Focus};
 use crate::sources;
 use crate::store::ledger::{Decision, Kind};
 use crate::store::pending::{self, Pending};
-use crate::store::{Books, GpuBook, Kin, Ledger, Store, StoreError};
+use crate::store::{Ledger, Store, StoreError};
 use crate::tail;
 
 /// More new bytes than this are not read while an agent waits: the sums as they are decide, and somebody else reads.
@@ -32,98 +28,6 @@ pub(super) const MOST_TAIL: u64 = 8 << 20;
 
 /// Whoever opens the store while nobody else has it open goes through its log first: 0.4 ms for so many bytes.
 pub(super) const MOST_LOG: u64 = 256 << 10;
-
-/// The rules in force: settings and policy together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rules {
-    /// The caps.
-    pub caps: Vec<Cap>,
-    /// The price of calls without one.
-    pub assumed: Assumed,
-    /// The day that weeks begin on.
-    pub week_start: Weekday,
-    /// The zone whose midnight starts a day.
-    pub zone: Zone,
-    /// What sessions are for, and experiments with budgets.
-    pub attribution: Arc<Attribution>,
-    /// The gateways whose word counts as well.
-    pub gateways: Gateways,
-}
-
-/// Gateways whose budgets and calls count under caps, and where the books of them lie.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Gateways {
-    /// The data directory.
-    pub dir: PathBuf,
-    /// Their names.
-    pub names: Vec<String>,
-}
-
-impl Gateways {
-    /// What is known beyond the logs, of calls since an instant. Books that cannot be read just now are no reason to stop, or to let go of, anybody.
-    #[must_use]
-    fn beyond(&self, since: Millis, now: Millis) -> Beyond {
-        if self.names.is_empty() {
-            return Beyond::default();
-        }
-        let books = Books::open_existing(&self.dir, BOOKS_PATIENCE).ok().flatten();
-        books.and_then(|books| Beyond::read(&books, &self.names, since, now).ok()).unwrap_or_default()
-    }
-
-    /// What GPUs' time has cost in windows. What cannot be read just now has cost nothing.
-    fn gpu(&self, windows: impl Iterator<Item = Window>) -> Vec<(Window, Money)> {
-        let mut windows = windows.peekable();
-        if windows.peek().is_none() {
-            return Vec::new();
-        }
-        let Some(book) = GpuBook::open_existing(&self.dir, BOOKS_PATIENCE).ok().flatten() else { return Vec::new() };
-        windows.filter_map(|window| Some((window, book.spent(window).ok()??.0))).collect()
-    }
-
-    /// By how much each of them differs from the logs today, as of the last comparison.
-    #[must_use]
-    pub fn drifts(&self, now: Millis) -> Vec<Drift> {
-        if self.names.is_empty() {
-            return Vec::new();
-        }
-        let books = Books::open_existing(&self.dir, BOOKS_PATIENCE).ok().flatten();
-        let of = |books: &Books| self.names.iter().filter_map(|name| gateways::drift_of(books, name, now)).collect();
-        books.as_ref().map(of).unwrap_or_default()
-    }
-}
-
-/// How long a judgement waits for who writes the books.
-const BOOKS_PATIENCE: Duration = Duration::from_millis(20);
-impl Rules {
-    /// Whether nothing can ever be reached.
-    #[must_use]
-    pub fn are_none(&self) -> bool {
-        self.caps.is_empty() && self.attribution.experiments.is_empty() && self.gateways.names.is_empty()
-    }
-
-    /// What is known beyond the logs, as far back as the caps look: by gateways, and of GPUs.
-    #[must_use]
-    pub fn beyond(&self, now: Millis) -> Beyond {
-        let window = |cap: &Cap| budgets::window(cap.span, now, self.zone, self.week_start);
-        let (of_gpus, others): (Vec<&Cap>, Vec<&Cap>) = self.caps.iter().partition(|cap| cap.limit.unit == Unit::Gpu);
-        let since = others.into_iter().filter_map(window).map(|window| window.from).min().unwrap_or(now);
-        let gpu = self.gateways.gpu(of_gpus.into_iter().filter_map(window));
-        Beyond { gpu, ..self.gateways.beyond(since, now) }
-    }
-
-    /// A question about caps.
-    #[must_use]
-    pub fn asking<'a>(&'a self, raises: &'a [Raise], beyond: &'a Beyond, now: Millis) -> Asking<'a> {
-        let Rules { caps, assumed, week_start, zone, .. } = self;
-        Asking { caps, raises, beyond, assumed: *assumed, week_start: *week_start, now, zone: *zone }
-    }
-
-    /// A question about experiments, by who says which session belongs to one.
-    #[must_use]
-    pub fn about<'a>(&self, labeler: &'a Labeler, now: Millis) -> experiments::Asking<'a> {
-        experiments::Asking { labeler, assumed: self.assumed, now, zone: self.zone }
-    }
-}
 
 /// When a hook asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,8 +90,7 @@ pub fn judge(
     // Without experiments nobody asks what the session is for.
     let mut ledger = if rules.attribution.experiments.is_empty() { None } else { Some(journal::ledger(dir, PATIENCE, now)?) };
     let labeler = ledger.as_ref().map(|ledger| Labeler::new(rules.attribution.clone(), Some(ledger))).transpose()?;
-    let beyond = rules.beyond(now);
-    let scene = Scene { rules, beyond: &beyond, labels: labeler.as_ref().zip(ledger.as_ref()), question, now };
+    let scene = Scene { rules, labels: labeler.as_ref().zip(ledger.as_ref()), question, now };
     let (mut standings, is_near) = look(ingest, &scene, &read)?;
     if is_near && !standings.iter().any(Standing::halts) && !is_logged(question) {
         waiting();
@@ -231,7 +134,6 @@ fn is_own(call: &Pending, question: &Question) -> bool {
 /// What is asked, and by which rules.
 struct Scene<'a> {
     rules: &'a Rules,
-    beyond: &'a Beyond,
     labels: Option<(&'a Labeler, &'a Ledger)>,
     question: &'a Question,
     now: Millis,
@@ -239,19 +141,18 @@ struct Scene<'a> {
 
 /// Reads what is new and says how the caps of the session stand; and whether one more call may use one of them up.
 fn look(ingest: &mut Ingest, scene: &Scene<'_>, logs: &BTreeSet<PathBuf>) -> Result<(Vec<Standing>, bool), StoreError> {
-    let Scene { rules, labels, beyond, question, now } = *scene;
+    let Scene { rules, labels, question, now } = *scene;
     ingest.ask(question.agent, logs, |store| {
-        let asking = rules.asking(&[], beyond, now);
         let found = match (&question.session, &question.transcript) {
             (Some(uid), _) => store.session_of(question.agent, uid)?,
             (None, Some(log)) => store.session_of_file(log)?,
             (None, None) => None,
         };
         let focus = found.map_or_else(|| stranger(question), Focus::from);
-        let mut standings = caps::standings(store, &asking, Some(&focus))?;
+        // Raises are looked up only once a cap is near its limit.
+        let mut standings = rules.standings(store, &[], Some(&focus), now)?;
         if let Some((labeler, ledger)) = labels {
-            let kin = kin(store, question, &focus)?;
-            standings.extend(experiments::of(store, &rules.about(labeler, now), ledger, &kin)?);
+            standings.extend(rules.experiment(store, labeler, ledger, &focus, now)?);
         }
         let is_near = question.tool_use.is_some() && is_near(store, &standings, focus.session)?;
         Ok((standings, is_near))
@@ -404,28 +305,9 @@ pub(super) fn logs(ingest: &Ingest, question: &Question) -> BTreeSet<PathBuf> {
 pub(super) fn stranger(question: &Question) -> Focus {
     Focus {
         session: None,
+        uid: question.session.clone(),
         agent: question.agent.to_owned(),
         cwd: question.cwd.as_ref().map(|cwd| cwd.to_string_lossy().into_owned()),
         model: None,
-    }
-}
-
-/// The session that asks, as attribution sees it; by its directory alone where no log shows it yet.
-fn kin(store: &Store, question: &Question, focus: &Focus) -> Result<Kin, StoreError> {
-    let known = focus.session.map_or(Ok(None), |id| store.kin_of(id))?;
-    Ok(known.unwrap_or_else(|| stranger_kin(question.agent, question.session.as_deref(), focus.cwd.as_deref())))
-}
-
-/// A session of which no log tells.
-pub(super) fn stranger_kin(agent: &str, session: Option<&str>, cwd: Option<&str>) -> Kin {
-    Kin {
-        id: -1,
-        agent: agent.into(),
-        uid: session.unwrap_or_default().into(),
-        parent: None,
-        kind: SessionKind::Main,
-        cwd: cwd.map(Into::into),
-        branch: None,
-        remote: None,
     }
 }

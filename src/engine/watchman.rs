@@ -9,8 +9,9 @@ use crate::alerts::{Alert, AlertKind, Memory, Urgency};
 use crate::attribution::PREFIX;
 use crate::budgets::{self, Standing};
 use crate::engine::journal;
-use crate::engine::judge::{Rules, level_key, level_until};
+use crate::engine::judge::{level_key, level_until};
 use crate::engine::lookout::Sight;
+use crate::engine::rules::Rules;
 use crate::model::time::{HOUR, MINUTE};
 use crate::model::{Millis, Money, Window};
 use crate::query::caps;
@@ -59,9 +60,7 @@ pub struct Round {
 pub fn round(store: &Store, ledger: &Ledger, watch: &Watch<'_>) -> Result<Round, StoreError> {
     let (rules, now) = (watch.rules, watch.now);
     let raises = caps::raises(ledger, now)?;
-    let beyond = rules.beyond(now);
-    let asking = rules.asking(&raises, &beyond, now);
-    let standings = caps::standings(store, &asking, None)?;
+    let standings = rules.standings(store, &raises, None, now)?;
     let experiments = experiments_of(store, ledger, watch)?;
     let mut alerts: Vec<Alert> = standings.iter().chain(&experiments).filter_map(|standing| level(standing, watch)).collect();
     alerts.extend(costly(store, watch)?);

@@ -22,6 +22,8 @@ pub use days::{DAYS, Days, days};
 pub struct Focus {
     /// The session's id in the store, once it has one.
     pub session: Option<i64>,
+    /// The agent's id of it, where known.
+    pub uid: Option<String>,
     /// The agent's name.
     pub agent: String,
     /// The directory, where known.
@@ -34,6 +36,7 @@ impl From<Who> for Focus {
     fn from(who: Who) -> Focus {
         Focus {
             session: Some(who.id),
+            uid: Some(who.uid.to_string()),
             agent: who.agent.to_string(),
             cwd: who.cwd.as_deref().map(str::to_owned),
             model: who.model.as_deref().map(str::to_owned),

@@ -17,11 +17,11 @@ use super::{Ask, Gate, Ticket};
 use crate::budgets::{self, Spend, Standing};
 use crate::engine::ingest::Ingest;
 use crate::engine::journal;
-use crate::engine::judge::{Rules, stranger_kin};
+use crate::engine::rules::Rules;
 use crate::model::cap::OnFailure;
 use crate::model::{AgentId, Batch, Call, Key, Millis, Money, SessionUpdate, Tokens, Turn};
+use crate::query::Labeler;
 use crate::query::caps::{self, Focus};
-use crate::query::{Labeler, experiments};
 use crate::store::books::Word;
 use crate::store::ledger::{Decision, Kind, Ledger};
 use crate::store::pending::{self, Pending};
@@ -194,6 +194,7 @@ impl State {
         let known = session.and_then(|uid| self.setup.ingest.store.session_of(self.setup.agent, uid).ok().flatten());
         Focus {
             session: known.as_ref().map(|who| who.id),
+            uid: session.map(str::to_owned),
             agent: self.setup.agent.to_owned(),
             cwd: known.as_ref().and_then(|who| who.cwd.as_deref().map(str::to_owned)).or_else(|| self.setup.cwd.clone()),
             model: model.map(str::to_owned).or_else(|| known.and_then(|who| who.model.as_deref().map(str::to_owned))),
@@ -230,15 +231,11 @@ impl State {
         }
         let (rules, now) = (&self.setup.rules, (self.setup.clock)());
         let raises = caps::raises(&self.ledger, now)?;
-        let beyond = rules.beyond(now);
-        let asking = rules.asking(&raises, &beyond, now);
         let store = &self.setup.ingest.store;
-        let mut standings = caps::standings(store, &asking, Some(focus))?;
+        let mut standings = rules.standings(store, &raises, Some(focus), now)?;
         if !rules.attribution.experiments.is_empty() {
             let labeler = Labeler::new(rules.attribution.clone(), Some(&self.ledger))?;
-            let known = focus.session.map_or(Ok(None), |id| store.kin_of(id))?;
-            let kin = known.unwrap_or_else(|| stranger_kin(&focus.agent, None, focus.cwd.as_deref()));
-            standings.extend(experiments::of(store, &rules.about(&labeler, now), &self.ledger, &kin)?);
+            standings.extend(rules.experiment(store, &labeler, &self.ledger, focus, now)?);
         }
         Ok(standings)
     }

@@ -300,7 +300,7 @@ fn whichever_has_less_left_binds() {
 #[test]
 fn a_budget_holds_whoever_asks() {
     let logs = logs(1);
-    let focus = Focus { session: None, agent: "codex".to_owned(), cwd: Some("/code/other".to_owned()), model: None };
+    let focus = Focus { session: None, uid: None, agent: "codex".to_owned(), cwd: Some("/code/other".to_owned()), model: None };
     let beyond = held(Money::ZERO, vec![budget(Whose::User, "10", "10")]);
     let told = asked_by(&logs, &[scoped("claude-code", "", "")], &beyond, now(), Some(&focus));
     assert_eq!(told.iter().map(|standing| standing.cap.name.as_str()).collect::<Vec<_>>(), ["gateway.team"]);

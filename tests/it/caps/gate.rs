@@ -1,16 +1,14 @@
 //! The proxy's gate over the store: a call is counted once, whoever shows it, and nobody gets past a cap by asking at the
 //! same time as somebody else.
 
-use aifinops::budgets::Assumed;
 use aifinops::engine::gate::caps::{CapGate, Setup};
 use aifinops::engine::gate::{Ask, Gate, Ticket};
-use aifinops::engine::judge::Rules;
+use aifinops::engine::rules::Rules;
 use aifinops::model::cap::{Cap, OnFailure, Span};
-use aifinops::model::{Millis, Money, Speed, Tier, Tokens, Window, Zone};
+use aifinops::model::{Millis, Money, Speed, Tier, Tokens, Window};
 use aifinops::store::ledger::Kind;
-use aifinops::store::{Store, Sums};
+use aifinops::store::{Ledger, Store, Sums};
 use aifinops::wires::{Estimate, Usage};
-use chrono::Weekday;
 
 use super::ledger::open;
 use super::{cap, usd};
@@ -32,14 +30,7 @@ impl Desk {
     }
 
     fn gate(&self, caps: &[Cap]) -> CapGate {
-        let rules = Rules {
-            caps: caps.to_vec(),
-            assumed: Assumed::default(),
-            week_start: Weekday::Mon,
-            zone: Zone::UTC,
-            attribution: std::sync::Arc::default(),
-            gateways: aifinops::engine::judge::Gateways::default(),
-        };
+        let rules = Rules { caps: caps.to_vec(), ..Rules::default() };
         self.gate_by(rules)
     }
 
@@ -219,14 +210,7 @@ fn a_cap_set_while_the_agent_runs_holds() {
     let desk = Desk::new();
     let now = std::sync::Arc::new(std::sync::Mutex::new(Vec::<Cap>::new()));
     let later = std::sync::Arc::clone(&now);
-    let rules = Rules {
-        caps: Vec::new(),
-        assumed: Assumed::default(),
-        week_start: Weekday::Mon,
-        zone: Zone::UTC,
-        attribution: std::sync::Arc::default(),
-        gateways: aifinops::engine::judge::Gateways::default(),
-    };
+    let rules = Rules::default();
     let again = rules.clone();
     let gate = CapGate::new(Setup {
         ingest: desk.home.reader(Store::open(desk.data.path()).unwrap().store),
@@ -264,14 +248,7 @@ fn an_experiment_over_its_budget_has_its_sessions_calls_refused_and_no_others() 
     let of = |budget: &str, action| {
         let experiment = Experiment { name: "trial".into(), owner: None, budget: usd(budget), ends: None, action };
         let attribution = std::sync::Arc::new(Attribution { rules: vec![rule.clone()], experiments: vec![experiment] });
-        Rules {
-            caps: Vec::new(),
-            assumed: Assumed::default(),
-            week_start: Weekday::Mon,
-            zone: Zone::UTC,
-            attribution,
-            gateways: aifinops::engine::judge::Gateways::default(),
-        }
+        Rules { attribution, ..Rules::default() }
     };
     // The session has cost $0.015 and a little.
     let gate = desk.gate_by(of("0.01", Action::Block));
@@ -298,4 +275,25 @@ fn an_agent_whose_logs_nobody_reads_has_its_calls_kept_all_the_same() {
     assert_eq!(sessions.len(), 1);
     assert!(sessions[0].uid.starts_with("run-"));
     assert_eq!((sessions[0].sums.calls, sessions[0].cwd.as_deref()), (3, Some("/code/app")));
+}
+
+#[test]
+fn a_session_s_own_tag_decides_its_experiment_before_any_log_shows_it() {
+    use aifinops::attribution::{Attribution, Experiment};
+    use aifinops::model::Dimension;
+    use aifinops::model::cap::Action;
+
+    let desk = Desk::new();
+    let (tagged, other, spent) = (uuid(1, 1), uuid(1, 2), uuid(1, 3));
+    desk.logs(&spent, 1, 1000);
+    let ledger = Ledger::open(desk.data.path(), std::time::Duration::from_secs(1)).unwrap().0;
+    let tag = |session: &str| ledger.tag(("claude-code", session), &[(Dimension::Experiment, Some("trial".into()))], 0, "me").unwrap();
+    tag(&tagged);
+    tag(&spent);
+    let experiment = Experiment { name: "trial".into(), owner: None, budget: usd("0.01"), ends: None, action: Action::Block };
+    let attribution = std::sync::Arc::new(Attribution { rules: Vec::new(), experiments: vec![experiment] });
+    let gate = desk.gate_by(Rules { attribution, ..Rules::default() });
+    let why = gate.admit(&ask(Some(&tagged), MODEL)).unwrap_err();
+    assert!(why.contains("the experiment trial is over its budget"), "{why}");
+    call(&gate, Some(&other), &used(None, 3, 1)).unwrap();
 }

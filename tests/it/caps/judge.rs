@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use aifinops::budgets::{Assumed, Raise};
-use aifinops::engine::judge::{Judgement, Moment, Question, Rules, judge};
+use aifinops::engine::judge::{Judgement, Moment, Question, judge};
+use aifinops::engine::rules::Rules;
 use aifinops::model::cap::{Amount, Cap, Scope, Span};
 use aifinops::model::time::{HOUR, SLOT};
 use aifinops::model::{Millis, Window, Zone};
@@ -21,14 +22,7 @@ use crate::logs::{Home, answer, append, prompt, scan, stamp, uuid};
 const AGENT: &str = "claude-code";
 
 fn rules(caps: Vec<Cap>) -> Rules {
-    Rules {
-        caps,
-        assumed: Assumed::default(),
-        week_start: Weekday::Mon,
-        zone: Zone::UTC,
-        attribution: std::sync::Arc::default(),
-        gateways: aifinops::engine::judge::Gateways::default(),
-    }
+    Rules { caps, ..Rules::default() }
 }
 
 /// The moment after line `n`.
@@ -371,7 +365,7 @@ proptest! {
             scan(&mut ingest);
             let now = after(asks.next().unwrap() * DAY + 40_000);
             let asking = Asking { caps: &caps, raises: &[] as &[Raise], beyond: &aifinops::query::caps::Beyond::default(), assumed: Assumed::default(), week_start: Weekday::Mon, now, zone };
-            let focus = Focus { session: None, agent: AGENT.into(), cwd: None, model: None };
+            let focus = Focus { session: None, uid: None, agent: AGENT.into(), cwd: None, model: None };
             for standing in standings(&ingest.store, &asking, Some(&focus)).unwrap() {
                 // The grain of the sums is a quarter of an hour, and so are all borders of windows.
                 let Window { from, to } = standing.window;

@@ -1,16 +1,14 @@
 //! What a person hears of: each thing once, with the number, the cap and what to do.
 
 use aifinops::alerts::{AlertKind, Memory as _, Urgency};
-use aifinops::budgets::Assumed;
-use aifinops::engine::judge::Rules;
 use aifinops::engine::lookout::Sight;
+use aifinops::engine::rules::Rules;
 use aifinops::engine::watchman::{BrokenGuard, Round, Told, Watch, round};
 use aifinops::model::cap::{Action, Cap, Span};
 use aifinops::model::time::HOUR;
-use aifinops::model::{Millis, Money, Zone};
+use aifinops::model::{Millis, Money};
 use aifinops::store::Store;
 use aifinops::store::ledger::{Decision, Kind};
-use chrono::Weekday;
 
 use super::ledger::open;
 use super::{cap, usd};
@@ -39,14 +37,7 @@ impl Desk {
     fn round(&self, caps: Vec<Cap>, session_over: Option<Money>, guards: &[BrokenGuard]) -> Round {
         let mut ingest = self.home.reader(Store::open(self.data.path()).unwrap().store);
         scan(&mut ingest);
-        let rules = Rules {
-            caps,
-            assumed: Assumed::default(),
-            week_start: Weekday::Mon,
-            zone: Zone::UTC,
-            attribution: std::sync::Arc::default(),
-            gateways: aifinops::engine::judge::Gateways::default(),
-        };
+        let rules = Rules { caps, ..Rules::default() };
         round(&ingest.store, &open(&self.data), &Watch { rules: &rules, session_over, guards, sight: &Sight::default(), now: now() })
             .unwrap()
     }

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aifinops::budgets::Assumed;
-use aifinops::engine::judge::Rules;
+use aifinops::engine::rules::Rules;
 use aifinops::engine::{Engine, Setup, Span, caps};
 use aifinops::model::Zone;
 use aifinops::store::Store;
@@ -144,14 +143,7 @@ fn a_stopped_screen_lets_others_write_and_shows_what_they_wrote() {
     let home = Home::new();
     append(&home.claude(&uuid(1, 0)), answer(&uuid(1, 0), 1, 1, 5, None) + "\n");
     let ingest = home.reader(Store::open(&home.data()).unwrap().store);
-    let rules = Rules {
-        caps: Vec::new(),
-        assumed: Assumed::default(),
-        week_start: chrono::Weekday::Mon,
-        zone: Zone::UTC,
-        attribution: std::sync::Arc::default(),
-        gateways: aifinops::engine::judge::Gateways::default(),
-    };
+    let rules = Rules::default();
     let caps = caps::Setup { rules: Arc::new(rules), dir: home.data(), who: "tester".to_owned() };
     let setup = Setup {
         ingest,
