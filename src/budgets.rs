@@ -248,6 +248,12 @@ pub fn verdict(standings: &[Standing]) -> Option<&Standing> {
     standings.iter().filter(|s| s.halts()).max_by_key(|s| s.window.to)
 }
 
+/// The cap to speak of: the one that stops, or would stop first; where none stops anything, the fullest.
+#[must_use]
+pub fn foremost(standings: &[Standing]) -> Option<&Standing> {
+    verdict(standings).or_else(|| binding(standings)).or_else(|| standings.iter().max_by_key(|standing| standing.permille()))
+}
+
 /// Pairs of caps of which one can never be reached: the second binds always before the first.
 #[must_use]
 pub fn shadowed(caps: &[Cap]) -> Vec<(&Cap, &Cap)> {

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use crate::budgets::Standing;
 use crate::config::policy::{self, Policy};
 use crate::config::{Loaded, Problem, Settings, keep};
-use crate::engine::judge::Rules;
+use crate::engine::rules::Rules;
 use crate::model::cap::{Amount, Span};
 use crate::model::text::{clean, without_number};
 use crate::model::{Millis, time};
 use crate::ui::keymap::Keymap;
 use crate::ui::surroundings::{Change, Surroundings};
 
-use super::cap::{raise, set, show};
+use super::cap::{raise, set};
 use super::context::Context;
 use super::error::CliError;
 use super::{rules, screen};
@@ -133,7 +133,7 @@ impl Surroundings for Desk {
             let at = time::utc(until).with_timezone(&self.context.zone());
             format!(" until {}", at.format("%a %-d %b %H:%M"))
         });
-        Ok(clean(&format!("raised: `{}` by {}{until}", standing.cap.name, show::show(&self.context, by))))
+        Ok(clean(&format!("raised: `{}` by {}{until}", standing.cap.name, self.context.amount(by))))
     }
 
     fn settings(&mut self) -> Option<Change> {

@@ -16,7 +16,7 @@ use crate::query::caps;
 use crate::query::forecast::backtest::{self, Score};
 use crate::query::forecast::{self, Ahead, CapAhead, Forecast};
 
-use super::cap::show::{AmountJson, amount_json, ledger, show};
+use super::cap::show::{AmountJson, amount_json, ledger};
 use super::context::Context;
 use super::error::CliError;
 use super::out::{FAINT, Out, STRONG};
@@ -134,12 +134,12 @@ fn print(context: &Context, forecast: &Forecast, out: &mut Out) -> io::Result<()
     for cap in &forecast.caps {
         let standing = &cap.standing;
         let unit = standing.cap.limit.unit;
-        let likely = cap.end.map_or_else(|| "·".to_owned(), |end| show(context, Amount { unit, count: end.likely }));
+        let likely = cap.end.map_or_else(|| "·".to_owned(), |end| context.amount(Amount { unit, count: end.likely }));
         table.row(vec![
             clean(&standing.cap.name),
             clean(&standing.cap.words()),
-            format!("{}{}", standing.mark(), show(context, standing.spent())),
-            show(context, standing.allowed()),
+            format!("{}{}", standing.mark(), context.amount(standing.spent())),
+            context.amount(standing.allowed()),
             likely,
             when(context, cap),
         ]);

@@ -1,15 +1,14 @@
 //! Sessions in order, and as a table: what `sessions` and `top --once` share.
 
-use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::str::FromStr;
 
-use crate::model::SessionState;
 use crate::model::time::span;
 use crate::model::tokens::compact;
 use crate::query::SessionView;
 use crate::store::Sums;
+use crate::ui::columns::{self as screen, Column as Screen, state_sign};
 
 use super::context::Context;
 use super::out::Out;
@@ -20,46 +19,29 @@ pub mod columns;
 /// What sessions can be sorted by: the columns of the screen, and some that it has no room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Key {
-    State,
-    Agent,
-    Project,
-    Branch,
-    Model,
-    Loop,
-    Context,
-    Cache,
-    Tokens,
-    Rate,
-    Today,
-    Lifetime,
-    Steps,
-    Tasks,
-    Tools,
-    Age,
+    /// As the screen does.
+    Of(Screen),
+    /// By when they began.
     Started,
+    /// By what they cost in the range, which is the screen's column `today`.
     Spend,
 }
 
-const KEYS: [(&str, Key); 18] = [
-    ("state", Key::State),
-    ("agent", Key::Agent),
-    ("project", Key::Project),
-    ("branch", Key::Branch),
-    ("model", Key::Model),
-    ("loop", Key::Loop),
-    ("ctx", Key::Context),
-    ("cache", Key::Cache),
-    ("tokens", Key::Tokens),
-    ("rate", Key::Rate),
-    ("today", Key::Today),
-    ("session", Key::Lifetime),
-    ("steps", Key::Steps),
-    ("tasks", Key::Tasks),
-    ("tools", Key::Tools),
-    ("age", Key::Age),
-    ("started", Key::Started),
-    ("spend", Key::Spend),
-];
+impl Key {
+    const MORE: [Key; 2] = [Key::Started, Key::Spend];
+
+    fn all() -> impl Iterator<Item = Key> {
+        screen::ALL.iter().copied().map(Key::Of).chain(Key::MORE)
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Key::Of(column) => column.layout().name,
+            Key::Started => "started",
+            Key::Spend => "spend",
+        }
+    }
+}
 
 /// An order of sessions: numbers and times begin with the greatest, words with A.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,13 +54,13 @@ impl Order {
     /// Its name in the configuration.
     #[must_use]
     pub fn name(self) -> &'static str {
-        KEYS.iter().find(|(_, key)| *key == self.key).map_or("today", |(name, _)| name)
+        self.key.name()
     }
 
     /// All names there are.
     #[must_use]
     pub fn names() -> Vec<&'static str> {
-        KEYS.iter().map(|(name, _)| *name).collect()
+        Key::all().map(Key::name).collect()
     }
 
     /// Whether it is the other way round.
@@ -87,10 +69,19 @@ impl Order {
         self.reversed
     }
 
+    /// The column of the screen that sorts so; `None` where it has none.
+    #[must_use]
+    pub const fn column(self) -> Option<Screen> {
+        match self.key {
+            Key::Of(column) => Some(column),
+            Key::Started | Key::Spend => None,
+        }
+    }
+
     /// The order by its name in the configuration; the newest first where the name is none of ours.
     #[must_use]
     pub fn of(name: &str) -> Order {
-        name.parse().unwrap_or(Order { key: Key::Age, reversed: false })
+        name.parse().unwrap_or(Order { key: Key::Of(Screen::Age), reversed: false })
     }
 }
 
@@ -99,42 +90,20 @@ impl FromStr for Order {
 
     fn from_str(text: &str) -> Result<Order, String> {
         let name = text.strip_prefix('-').unwrap_or(text);
-        let key = KEYS.iter().find(|(known, _)| *known == name).map(|(_, key)| *key);
-        let known = || KEYS.map(|(name, _)| name).join(", ");
+        let key = Key::all().find(|key| key.name() == name);
+        let known = || Order::names().join(", ");
         key.map(|key| Order { key, reversed: name != text }).ok_or_else(|| format!("no such column; there are {}", known()))
     }
 }
 
-/// Sorts sessions; equal ones by their last moment, then by id, so that the order never wavers.
+/// Sorts sessions as the screen does; equal ones by their last moment, then by id, so that the order never wavers.
 pub fn sort(views: &mut [SessionView], order: Order) {
-    let newest = |a: &SessionView, b: &SessionView| b.last_at.cmp(&a.last_at).then_with(|| a.uid.cmp(&b.uid));
-    views.sort_by(|a, b| {
-        let by_key = compare(order.key, a, b);
-        (if order.reversed { by_key.reverse() } else { by_key }).then_with(|| newest(a, b))
-    });
-}
-
-fn compare(key: Key, a: &SessionView, b: &SessionView) -> Ordering {
-    match key {
-        Key::State => a.state.cmp(&b.state),
-        Key::Agent => a.agent.cmp(&b.agent),
-        Key::Project => a.project.cmp(&b.project),
-        Key::Branch => a.branch.cmp(&b.branch),
-        Key::Model => a.model.cmp(&b.model),
-        Key::Loop => b.loop_steps.cmp(&a.loop_steps),
-        Key::Context => b.context_permille().cmp(&a.context_permille()),
-        Key::Cache => b.tokens().cache_hit_permille().cmp(&a.tokens().cache_hit_permille()),
-        Key::Tokens => b.tokens().total().cmp(&a.tokens().total()),
-        Key::Rate => b.last_hour.known.cmp(&a.last_hour.known),
-        Key::Today => b.today.known.cmp(&a.today.known),
-        Key::Lifetime => b.lifetime.known.cmp(&a.lifetime.known),
-        Key::Steps => b.sums.calls.cmp(&a.sums.calls),
-        Key::Tasks => b.sums.prompts.cmp(&a.sums.prompts),
-        Key::Tools => b.sums.tools.cmp(&a.sums.tools),
-        Key::Age => b.last_at.cmp(&a.last_at),
-        Key::Started => b.started_at.cmp(&a.started_at),
-        Key::Spend => b.sums.nanos.cmp(&a.sums.nanos),
-    }
+    let by_key = |a: &SessionView, b: &SessionView| match order.key {
+        Key::Of(column) => column.order(a, b),
+        Key::Started => b.started_at.cmp(&a.started_at).then_with(|| Screen::Age.order(a, b)),
+        Key::Spend => Screen::Today.order(a, b),
+    };
+    views.sort_by(|a, b| if order.reversed { by_key(b, a) } else { by_key(a, b) });
 }
 
 /// The sum over sessions.
@@ -145,18 +114,6 @@ pub fn total<'a>(views: impl IntoIterator<Item = &'a SessionView>) -> Sums {
         sums.add(&view.sums, 1);
     }
     sums
-}
-
-/// The sign and word of a state: never by colour alone.
-#[must_use]
-pub const fn sign(state: SessionState) -> &'static str {
-    match state {
-        SessionState::Working => "●",
-        SessionState::Waiting => "◐",
-        SessionState::Paused => "‖",
-        SessionState::Idle => "○",
-        SessionState::Ended => "·",
-    }
 }
 
 /// Writes the table, subagents below their sessions.
@@ -182,7 +139,7 @@ pub fn write_below(context: &Context, views: &[SessionView], depth: usize, out: 
         Column::number("COST"),
         Column::text("SESSION").expendable(1),
     ]);
-    let ids = short_ids(views);
+    let ids = short_ids(views.iter());
     for (view, below) in nested(views) {
         table.row(cells(context, view, depth + below, ids.get(&view.id).cloned().unwrap_or_default()));
     }
@@ -216,7 +173,7 @@ fn cells(context: &Context, view: &SessionView, depth: usize, id: String) -> Vec
         None => or_dot(Some(&view.project)),
     };
     vec![
-        sign(view.state).to_owned(),
+        state_sign(view.state).to_owned(),
         who,
         project,
         or_dot(view.branch.as_deref()),
@@ -259,9 +216,9 @@ fn nested(views: &[SessionView]) -> Vec<(&SessionView, usize)> {
 }
 
 /// The shortest prefix of each id that is unique in the list, of a subagent's the part behind the slash.
-fn short_ids(views: &[SessionView]) -> HashMap<i64, String> {
+fn short_ids<'a>(views: impl IntoIterator<Item = &'a SessionView>) -> HashMap<i64, String> {
     let mut tails: Vec<(Vec<char>, i64)> =
-        views.iter().map(|v| (v.uid.rsplit('/').next().unwrap_or_default().chars().collect(), v.id)).collect();
+        views.into_iter().map(|v| (v.uid.rsplit('/').next().unwrap_or_default().chars().collect(), v.id)).collect();
     tails.sort();
     let common = |a: Option<&(Vec<char>, i64)>, b: &[char]| a.map_or(0, |(a, _)| a.iter().zip(b).take_while(|(x, y)| x == y).count());
     let mut found = HashMap::with_capacity(tails.len());

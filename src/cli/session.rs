@@ -11,6 +11,7 @@ use crate::model::tokens::compact;
 use crate::model::{Basis, Cost, Tokens, Window};
 use crate::query::{self, Asking, Filter, SessionDetail, SessionView};
 use crate::store::Store;
+use crate::ui::columns::state_sign;
 
 use super::context::Context;
 use super::error::CliError;
@@ -100,7 +101,7 @@ fn head(context: &Context, view: &SessionView, book: &str, out: &mut Out) -> io:
     let mut title = vec![view.agent.to_string()];
     title.extend([&*view.project, view.branch.as_deref().unwrap_or_default()].iter().filter(|t| !t.is_empty()).map(|t| (*t).to_owned()));
     title.extend(view.role.as_deref().map(str::to_owned));
-    out.styled(STRONG, &crate::model::text::clean(&format!("{} {}  {}", listing::sign(view.state), title.join(" · "), view.state.word())))?;
+    out.styled(STRONG, &crate::model::text::clean(&format!("{} {}  {}", state_sign(view.state), title.join(" · "), view.state.word())))?;
     let mut line = |name: &str, value: String| {
         if value.is_empty() {
             return Ok(());

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anstream::{AutoStream, ColorChoice};
 use clap::{Args, Subcommand};
 
+use crate::config::Currency;
 use crate::engine::glance::{Glance, Wanted, glance};
 use crate::engine::ingest::Ingest;
 use crate::engine::judge::{Moment, Question};
@@ -145,7 +146,7 @@ fn show(global: &GlobalArgs, args: &StatuslineArgs) -> ExitCode {
         let (known, args, no_color) = (Arc::clone(&known), args.clone(), global.no_color);
         move |_| {
             let given = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let parts = Parts::new(given.as_ref(), None, &|money| money.display(), clock());
+            let parts = Parts::new(given.as_ref(), None, &Currency::default(), clock());
             print(&args, &parts, given.is_some(), no_color);
             hook::end(0)
         }
@@ -162,8 +163,8 @@ fn show(global: &GlobalArgs, args: &StatuslineArgs) -> ExitCode {
             std::thread::park();
         }
     }
-    let money = |money| context.as_ref().map_or_else(|_| crate::model::Money::display(money), |context| context.money(money));
-    print(args, &Parts::new(given.as_ref(), seen.as_ref(), &money, clock()), given.is_some(), global.no_color);
+    let currency = context.as_ref().map(|context| context.settings.currency.value.clone()).unwrap_or_default();
+    print(args, &Parts::new(given.as_ref(), seen.as_ref(), &currency, clock()), given.is_some(), global.no_color);
     match seen {
         Some(seen) if seen.behind || seen.untidy => catch_up::start(global, &CatchUpArgs { read: seen.behind, ..CatchUpArgs::default() }),
         // What is damaged is mended by whoever has time.

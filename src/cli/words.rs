@@ -53,6 +53,13 @@ pub fn orders() -> Words<Order> {
     Words { offered: Order::names, read: |word| word.parse().ok() }
 }
 
+/// Orders that the screen has, too.
+#[must_use]
+pub fn columns() -> Words<Order> {
+    let names = || Order::names().into_iter().filter(|name| Order::of(name).column().is_some()).collect();
+    Words { offered: names, read: |word| word.parse().ok().filter(|order: &Order| order.column().is_some()) }
+}
+
 /// Themes. Which of his own the user has, the settings know.
 #[must_use]
 pub fn themes() -> Words<String> {

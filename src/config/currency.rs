@@ -1,7 +1,8 @@
 //! The currency that amounts are shown in. Stored money stays in dollars.
 
-use crate::model::Money;
+use crate::model::cap::{Amount, Unit};
 use crate::model::money::{NANOS_PER_USD, grouped};
+use crate::model::{Cost, Money};
 
 /// Millionths of a unit in one unit.
 const MICROS: u64 = 1_000_000;
@@ -44,6 +45,26 @@ impl Currency {
             return format!("{sign}{}{}", self.symbol, grouped(units));
         }
         self.convert(money).display().replacen('$', &self.symbol, 1)
+    }
+
+    /// An amount of whatever a cap counts; money in this currency.
+    #[must_use]
+    pub fn amount(&self, amount: Amount) -> String {
+        match amount.unit {
+            Unit::Money => self.show(Money::from_nanos(amount.count)),
+            Unit::Gpu => format!("{} GPU", self.show(Money::from_nanos(amount.count))),
+            Unit::Tokens | Unit::Steps | Unit::Repeats | Unit::Retries => amount.to_string(),
+        }
+    }
+
+    /// A cost: `≥` where it is a lower bound, `?` where it is unknown.
+    #[must_use]
+    pub fn cost(&self, cost: &Cost) -> String {
+        match cost.money() {
+            None => "?".to_owned(),
+            Some(money) if cost.is_lower_bound() => format!("≥{}", self.show(money)),
+            Some(money) => self.show(money),
+        }
     }
 
     /// As [`Money::cents`], converted.
@@ -93,5 +114,18 @@ impl Currency {
     /// Units per dollar as people write them: `0.92`.
     pub(super) fn rate_text(&self) -> String {
         Money::from_nanos(i64::try_from(self.rate.min(MOST) * 1000).unwrap_or(i64::MAX)).exact()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_a_cap_counts_is_shown_in_the_viewer_s_currency() {
+        let euro = Currency { code: "EUR".to_owned(), symbol: "€".to_owned(), rate: MICROS / 2 };
+        let amount = |unit| euro.amount(Amount { unit, count: 3 * NANOS_PER_USD });
+        assert_eq!((amount(Unit::Money), amount(Unit::Gpu)), ("€1.50".to_owned(), "€1.50 GPU".to_owned()));
+        assert_eq!(euro.amount(Amount { unit: Unit::Steps, count: 3 }), "3 steps");
     }
 }

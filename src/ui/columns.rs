@@ -179,7 +179,7 @@ impl Column {
             Column::Agent => (text::shown(&s.agent), of(if s.state.is_live() { Role::Text } else { Role::Dim })),
             Column::Project => match &s.role {
                 Some(role) if s.kind == SessionKind::Subagent => (format!("…{}", text::shown(role)), of(Role::Text)),
-                _ => (or_unknown(&text::shown(&s.project)), of(Role::Accent)),
+                _ => (project_name(&text::shown(&s.project)).to_owned(), of(Role::Accent)),
             },
             Column::Branch => (s.branch.as_deref().filter(|b| !b.is_empty()).map_or_else(|| "·".to_owned(), text::clean), dim),
             Column::Model => (s.model.as_deref().map_or_else(|| "·".to_owned(), short_model), of(Role::Text)),
@@ -207,8 +207,10 @@ impl Column {
     }
 }
 
-fn or_unknown(name: &str) -> String {
-    if name.is_empty() { "(no directory)".to_owned() } else { name.to_owned() }
+/// A project's name; words where a session has no directory.
+#[must_use]
+pub const fn project_name(name: &str) -> &str {
+    if name.is_empty() { "(no directory)" } else { name }
 }
 
 /// An amount in a column: `?` when unknown, `≥` when too low, a dot when nothing was spent.

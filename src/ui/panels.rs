@@ -5,8 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
 
-use crate::model::cap::{Amount, Unit};
-use crate::model::{Money, text};
+use crate::model::text;
 use crate::query::SessionDetail;
 
 use super::action::Action;
@@ -74,16 +73,6 @@ fn popup(app: &App, left: &str, right: &str, (width, height): (u16, u16), area: 
     Clear.render(popup, buf);
     buf.set_style(popup, app.theme.style(Role::Background));
     frame(left, right, Role::Focus, &app.theme, popup, buf)
-}
-
-/// An amount; money in the viewer's currency.
-#[must_use]
-pub fn amount(app: &App, amount: Amount) -> String {
-    match amount.unit {
-        Unit::Money => app.currency.show(Money::from_nanos(amount.count)),
-        Unit::Gpu => format!("{} GPU", app.currency.show(Money::from_nanos(amount.count))),
-        _ => amount.to_string(),
-    }
 }
 
 /// The frame of a section of the session in full. Where it stands alone it says which others there are.

@@ -49,6 +49,15 @@ impl Row {
             Row::Group { .. } => None,
         }
     }
+
+    /// The session as it is shown.
+    #[must_use]
+    pub fn session(&self) -> Option<&SessionView> {
+        match self {
+            Row::Session { session, .. } => Some(session),
+            Row::Group { .. } => None,
+        }
+    }
 }
 
 /// How the table is asked for.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::budgets::Standing;
 use crate::config::Currency;
-use crate::engine::judge::Rules;
+use crate::engine::rules::Rules;
 use crate::model::Amount;
 use crate::model::cap::Span;
 

@@ -110,7 +110,7 @@ fn table(context: &Context, decisions: &[Decision]) -> Table {
         Column::text("WHY"),
     ]);
     let at = |at| time::utc(at).with_timezone(&context.zone()).format("%Y-%m-%d %H:%M:%S").to_string();
-    let shown = |amount: Option<Amount>| amount.map(|amount| show::show(context, amount)).unwrap_or_default();
+    let shown = |amount: Option<Amount>| amount.map(|amount| context.amount(amount)).unwrap_or_default();
     for decision in decisions {
         let spent = if matches!(decision.kind, Kind::Set | Kind::Clear | Kind::Failure) { None } else { amount(decision, decision.spent) };
         let text = |value: &Option<String>| value.as_deref().map(clean).unwrap_or_default();

@@ -104,7 +104,7 @@ pub fn run(context: &Context, args: &RaiseArgs) -> Result<ExitCode, CliError> {
     }
     let mut out = Out::text();
     let at = time::utc(until).with_timezone(&context.zone()).format("%a %-d %b %H:%M");
-    let (more, allowed, left) = (show::show(context, by), show::show(context, after.allowed()), show::show(context, after.left()));
+    let (more, allowed, left) = (context.amount(by), context.amount(after.allowed()), context.amount(after.left()));
     out.line(&format!("`{}` is raised by {more} to {allowed} until {at}; {left} left.", clean(&cap.name)))?;
     if let Some(name) = stopped_by {
         out.line(&format!("Agents are still stopped by `{}`.", clean(&name)))?;

@@ -14,7 +14,7 @@ use crate::cli::out::{FAINT, Out};
 use crate::cli::rules::{self, who};
 use crate::cli::table::{Column, Table};
 use crate::config::policy::Policy;
-use crate::engine::judge::Rules;
+use crate::engine::rules::Rules;
 use crate::export::json::Usd;
 use crate::model::cap::{Amount, Cap, Unit};
 use crate::model::text::clean;
@@ -199,9 +199,7 @@ pub fn standings(context: &Context) -> Result<Standings, CliError> {
 pub fn standings_in(context: &Context, store: &Store, rules: Rules, policy: Policy) -> Result<Standings, CliError> {
     let ledger = ledger(context)?;
     let raises = caps::raises(&ledger, context.now)?;
-    let beyond = rules.beyond(context.now);
-    let asking = rules.asking(&raises, &beyond, context.now);
-    let all = caps::standings(store, &asking, None)?;
+    let all = rules.standings(store, &raises, None, context.now)?;
     Ok(Standings { rules, policy, raises, all })
 }
 
@@ -282,8 +280,8 @@ fn print(out: &mut Out, context: &Context, standings: &Standings) -> Result<(), 
             clean(&standing.cap.words()),
             bar(standing.permille()),
             format!("{}%", standing.permille() / 10),
-            format!("{}{}", standing.mark(), show(context, standing.spent())),
-            show(context, standing.left()),
+            format!("{}{}", standing.mark(), context.amount(standing.spent())),
+            context.amount(standing.left()),
             budgets::resets_in(standing, context.now),
             if standing.halts() { "STOPPED".to_owned() } else { standing.cap.action.to_string() },
         ]);
@@ -303,7 +301,7 @@ fn notes(context: &Context, standings: &Standings, standing: &Standing) -> Vec<S
     for raise in standings.raises.iter().filter(|raise| raise.cap == standing.cap.name && !standing.cap.managed) {
         let until = time::utc(raise.until).with_timezone(&context.zone()).format("%a %-d %b %H:%M");
         let reason = raise.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        notes.push(format!("raised by {} until {until}{reason}", show(context, raise.by)));
+        notes.push(format!("raised by {} until {until}{reason}", context.amount(raise.by)));
     }
     if let Some(gateway) = &standing.cap.gateway {
         notes.push(format!("held by the gateway {}; `aifinops gateway cap set` changes it, with a key that may", clean(gateway)));
@@ -321,14 +319,4 @@ fn notes(context: &Context, standings: &Standings, standing: &Standing) -> Vec<S
         notes.push(format!("as in session {session}, which has used up most of it"));
     }
     notes
-}
-
-/// An amount in the viewer's currency.
-#[must_use]
-pub fn show(context: &Context, amount: Amount) -> String {
-    match amount.unit {
-        Unit::Money => context.money(Money::from_nanos(amount.count)),
-        Unit::Gpu => format!("{} GPU", context.money(Money::from_nanos(amount.count))),
-        _ => amount.to_string(),
-    }
 }

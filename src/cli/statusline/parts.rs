@@ -1,11 +1,12 @@
 //! What a line can be made of, in words.
 
 use crate::budgets::{self, Standing};
+use crate::config::Currency;
 use crate::engine::glance::Glance;
+use crate::model::Millis;
 use crate::model::cap::{Span, Unit};
 use crate::model::text::shown;
 use crate::model::time::span;
-use crate::model::{Amount, Cost, Millis, Money};
 use crate::query::project_of;
 
 use super::input::Given;
@@ -33,9 +34,6 @@ pub enum Tone {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parts(Vec<(&'static str, String, Tone)>);
 
-/// Money as the viewer wants to see it.
-type InMoney<'a> = &'a dyn Fn(Money) -> String;
-
 impl Parts {
     /// These parts and no others.
     #[cfg(test)]
@@ -51,10 +49,10 @@ impl Parts {
 
     /// What the agent has handed over and what the store says, as far as there is either.
     #[must_use]
-    pub fn new(given: Option<&Given>, seen: Option<&Glance>, money: InMoney<'_>, now: Millis) -> Parts {
+    pub fn new(given: Option<&Given>, seen: Option<&Glance>, currency: &Currency, now: Millis) -> Parts {
         let mut parts = Parts::default();
-        parts.of_session(given, seen, money, now);
-        parts.of_all(seen, money);
+        parts.of_session(given, seen, currency, now);
+        parts.of_all(seen, currency);
         parts
     }
 
@@ -62,10 +60,10 @@ impl Parts {
         self.0.push((name, text, tone));
     }
 
-    fn of_session(&mut self, given: Option<&Given>, seen: Option<&Glance>, money: InMoney<'_>, now: Millis) {
+    fn of_session(&mut self, given: Option<&Given>, seen: Option<&Glance>, currency: &Currency, now: Millis) {
         let session = seen.and_then(|seen| seen.session.as_ref());
-        let told = given.and_then(|given| given.cost).map(money);
-        if let Some(text) = session.map(|session| cost(&session.cost, money)).or(told) {
+        let told = given.and_then(|given| given.cost).map(|cost| currency.show(cost));
+        if let Some(text) = session.map(|session| currency.cost(&session.cost)).or(told) {
             self.put("session", text, Tone::Usual);
         }
         if let Some(steps) = session.map(|session| session.steps).filter(|steps| *steps > 0) {
@@ -99,7 +97,7 @@ impl Parts {
         }
     }
 
-    fn of_all(&mut self, seen: Option<&Glance>, money: InMoney<'_>) {
+    fn of_all(&mut self, seen: Option<&Glance>, currency: &Currency) {
         let Some(seen) = seen else {
             // What was spent is not known, and that is no zero.
             self.put("today", "?".to_owned(), Tone::Usual);
@@ -107,12 +105,12 @@ impl Parts {
             return;
         };
         let daily = seen.caps.iter().filter(|s| is_daily(s)).max_by_key(|s| s.permille());
-        let today = daily.map_or_else(|| (cost(&seen.today, money), Tone::Usual), |s| (against(s, money), cap_tone(s)));
+        let today = daily.map_or_else(|| (currency.cost(&seen.today), Tone::Usual), |s| (against(s, currency), cap_tone(s)));
         self.put("today", today.0, today.1);
-        self.put("burn", cost(&seen.last_hour, money), Tone::Usual);
+        self.put("burn", currency.cost(&seen.last_hour), Tone::Usual);
         let fullest = || seen.caps.iter().max_by_key(|s| s.permille());
         if let Some(cap) = budgets::binding(&seen.caps).or_else(fullest).filter(|cap| !is_daily(cap)) {
-            self.put("cap", format!("{} {}", shown(&cap.cap.name), against(cap, money)), cap_tone(cap));
+            self.put("cap", format!("{} {}", shown(&cap.cap.name), against(cap, currency)), cap_tone(cap));
         }
         if let Some(live) = seen.live {
             self.put("live", live.to_string(), Tone::Usual);
@@ -125,17 +123,9 @@ fn is_daily(standing: &Standing) -> bool {
     standing.cap.span == Span::Day && standing.cap.limit.unit == Unit::Money && standing.cap.scope.is_everything()
 }
 
-fn cost(cost: &Cost, money: InMoney<'_>) -> String {
-    match cost.money() {
-        None => "?".to_owned(),
-        Some(known) if cost.is_lower_bound() => format!("≥{}", money(known)),
-        Some(known) => money(known),
-    }
-}
-
 /// `$12.30 of $20.00 (61%)`.
-fn against(standing: &Standing, money: InMoney<'_>) -> String {
-    let amount = |amount: Amount| if amount.unit == Unit::Money { money(Money::from_nanos(amount.count)) } else { amount.to_string() };
+fn against(standing: &Standing, currency: &Currency) -> String {
+    let amount = |amount| currency.amount(amount);
     format!("{}{} of {} ({})", standing.mark(), amount(standing.spent()), amount(standing.allowed()), percent(standing.permille()))
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::budgets::{self, Standing};
+use crate::budgets;
 use crate::engine::Snapshot;
 use crate::engine::caps::Caps;
 use crate::query::caps::Decision;
@@ -22,13 +22,6 @@ pub struct CapsView {
     pub log: usize,
 }
 
-/// The cap that the header speaks of: the one that stops, or would stop first; where none stops anything, the fullest.
-#[must_use]
-pub fn foremost(caps: &Caps) -> Option<&Standing> {
-    let all = &caps.standings;
-    budgets::verdict(all).or_else(|| budgets::binding(all)).or_else(|| all.iter().max_by_key(|standing| standing.permille()))
-}
-
 /// The decisions about a cap; those about none are about each.
 pub fn decisions<'a>(caps: &'a Caps, cap: &'a str) -> impl Iterator<Item = &'a Decision> {
     caps.decisions.iter().filter(move |decision| decision.cap == cap || decision.cap.is_empty())
@@ -45,7 +38,8 @@ impl App {
     #[must_use]
     pub fn cap_at(&self, caps: &Caps) -> usize {
         let named = self.caps.selected.as_ref().and_then(|name| caps.standings.iter().position(|s| s.cap.name == *name));
-        let foremost = || foremost(caps).and_then(|most| caps.standings.iter().position(|s| s.cap.name == most.cap.name));
+        let foremost =
+            || budgets::foremost(&caps.standings).and_then(|most| caps.standings.iter().position(|s| s.cap.name == most.cap.name));
         named.or_else(foremost).unwrap_or(0)
     }
 

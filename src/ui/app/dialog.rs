@@ -4,14 +4,14 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler as _;
 
-use crate::budgets::Standing;
+use crate::budgets::{self, Standing};
 use crate::engine::hand::Said;
 use crate::engine::process::Process;
 use crate::engine::{Command, Snapshot};
 use crate::model::cap::{Amount, AmountError, Span};
 use crate::model::text::shown;
+use crate::ui::columns::project_name;
 
-use super::caps::foremost;
 use super::{App, Effect, Message, View};
 
 /// A question.
@@ -125,7 +125,7 @@ impl App {
     pub(super) fn ask_for_cap(&mut self, snapshot: &Snapshot) -> Vec<Effect> {
         // What is frozen may no longer be so: a cap is raised as it stands now.
         let caps = &snapshot.caps;
-        let wanted = if self.view == View::Caps { caps.standings.get(self.cap_at(caps)) } else { foremost(caps) };
+        let wanted = if self.view == View::Caps { caps.standings.get(self.cap_at(caps)) } else { budgets::foremost(&caps.standings) };
         let name = wanted.map(|standing| standing.cap.name.clone());
         let raisable = caps.standings.iter().filter(|standing| !standing.cap.managed).cloned().map(Some);
         let choices: Vec<Option<Standing>> = raisable.chain([None]).collect();
@@ -152,7 +152,7 @@ impl App {
             Said::Asks { .. } if self.dialog.is_some() || self.typing => {}
             Said::Asks { session, process } => {
                 let name = snapshot.sessions.iter().find(|s| s.id == *session).map(|s| shown(&s.project));
-                let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| "(no directory)".to_owned());
+                let name = project_name(name.as_deref().unwrap_or_default()).to_owned();
                 (self.help, self.message) = (false, None);
                 self.dialog = Some(Dialog::Stop { session: *session, name, process: process.clone() });
             }

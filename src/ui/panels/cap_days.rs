@@ -12,7 +12,7 @@ use crate::query::caps::DAYS;
 use crate::ui::app::App;
 use crate::ui::theme::Role;
 
-use super::{amount, frame};
+use super::frame;
 
 const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 /// The limit, where no bar hides it.
@@ -38,7 +38,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
     let values: Vec<i64> = past.iter().copied().chain([standing.spent().count]).collect();
     let most = values.iter().copied().max().unwrap_or(0);
     let unit = standing.cap.limit.unit;
-    let show = |count| amount(app, Amount { unit, count });
+    let show = |count| app.currency.amount(Amount { unit, count });
     let title = format!("{name} · last {DAYS} days");
     let limit = format!("limit {}", show(standing.cap.limit.count));
     let right = [format!("{limit}, most {}", show(most)), limit]

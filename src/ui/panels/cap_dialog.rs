@@ -9,7 +9,7 @@ use crate::ui::app::{App, CapDialog, Field};
 use crate::ui::theme::Role;
 use crate::ui::widgets::line::Pieces;
 
-use super::{amount, popup};
+use super::popup;
 
 /// The columns that labels take.
 const LABEL: usize = 9;
@@ -107,11 +107,19 @@ fn says(app: &App, dialog: &CapDialog) -> (String, Role) {
         Some(standing) => {
             let from = standing.allowed();
             let to = Amount { count: from.count.saturating_add(parsed.count), ..from };
-            (format!("from {} to {}; {} spent", amount(app, from), amount(app, to), amount(app, standing.spent())), Role::Ok)
+            (
+                format!(
+                    "from {} to {}; {} spent",
+                    app.currency.amount(from),
+                    app.currency.amount(to),
+                    app.currency.amount(standing.spent())
+                ),
+                Role::Ok,
+            )
         }
         None => {
             let replaced = dialog.choices.iter().flatten().map(|s| &s.cap).find(|cap| is_replaced(cap, parsed, dialog.span));
-            let instead = replaced.map(|cap| format!(", instead of {}", amount(app, cap.limit))).unwrap_or_default();
+            let instead = replaced.map(|cap| format!(", instead of {}", app.currency.amount(cap.limit))).unwrap_or_default();
             let then = match replaced.map(|cap| cap.action).unwrap_or_default() {
                 Action::Warn => "at which you are told",
                 Action::Block => "at which agents are blocked",

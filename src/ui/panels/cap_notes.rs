@@ -13,7 +13,7 @@ use crate::ui::app::App;
 use crate::ui::theme::Role;
 use crate::ui::widgets::line::count_of;
 
-use super::{amount, frame};
+use super::frame;
 
 /// Draws it.
 pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
@@ -41,7 +41,7 @@ fn notes(app: &App, snapshot: &Snapshot, standing: &Standing) -> Vec<(String, Ro
     for raise in app.caps_of(snapshot).raises.iter().filter(|raise| raise.cap == cap.name) {
         let until = utc(raise.until).with_timezone(&app.zone).format("%a %-d %b %H:%M");
         let reason = raise.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-        notes.push((format!("+{} until {until}{reason}", amount(app, raise.by)), Role::Ok));
+        notes.push((format!("+{} until {until}{reason}", app.currency.amount(raise.by)), Role::Ok));
     }
     if standing.halts() {
         let how = match (&cap.gateway, cap.managed) {
@@ -58,7 +58,7 @@ fn notes(app: &App, snapshot: &Snapshot, standing: &Standing) -> Vec<(String, Ro
     }
     notes.push((text::shown(&cap.words()), Role::Dim));
     if standing.is_assumed() {
-        let assumed = amount(app, Amount::money(standing.spend.assumed));
+        let assumed = app.currency.amount(Amount::money(standing.spend.assumed));
         let calls = count_of(standing.spend.unpriced_calls, "call");
         notes.push((format!("{assumed} of it is assumed for {calls} without a known price"), Role::Warn));
     }

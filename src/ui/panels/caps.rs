@@ -7,14 +7,13 @@ use crate::budgets::{self, Standing};
 use crate::engine::Snapshot;
 use crate::model::{Millis, text};
 use crate::ui::action::Action;
-use crate::ui::app::caps::foremost;
 use crate::ui::app::{App, Hits};
 use crate::ui::theme::Role;
 use crate::ui::widgets::gauge::{gauge, role, sign};
 use crate::ui::widgets::line::{Pieces, count_of};
 use crate::ui::widgets::table::{self, Cell, Column, figures, words};
 
-use super::{amount, frame};
+use super::frame;
 
 /// The columns beside the bar.
 const COLUMNS: [Column; 8] = [
@@ -51,7 +50,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
     if inner.height < 2 || inner.width < 10 {
         return hits;
     }
-    let binding = foremost(caps).map(|standing| standing.cap.name.as_str());
+    let binding = budgets::foremost(&caps.standings).map(|standing| standing.cap.name.as_str());
     let rows: Vec<Vec<Cell>> = all.iter().map(|standing| cells(app, standing, binding, now)).collect();
     // A sign before, and a column at the edge for the marks of more.
     let room = usize::from(inner.width).saturating_sub(4);
@@ -121,9 +120,9 @@ fn cells(app: &App, standing: &Standing, binding: Option<&str>, now: Millis) -> 
     vec![
         (format!("{}{mark}", text::shown(&cap.name)), style(Role::Accent)),
         (format!("{}%", standing.permille() / 10), style(role(standing))),
-        (format!("{}{}", standing.mark(), amount(app, standing.spent())), style(Role::Spend)),
-        (amount(app, standing.allowed()), style(Role::Text)),
-        (amount(app, standing.left()), style(Role::Text)),
+        (format!("{}{}", standing.mark(), app.currency.amount(standing.spent())), style(Role::Spend)),
+        (app.currency.amount(standing.allowed()), style(Role::Text)),
+        (app.currency.amount(standing.left()), style(Role::Text)),
         (resets, style(Role::Dim)),
         (limit, style(if standing.halts() { Role::Over } else { Role::Text })),
         (text::shown(&scope), style(Role::Dim)),

@@ -14,7 +14,7 @@ use crate::ui::theme::Role;
 use crate::ui::widgets::line::count_of;
 use crate::ui::widgets::table::{self, Cell, Column, figures, words};
 
-use super::{amount, frame};
+use super::frame;
 
 const COLUMNS: [Column; 8] = [
     words("WHEN", 0, 12),
@@ -80,7 +80,7 @@ fn cells(app: &App, decision: &Decision, now: Millis) -> Vec<Cell> {
     // The day where it was another one.
     let is_today = at.date_naive() == utc(now).with_timezone(&app.zone).date_naive();
     let when = if is_today { at.format("%H:%M:%S") } else { at.format("%-d %b %H:%M") };
-    let show = |count: i64| Unit::from_word(&decision.unit).map(|unit| amount(app, Amount { unit, count })).unwrap_or_default();
+    let show = |count: i64| Unit::from_word(&decision.unit).map(|unit| app.currency.amount(Amount { unit, count })).unwrap_or_default();
     let limit = match decision.kind {
         Kind::Failure | Kind::Stop => String::new(),
         Kind::Raise => format!("+{}", show(decision.amount)),

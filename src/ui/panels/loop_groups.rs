@@ -12,7 +12,7 @@ use crate::ui::app::loops::GROUPS;
 use crate::ui::theme::Role;
 use crate::ui::widgets::table::{self, Cell, Column, figures, words};
 
-use super::{frame, header};
+use super::frame;
 
 const COLUMNS: [Column; 9] = [
     words("", 0, 28),
@@ -62,6 +62,6 @@ fn cells(app: &App, group: &Group) -> Vec<Cell> {
     cells.extend([steps.p50, steps.p95, steps.p99, steps.max].map(|n| (n.to_string(), style(Role::Text))));
     cells.push((money(group.nanos.map(|p| p.p50)), style(Role::Spend)));
     cells.push((money(group.nanos.map(|p| p.p99)), style(Role::Spend)));
-    cells.push((header::money(app, &group.cost), style(Role::Spend)));
+    cells.push((app.currency.cost(&group.cost), style(Role::Spend)));
     cells
 }

@@ -16,7 +16,7 @@ use crate::ui::theme::Role;
 use crate::ui::widgets::line::Pieces;
 use crate::ui::widgets::table::{self, Cell, Column, figures, words};
 
-use super::{frame, header};
+use super::frame;
 
 const RUNNING: [Column; 6] = [
     words("PROJECT", 0, 20),
@@ -112,7 +112,7 @@ fn running(app: &App, task: &Loop, place: &Place, among: Among) -> Vec<Cell> {
         (task.steps().to_string(), style(role)),
         (format!("{sign}{}, {}", place.words(), text::shown(&among.words(task))), style(role)),
         (same_call(task), style(Role::Warn)),
-        (header::money(app, &task.cost()), style(Role::Spend)),
+        (app.currency.cost(&task.cost()), style(Role::Spend)),
     ]
 }
 
@@ -124,7 +124,7 @@ fn cells(app: &App, task: &Loop) -> Vec<Cell> {
         (text::shown(&task.agent), style(Role::Dim)),
         (task.model.as_deref().map_or_else(|| "·".to_owned(), text::shown), style(Role::Dim)),
         (task.steps().to_string(), style(Role::Text)),
-        (header::money(app, &task.cost()), style(Role::Spend)),
+        (app.currency.cost(&task.cost()), style(Role::Spend)),
         (span(task.millis()), style(Role::Text)),
         (task.sums.tools.to_string(), style(Role::Dim)),
         (task.sums.failures.to_string(), style(if task.sums.failures > 0 { Role::Warn } else { Role::Dim })),

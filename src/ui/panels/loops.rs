@@ -13,7 +13,7 @@ use crate::ui::theme::Role;
 use crate::ui::widgets::line::{Pieces, count_of};
 use crate::ui::widgets::table::{self, Cell, Column, figures, words};
 
-use super::{frame, header};
+use super::frame;
 
 const COLUMNS: [Column; 5] = [words("PER TASK", 0, 12), figures("P50", 0), figures("P95", 0), figures("P99", 0), figures("MAX", 1)];
 /// The width of the distribution where the histogram stands beside it.
@@ -44,7 +44,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
 fn distribution(app: &App, picture: &LoopsPicture, area: Rect, buf: &mut Buffer) {
     let style = |role| app.theme.style(role);
     let all = &picture.all;
-    let inner = frame(&count_of(all.tasks, "task"), &header::money(app, &all.cost), Role::Border, &app.theme, area, buf);
+    let inner = frame(&count_of(all.tasks, "task"), &app.currency.cost(&all.cost), Role::Border, &app.theme, area, buf);
     let row = |name: &str, points: Option<Points>, role: Role, show: &dyn Fn(i64) -> String| -> Vec<Cell> {
         let values = points.map_or_else(|| vec!["?".to_owned(); 4], |p| [p.p50, p.p95, p.p99, p.max].map(show).to_vec());
         std::iter::once((name.to_owned(), style(Role::Dim))).chain(values.into_iter().map(|text| (text, style(role)))).collect()

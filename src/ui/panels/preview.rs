@@ -9,6 +9,7 @@ use crate::model::tokens::compact;
 use crate::model::{Millis, text};
 use crate::query::{SessionDetail, Sums};
 use crate::ui::app::App;
+use crate::ui::columns::project_name;
 use crate::ui::rows::Row;
 use crate::ui::theme::Role;
 use crate::ui::widgets::bars::{Fold, Look, Value, chart, values_a_bar};
@@ -40,7 +41,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
 fn task(app: &App, detail: &SessionDetail, area: Rect, buf: &mut Buffer) {
     let s = &detail.session;
     let style = |role| app.theme.style(role);
-    let name = if s.project.is_empty() { "(no directory)" } else { &s.project };
+    let name = project_name(&s.project);
     let name = text::fit(s.role.as_deref().unwrap_or(name), usize::from(area.width / 3));
     let last = detail.tasks.last();
     let title = last.map_or_else(
@@ -50,7 +51,7 @@ fn task(app: &App, detail: &SessionDetail, area: Rect, buf: &mut Buffer) {
             format!("{name} · task {} · {steps} · {}", detail.tasks.len(), span(task.ended_at - task.started_at))
         },
     );
-    let cost = last.map_or_else(String::new, |task| super::header::money(app, &task.sums.cost()));
+    let cost = last.map_or_else(String::new, |task| app.currency.cost(&task.sums.cost()));
     let inner = frame(&title, &cost, Role::Border, &app.theme, area, buf);
     let steps: Vec<_> = match last {
         Some(task) => detail.steps.iter().filter(|step| step.task == task.key).collect(),
@@ -143,7 +144,7 @@ fn tokens(app: &App, detail: &SessionDetail, now: Millis, area: Rect, buf: &mut 
         (_, Span::Days(days)) => format!(" in {days} days"),
     };
     let with = if folded > 0 { format!(", {folded} folded in") } else { String::new() };
-    let inner = frame(&format!("tokens{of}{with}"), &super::header::money(app, &cost), Role::Border, &app.theme, area, buf);
+    let inner = frame(&format!("tokens{of}{with}"), &app.currency.cost(&cost), Role::Border, &app.theme, area, buf);
     let total = t.total().max(1);
     let kinds = [
         ("input", t.input, Role::Input),

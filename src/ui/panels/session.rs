@@ -8,7 +8,7 @@ use crate::model::tokens::compact;
 use crate::model::{Millis, SessionKind, text};
 use crate::query::SessionDetail;
 use crate::ui::app::App;
-use crate::ui::columns::{money_cell, short_model, state_role, state_sign};
+use crate::ui::columns::{money_cell, project_name, short_model, state_role, state_sign};
 use crate::ui::theme::Role;
 use crate::ui::widgets::line::Pieces;
 
@@ -21,11 +21,7 @@ const BRANCH: usize = 24;
 pub fn draw(app: &App, detail: &SessionDetail, now: Millis, area: Rect, buf: &mut Buffer) {
     let s = &detail.session;
     let style = |role| app.theme.style(role);
-    let name = s.role.as_deref().filter(|_| s.kind == SessionKind::Subagent).unwrap_or(if s.project.is_empty() {
-        "(no directory)"
-    } else {
-        &s.project
-    });
+    let name = s.role.as_deref().filter(|_| s.kind == SessionKind::Subagent).unwrap_or(project_name(&s.project));
     let mut title = format!("{name} · {}", s.agent);
     if let Some(model) = &s.model {
         title = format!("{title} · {}", short_model(model));

@@ -8,7 +8,7 @@ use crate::config::Group;
 use crate::engine::{Snapshot, Span};
 use crate::model::{Millis, text};
 use crate::ui::app::{App, Hits};
-use crate::ui::columns::{Column, Look, fit};
+use crate::ui::columns::{Column, Look, fit, project_name};
 use crate::ui::rows::Row;
 use crate::ui::theme::Role;
 use crate::ui::widgets::line::{Pieces, count_of, field};
@@ -123,7 +123,7 @@ fn first_row(app: &App, height: usize) -> usize {
 /// A group's name, and its sums below the heads of their columns.
 fn group(app: &App, row: &Row, widths: &[(Column, u16)], look: &Look<'_>, line: Rect, buf: &mut Buffer) {
     let Row::Group { name, sessions, live, sum } = row else { return };
-    let name = if name.is_empty() { "(no directory)" } else { name };
+    let name = project_name(name);
     let count = format!(" {}, {live} live", count_of(*sessions, "session"));
     let wish = 2 + text::columns(&text::shown(name)) + text::columns(&count);
     let mut x = line.x + 1;

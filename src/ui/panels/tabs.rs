@@ -8,7 +8,6 @@ use crate::budgets;
 use crate::engine::Snapshot;
 use crate::model::{Millis, text};
 use crate::ui::action::Action;
-use crate::ui::app::caps::foremost;
 use crate::ui::app::{App, View};
 use crate::ui::theme::Role;
 use crate::ui::widgets::line::Pieces;
@@ -43,7 +42,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
         places.push((Rect { x, width, height: 1, ..area }.intersection(area), view));
     }
     let caps = &*snapshot.caps;
-    if let Some(standing) = foremost(caps) {
+    if let Some(standing) = budgets::foremost(&caps.standings) {
         let words = text::shown(&standing.cap.words());
         let resets = budgets::time_left(standing, now).map_or_else(String::new, |left| format!(", resets in {left}"));
         let full = if standing.halts() { format!("stopped by the {words}{resets} ") } else { format!("{words}{resets} ") };

@@ -14,7 +14,6 @@ use crate::ui::app::trends::Panel;
 use crate::ui::theme::Role;
 
 use super::frame;
-use super::header::money;
 
 /// From nothing to the dearest quarter of all days with any spend.
 const SIGNS: [&str; 5] = ["·", "░", "▒", "▓", "█"];
@@ -33,7 +32,7 @@ pub fn draw(app: &App, trends: &Trends, now: Millis, area: Rect, buf: &mut Buffe
     let days = || weeks.iter().flat_map(|(monday, days)| monday.iter_days().zip(days)).filter_map(|(day, cost)| Some((day, (*cost)?)));
     let dearest = days().max_by_key(|(_, cost)| cost.known).filter(|(_, cost)| *cost != Cost::default());
     let title = "Calendar";
-    let says = dearest.map_or_else(String::new, |(day, cost)| format!("most {} on {}", money(app, &cost), day.format("%a %-d %b")));
+    let says = dearest.map_or_else(String::new, |(day, cost)| format!("most {} on {}", app.currency.cost(&cost), day.format("%a %-d %b")));
     let inner = frame(title, &says, role, &app.theme, area, buf);
     if inner.height == 0 || inner.width < NAMES + WEEK + 1 {
         return;

@@ -11,7 +11,6 @@ use crate::ui::theme::Role;
 use crate::ui::widgets::bars::{Fold, Look, Value, chart};
 
 use super::frame;
-use super::header::money;
 
 /// The hours that have a name below the bars.
 const NAMED: [usize; 4] = [0, 6, 12, 18];
@@ -21,7 +20,7 @@ pub fn draw(app: &App, trends: &Trends, area: Rect, buf: &mut Buffer) {
     let role = if app.trends.panel == Panel::Hours { Role::Focus } else { Role::Border };
     let title = format!("Hours · last {HOUR_DAYS} days");
     let busiest = trends.hours.iter().enumerate().max_by_key(|(_, cost)| cost.known).filter(|(_, cost)| **cost != Cost::default());
-    let says = busiest.map_or_else(String::new, |(hour, cost)| format!("most {} at {hour}:00", money(app, cost)));
+    let says = busiest.map_or_else(String::new, |(hour, cost)| format!("most {} at {hour}:00", app.currency.cost(cost)));
     let says = if text::columns(&says) + text::columns(&title) + 10 <= usize::from(area.width) { says } else { String::new() };
     let inner = frame(&title, &says, role, &app.theme, area, buf);
     if inner.height == 0 || inner.width < 4 {

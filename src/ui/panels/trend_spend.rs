@@ -15,7 +15,6 @@ use crate::ui::theme::Role;
 use crate::ui::widgets::line::{Pieces, count_of, field};
 
 use super::frame;
-use super::header::money;
 
 /// How each part is drawn: told apart without colours, too. The last is that of all others.
 const SIGNS: [(&str, Role); PARTS + 1] =
@@ -51,7 +50,10 @@ pub fn draw(app: &App, trends: &Trends, area: Rect, buf: &mut Buffer) {
     let total = bars.iter().fold(Cost::default(), |sum, bar| sum + bar.cost);
     let most = bars.iter().map(|bar| bar.cost).max_by_key(|cost| cost.known).unwrap_or_default();
     let shown = count_of(bars.len(), period.word());
-    let says = [format!("{shown}: {}, most {}", money(app, &total), money(app, &most)), format!("{shown}: {}", money(app, &total))];
+    let says = [
+        format!("{shown}: {}, most {}", app.currency.cost(&total), app.currency.cost(&most)),
+        format!("{shown}: {}", app.currency.cost(&total)),
+    ];
     let says = says.into_iter().find(|says| text::columns(says) + text::columns(&title) + 10 <= usize::from(area.width));
     let inner = frame(&title, &says.unwrap_or_default(), role, &app.theme, area, buf);
     if inner.height == 0 || inner.width < 4 {
@@ -68,7 +70,7 @@ pub fn draw(app: &App, trends: &Trends, area: Rect, buf: &mut Buffer) {
     let parts = parts(app, stack, by);
     if beside > 0 {
         for ((sign, style, name, cost), y) in parts.iter().zip(right.y..right.bottom()) {
-            let amount = money(app, cost);
+            let amount = app.currency.cost(cost);
             let width = usize::from(right.width).saturating_sub(3 + text::columns(&amount) + 1);
             let mut line = Pieces::default();
             line.left(format!(" {sign} "), *style).left(field(name, width, false), app.theme.style(Role::Text));

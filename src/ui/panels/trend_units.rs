@@ -103,7 +103,7 @@ fn models(app: &App, pair: &Pair) -> Vec<Vec<Cell>> {
         let mut cells = vec![(short_model(name), style(Role::Text))];
         cells.extend(figure(ModelUnits::million_in));
         cells.extend(figure(ModelUnits::million_out));
-        cells.push((super::header::money(app, &model.cost), style(Role::Dim)));
+        cells.push((app.currency.cost(&model.cost), style(Role::Dim)));
         cells
     };
     models.into_iter().map(row).collect()

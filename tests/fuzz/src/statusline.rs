@@ -25,7 +25,7 @@ pub fn run(data: &[u8]) {
         }
         assert!([given.session.as_deref(), given.model.as_deref()].iter().flatten().all(|text| !text.is_empty()));
     }
-    let parts = Parts::new(given.as_ref(), None, &|money| money.display(), NOW);
+    let parts = Parts::new(given.as_ref(), None, &aifinops::config::Currency::default(), NOW);
     let asked = pieces.next().and_then(|text| std::str::from_utf8(text).ok());
     for text in [Some(USUAL), asked].into_iter().flatten() {
         let Ok(template) = Template::parse(text) else { continue };
