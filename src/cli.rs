@@ -302,7 +302,7 @@ pub enum Command {
     Config(config::ConfigArgs),
     /// Do what a hook has left for later
     #[command(hide = true)]
-    CatchUp(catch_up::CatchUpArgs),
+    CatchUp,
     /// Print completions for a shell
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionsArgs),
@@ -355,7 +355,7 @@ fn run(cli: &Cli) -> Result<ExitCode, CliError> {
         Some(Command::Forecast(args)) => forecast::run(&context()?, args),
         Some(Command::Waste(args)) => waste::run(&context()?, args),
         Some(Command::Cap(args)) => cap::run(&context()?, args),
-        Some(Command::CatchUp(args)) => catch_up::run(&context()?, args),
+        Some(Command::CatchUp) => catch_up::run(&context()?),
         #[cfg(unix)]
         Some(Command::Run(args)) => run::run(&context()?, args),
         Some(Command::Prices(args)) => prices::run(&context()?, args),

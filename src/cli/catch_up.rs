@@ -1,37 +1,33 @@
-//! `catch-up`: what a hook leaves for later, since an agent waits for it. Hidden: nobody types it.
+//! `catch-up`: does what hooks leave for later, since agents wait for them. Hidden: nobody types it.
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
-
-use clap::Args;
 
 use super::GlobalArgs;
 use super::context::Context;
 use super::error::CliError;
 use super::{rules, telling};
 use crate::engine::journal;
+use crate::store::StoreError;
 use crate::store::ledger::{Decision, Kind};
+
+mod errands;
+
+pub use errands::Errand;
 
 /// How long another process is waited for that writes the ledger: nobody waits for this one.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The arguments.
-#[derive(Debug, Clone, Default, Args)]
-pub struct CatchUpArgs {
-    /// Read all logs
-    #[arg(long)]
-    pub read: bool,
-    /// Tell what there is to tell
-    #[arg(long)]
-    pub tell: bool,
-    /// Record that a guard could not tell what was spent: `AGENT: what it did: why`
-    #[arg(long)]
-    pub failure: Option<String>,
+/// Leaves errands, and starts a process for them where none waits to do them; waits for nothing. What cannot be left is gone:
+/// the next command reads and tells the same.
+pub fn leave(global: &GlobalArgs, dir: &Path, errands: &[Errand]) {
+    if errands::leave(dir, errands).unwrap_or(false) {
+        start(global);
+    }
 }
 
-/// Starts it, and waits for nothing. Where it cannot be started, the next command does the same work.
-pub fn start(global: &GlobalArgs, args: &CatchUpArgs) {
+fn start(global: &GlobalArgs) {
     let Ok(program) = std::env::current_exe() else { return };
     let mut command = Command::new(program);
     let place = |command: &mut Command, flag: &str, path: &Option<std::path::PathBuf>| {
@@ -43,10 +39,6 @@ pub fn start(global: &GlobalArgs, args: &CatchUpArgs) {
     place(&mut command, "--home", &global.home);
     place(&mut command, "--data-dir", &global.data_dir);
     place(&mut command, "--config", &global.config);
-    command.args(args.read.then_some("--read")).args(args.tell.then_some("--tell"));
-    if let Some(failure) = &args.failure {
-        command.arg("--failure").arg(failure);
-    }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir(Path::new("/"));
     // Its own group: whoever ends the agent's group is not to end this in the middle.
     #[cfg(unix)]
@@ -54,42 +46,54 @@ pub fn start(global: &GlobalArgs, args: &CatchUpArgs) {
     let _ = command.spawn();
 }
 
-/// Does it.
-pub fn run(context: &Context, args: &CatchUpArgs) -> Result<ExitCode, CliError> {
-    if let Some(failure) = &args.failure {
-        let (agent, why) = failure.split_once(": ").unwrap_or(("", failure));
-        let ledger = journal::ledger(&context.settings.data_dir, PATIENCE, context.now)?;
-        ledger.record(&Decision { agent: Some(agent.to_owned()), why: Some(why.to_owned()), ..failed(context) })?;
-        if !args.read && !args.tell {
-            return Ok(ExitCode::SUCCESS);
-        }
-    }
-    if args.read {
+/// Does them.
+pub fn run(context: &Context) -> Result<ExitCode, CliError> {
+    let dir = &context.settings.data_dir.value;
+    let fail = |source| CliError::File { doing: "look for what hooks have left in", path: dir.clone(), source };
+    let Some(turn) = errands::turn(dir).map_err(fail)? else { return Ok(ExitCode::SUCCESS) };
+    let all = turn.take().map_err(fail)?;
+    let recorded = record(context, &all);
+    if all.contains(&Errand::Read) {
         context.open()?;
     }
-    let store = context.store()?;
-    if store.is_writer() {
-        store.checkpoint();
+    if all.iter().any(|errand| !matches!(errand, Errand::Failure { .. })) {
+        let store = context.store()?;
+        if store.is_writer() {
+            store.checkpoint();
+        }
+        if all.contains(&Errand::Tell) {
+            telling::tell_now(context, &store)?;
+        }
     }
-    if args.tell {
-        telling::tell_now(context, &store)?;
-    }
+    // What could not be recorded is left to the next one.
+    recorded?;
+    turn.done();
     Ok(ExitCode::SUCCESS)
 }
 
-/// That a guard could not tell.
-fn failed(context: &Context) -> Decision {
-    Decision {
-        at: context.now,
+/// Records that guards could not tell.
+fn record(context: &Context, errands: &[Errand]) -> Result<(), StoreError> {
+    let failures: Vec<Decision> = errands.iter().filter_map(failed).collect();
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let ledger = journal::ledger(&context.settings.data_dir, PATIENCE, context.now)?;
+    failures.iter().try_for_each(|decision| ledger.record(decision))
+}
+
+fn failed(errand: &Errand) -> Option<Decision> {
+    let Errand::Failure { at, agent, why } = errand else { return None };
+    Some(Decision {
+        at: *at,
         kind: Kind::Failure,
         cap: String::new(),
-        agent: None,
+        agent: Some(agent.clone()),
         session: None,
         unit: String::new(),
         spent: 0,
         amount: 0,
         until: None,
         who: rules::who(),
-        why: None,
-    }
+        why: Some(why.clone()),
+    })
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// What the store and the price list put into their directory; names of everything else begin otherwise.
 #[cfg(unix)]
-const OURS: [&str; 11] = [
+const OURS: [&str; 12] = [
+    "catch-up.",
     "aifinops.db",
     "gpus.db",
     "proxies.lock",

@@ -20,7 +20,7 @@ use crate::sources::claude_code;
 use crate::store::Store;
 
 use super::GlobalArgs;
-use super::catch_up::{self, CatchUpArgs};
+use super::catch_up::{self, Errand};
 use super::clock::Clock;
 use super::context::{Context, clock};
 use super::error::CliError;
@@ -165,11 +165,14 @@ fn show(global: &GlobalArgs, args: &StatuslineArgs) -> ExitCode {
     }
     let currency = context.as_ref().map(|context| context.settings.currency.value.clone()).unwrap_or_default();
     print(args, &Parts::new(given.as_ref(), seen.as_ref(), &currency, clock()), given.is_some(), global.no_color);
-    match seen {
-        Some(seen) if seen.behind || seen.untidy => catch_up::start(global, &CatchUpArgs { read: seen.behind, ..CatchUpArgs::default() }),
+    let errand = match seen {
+        Some(seen) if seen.behind => Some(Errand::Read),
+        Some(seen) => seen.untidy.then_some(Errand::Tidy),
         // What is damaged is mended by whoever has time.
-        None => catch_up::start(global, &CatchUpArgs { read: true, ..CatchUpArgs::default() }),
-        Some(_) => {}
+        None => Some(Errand::Read),
+    };
+    if let (Some(errand), Ok(context)) = (errand, &context) {
+        catch_up::leave(global, &context.settings.data_dir.value, &[errand]);
     }
     ExitCode::SUCCESS
 }

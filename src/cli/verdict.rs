@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::GlobalArgs;
-use super::catch_up::{self, CatchUpArgs};
+use super::catch_up::{self, Errand};
 use super::clock::Clock;
 use super::context::{Context, variable};
 use super::error::CliError;
@@ -84,7 +84,7 @@ pub fn verdict(
             if is_idle {
                 late(Answer::Go, &|| ());
             } else {
-                late(without_knowing(on_failure, &why), &|| write_down(&global, &dir, now, agent, &why, on_failure));
+                late(without_knowing(on_failure, &why), &|| write_down(&global, &dir, now, agent, &why, on_failure, &[]));
             }
         }
     });
@@ -109,15 +109,13 @@ pub fn verdict(
     match found {
         Ok(None) => Answer::Go,
         Ok(Some((answer, judgement))) => {
-            leave(&global, agent, &judgement);
+            leave(&global, &dir, now, agent, &judgement);
             answer
         }
         Err((is_mended, why)) => {
-            if is_mended {
-                // Nobody may look for days, and every hook until then would fail as this one did.
-                catch_up::start(&global, &CatchUpArgs { read: true, ..CatchUpArgs::default() });
-            }
-            write_down(&global, &dir, now, agent, &why, on_failure);
+            // Nobody may look for days, and every hook until then would fail as this one did.
+            let more = if is_mended { [Errand::Read].as_slice() } else { &[] };
+            write_down(&global, &dir, now, agent, &why, on_failure, more);
             without_knowing(on_failure, &why)
         }
     }
@@ -138,13 +136,15 @@ fn remember(dir: &Path, question: &Question, seen: &[(&str, Arc<str>)], now: Mil
 }
 
 /// Leaves for later what no agent should wait for.
-fn leave(global: &GlobalArgs, agent: AgentId, judgement: &Judgement) {
+fn leave(global: &GlobalArgs, dir: &Path, now: Millis, agent: AgentId, judgement: &Judgement) {
     let tell = !judgement.reached.is_empty() || judgement.halt.is_some();
     let late = judgement.halt.as_ref().filter(|_| judgement.unrecorded);
-    let failure =
-        late.map(|standing| format!("{agent}: stopped by the cap {}, which is written down late: the ledger was busy", standing.cap.name));
-    if judgement.behind || judgement.untidy || tell {
-        catch_up::start(global, &CatchUpArgs { read: judgement.behind, tell, failure });
+    let why = late.map(|standing| format!("stopped by the cap {}, which is written down late: the ledger was busy", standing.cap.name));
+    let asked = [(judgement.behind, Errand::Read), (judgement.untidy, Errand::Tidy), (tell, Errand::Tell)];
+    let mut errands: Vec<Errand> = asked.into_iter().filter_map(|(is_due, errand)| is_due.then_some(errand)).collect();
+    errands.extend(why.map(|why| Errand::Failure { at: now, agent: agent.to_owned(), why }));
+    if !errands.is_empty() {
+        catch_up::leave(global, dir, &errands);
     }
 }
 
@@ -159,8 +159,9 @@ fn without_knowing(on_failure: OnFailure, why: &str) -> Answer {
     }
 }
 
-/// Writes down that nobody could tell, and why: one line here, and the record by a process that has time for a disk.
-fn write_down(global: &GlobalArgs, dir: &Path, now: Millis, agent: AgentId, why: &str, on_failure: OnFailure) {
+/// Writes down that nobody could tell, and why: one line here, and the record by a process that has time for a disk, which may
+/// do more.
+fn write_down(global: &GlobalArgs, dir: &Path, now: Millis, agent: AgentId, why: &str, on_failure: OnFailure, more: &[Errand]) {
     let what = match on_failure {
         OnFailure::Open => "lets it go on",
         OnFailure::Closed => "blocks it",
@@ -170,8 +171,8 @@ fn write_down(global: &GlobalArgs, dir: &Path, now: Millis, agent: AgentId, why:
         // Where nothing can be written, the agent's own log may keep it.
         note(FAINT, &text);
     }
-    let failure = Some(format!("{agent}: {what}: {why}"));
-    catch_up::start(global, &CatchUpArgs { failure, ..CatchUpArgs::default() });
+    let failure = Errand::Failure { at: now, agent: agent.to_owned(), why: format!("{what}: {why}") };
+    catch_up::leave(global, dir, &[more, &[failure]].concat());
 }
 
 fn work(
@@ -182,7 +183,7 @@ fn work(
     waiting: &dyn Fn(),
 ) -> Result<(Answer, Judgement), CliError> {
     let dir = &context.settings.data_dir.value;
-    let store = Store::open_quickly(dir, patience(on_failure))?;
+    let mut store = Store::open_beside(dir, patience(on_failure))?;
     // One that has just been begun knows nothing of what was spent, if anything was.
     if store.is_untouched()? && context.catalog().has_others(&question.transcript.iter().cloned().collect::<BTreeSet<_>>()) {
         store.set_partial(true)?;
@@ -190,6 +191,8 @@ fn work(
     if store.is_partial() {
         return Err(StoreError::Partial.into());
     }
+    // Not before: whoever reads the logs for the first time is to have the right to write.
+    store.become_writer();
     let (book, _) = context.prices();
     let mut ingest = Ingest::new(store, Pricer::new(book), context.catalog_of(|agent| agent == question.agent), 1);
     let judgement = judge(&mut ingest, dir, rules, question, context.now, &rules::who(), waiting)?;

@@ -9,9 +9,10 @@ the middle, and a hundred ask at once. Standard output is empty or one object of
 
 In time is the program's own deadline (50 ms, and 250 ms with `closed`: README, "Guards") and its start. The start is what the same
 question takes where no cap is set, asked in turns with the others. Compared are the median of each case, which shows what is always
-late, and p99 and the slowest of all; of the hundred, the slowest.
+late, and p99 and the slowest of all; of the hundred, the slowest. That is promised of a release build on a quiet machine; --slack is for
+another one, and still tells a hook that waits for what is broken.
 
-    tests/soak/hooks.py [--questions 1000] [--locked 10] [--at-once 100] [--seed N]
+    tests/soak/hooks.py [--questions 1000] [--locked 10] [--at-once 100] [--slack 0] [--seed N]
 """
 import collections
 import concurrent.futures
@@ -117,8 +118,8 @@ class Hooks:
         """Compares what answers took with the deadline and the starts; prints both."""
         own, base = figures(answers), figures(starts)
         print(f"{self.mode:7}{name:24}{len(answers):5} answers: {' '.join(f'{own[part]:6.1f}' for part in own)} ms; starts: {' '.join(f'{base[part]:6.1f}' for part in base)} ms", flush=True)
-        self.faults += [f"{name}, {self.mode}: the {part} is {own[part]:.1f} ms, should be {DEADLINE[self.mode]} + {base[part]:.1f} ms at most"
-                        for part in parts if own[part] > DEADLINE[self.mode] + base[part]]
+        most = DEADLINE[self.mode] + self.here.args.slack
+        self.faults += [f"{name}, {self.mode}: the {part} is {own[part]:.1f} ms, should be {most} + {base[part]:.1f} ms at most" for part in parts if own[part] > most + base[part]]
 
 
 def figures(times):
@@ -208,7 +209,7 @@ def at_once(hooks, count):
 
 def main():
     args = world.options(__doc__, 20_260_315, questions=(1000, "how many are asked"), locked=(10.0, "how many seconds a database is held"),
-                         at_once=(100, "how many ask together"))
+                         at_once=(100, "how many ask together"), slack=(0, "milliseconds more than promised"))
     with world.World(args) as here:
         hooks = Hooks(here)
         print("median, p99 and slowest of")
