@@ -56,8 +56,7 @@ pub struct Context {
 impl Context {
     /// Loads the configuration and looks at the clock.
     pub fn load(global: &GlobalArgs, flags: Flags) -> Result<Context, CliError> {
-        let mut loaded = config::load(&flags, &variable);
-        config::keep::settle(&mut loaded);
+        let loaded = load(&flags);
         if let Some(problem) = loaded.problems.iter().find(|problem| problem.place.starts_with("--")) {
             return Err(CliError::usage(problem.to_string(), "`aifinops --help` lists the flags"));
         }
@@ -68,23 +67,24 @@ impl Context {
     /// The configuration as it is now on disk, the same flags in force.
     #[must_use]
     pub fn reload(&self) -> Loaded {
-        self.again()()
+        load(&self.flags)
     }
 
-    /// The settings as they are on disk when it is called, for whoever runs for long.
-    pub fn again(&self) -> impl Fn() -> Loaded + Send + use<> {
-        let flags = self.flags.clone();
+    /// The settings as they are on disk when it is called, for whoever runs for long. What an edit breaks stays as it was.
+    pub fn again(&self) -> impl FnMut() -> Settings + Send + use<> {
+        let (flags, mut known) = (self.flags.clone(), self.settings.clone());
         move || {
-            let mut loaded = config::load(&flags, &variable);
-            config::keep::settle(&mut loaded);
-            loaded
+            let mut loaded = load(&flags);
+            config::keep::hold(&mut loaded, &known);
+            known.clone_from(&loaded.settings);
+            loaded.settings
         }
     }
 
     /// The same with the settings as they are on disk now.
     #[must_use]
     pub fn renewed(&self) -> Context {
-        Context { settings: self.reload().settings, ..self.clone() }
+        Context { settings: self.again()(), ..self.clone() }
     }
 
     /// The settings of this configuration file and this directory, whatever the user's own say.
@@ -315,6 +315,12 @@ impl Context {
     pub fn amount(&self, amount: Amount) -> String {
         self.settings.currency.amount(amount)
     }
+}
+
+fn load(flags: &Flags) -> Loaded {
+    let mut loaded = config::load(flags, &variable);
+    config::keep::settle(&mut loaded);
+    loaded
 }
 
 /// A variable of the environment; an empty one is none.

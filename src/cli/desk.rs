@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::budgets::Standing;
 use crate::config::policy::{self, Policy};
-use crate::config::{Loaded, Problem, Settings, keep};
+use crate::config::{Problem, Settings, keep};
 use crate::engine::rules::Rules;
 use crate::model::cap::{Amount, Span};
 use crate::model::text::{clean, without_number};
@@ -44,8 +44,7 @@ impl Desk {
     }
 
     fn of(mut context: Context, is_demo: bool, clock: fn() -> Millis) -> Desk {
-        let mut loaded = context.reload();
-        keep::settle(&mut loaded);
+        let loaded = context.reload();
         // A screen is no place for notes.
         context.quiet = true;
         let policy = policy_of(is_demo, &context.settings);
@@ -90,27 +89,6 @@ fn texts(problems: &[Problem], policy: &Policy) -> Vec<String> {
     problems.iter().map(ToString::to_string).chain(policy).map(|text| without_number(&text)).collect()
 }
 
-/// Whether a problem is about this key, or about the file as a whole.
-fn is_about(problem: &Problem, key: &str) -> bool {
-    let below = problem.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    problem.file.is_some() && (problem.key.is_empty() || below)
-}
-
-/// Puts what held before in the place of what cannot be used. Caps are settled already. Gives whether there was any.
-fn keep_the_good(loaded: &mut Loaded, before: &Settings) -> bool {
-    let mut any = loaded.problems.iter().any(|problem| is_about(problem, "caps"));
-    macro_rules! keep {
-        ($($key:ident),+) => { $(
-            if loaded.problems.iter().any(|problem| is_about(problem, stringify!($key))) {
-                loaded.settings.$key = before.$key.clone();
-                any = true;
-            }
-        )+ };
-    }
-    keep!(theme, keys, currency, columns, open_with, assumed_price, week_start, timezone, on_failure);
-    any
-}
-
 /// An error in one line, as a dialog has room for.
 fn told(error: &CliError) -> String {
     clean(&without_number(&error.to_string()))
@@ -138,9 +116,8 @@ impl Surroundings for Desk {
 
     fn settings(&mut self) -> Option<Change> {
         let mut loaded = self.context.reload();
-        keep::settle(&mut loaded);
+        let was_broken = keep::hold(&mut loaded, &self.context.settings);
         let policy = policy_of(self.is_demo, &self.context.settings);
-        let was_broken = keep_the_good(&mut loaded, &self.context.settings);
         let problems = texts(&loaded.problems, &policy);
         let mut change = Change::default();
         let new = loaded.settings;

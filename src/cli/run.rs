@@ -84,14 +84,14 @@ const UNKNOWN: &str = "other";
 fn caps(context: &Context, agent: Option<&'static dyn Launch>) -> Result<Option<Arc<CapGate>>, CliError> {
     let policy = rules::policy(&context.settings);
     let on_failure = rules::on_failure(&context.settings, &policy);
-    let (again, cwd) = (context.again(), std::env::current_dir().ok());
+    let (mut again, cwd) = (context.again(), std::env::current_dir().ok());
     let made = context.unread().and_then(|ingest| {
         let setup = caps::Setup {
             ingest,
             dir: context.settings.data_dir.value.clone(),
             rules: rules::rules(&context.settings, &policy),
             reload: Box::new(move || {
-                let settings = again().settings;
+                let settings = again();
                 rules::rules(&settings, &rules::policy(&settings))
             }),
             on_failure,

@@ -75,12 +75,12 @@ pub fn warden(
     gpus: Option<Pictures>,
     screen: Option<terminal::Hand>,
 ) -> Result<warden::Setup, CliError> {
-    let again = context.again();
+    let mut again = context.again();
     Ok(warden::Setup {
         dir: context.settings.data_dir.value.clone(),
         snapshots: engine.snapshots.clone(),
         gpus,
-        orders: Box::new(move || orders(&again().settings)),
+        orders: Box::new(move || orders(&again())),
         class: {
             let context = context.clone();
             Box::new(move |model| class(&context.renewed(), model))

@@ -12,7 +12,8 @@ use super::context::Context;
 use super::node::parse_file;
 use super::policy::{PREFIX, Policy};
 use super::read::{Faults, as_text};
-use super::{Loaded, Origin, Problem, caps, experiments, write};
+use super::registry::Entry;
+use super::{Loaded, Origin, Problem, Settings, caps, experiments, write};
 use crate::model::Cap;
 use crate::model::cap::OnFailure;
 
@@ -32,6 +33,25 @@ const EXPERIMENTS: &str = "experiments";
 pub fn settle(loaded: &mut Loaded) {
     settle_caps(loaded);
     settle_experiments(loaded);
+}
+
+/// Puts what held before in the place of what an edit has broken, key by key; gives whether there was any. Of caps and
+/// experiments [`settle`] keeps each by itself.
+pub fn hold(loaded: &mut Loaded, before: &Settings) -> bool {
+    let mut any = false;
+    for entry in Entry::of_file().filter(|entry| loaded.problems.iter().any(|problem| is_about(problem, entry.name))) {
+        any = true;
+        if ![CAPS, EXPERIMENTS].contains(&entry.name) {
+            (entry.keep)(&mut loaded.settings, before);
+        }
+    }
+    any
+}
+
+/// Whether a problem is about this key of the file, or about the file as a whole.
+fn is_about(problem: &Problem, key: &str) -> bool {
+    let below = problem.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    problem.file.is_some() && (problem.key.is_empty() || below)
 }
 
 /// What is broken in the file's table of this name.

@@ -50,6 +50,8 @@ pub(super) struct Entry {
     pub lay: fn(&mut Settings, &Node, &Context, &Origin, &mut Faults),
     /// The key, or its parts, as rows.
     pub rows: fn(&Settings) -> Vec<Row>,
+    /// Takes the value of other settings.
+    pub keep: fn(&mut Settings, &Settings),
     /// What the flags say.
     pub given: fn(&Flags) -> &[String],
     /// Takes a flag's text.
@@ -152,6 +154,7 @@ macro_rules! registry {
                 }
             },
             rows: |settings| rows(stringify!($field), &settings.$field, &settings.parts),
+            keep: |settings, other| settings.$field.clone_from(&other.$field),
             given: |flags| flags.$field.as_slice(),
             give: |flags, text| flags.$field.give(text),
         }, )+ ];

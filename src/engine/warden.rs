@@ -67,7 +67,7 @@ pub struct Setup {
     /// The pictures of the GPUs, where somebody watches them.
     pub gpus: Option<Pictures>,
     /// What holds, asked before each look: settings may be changed meanwhile.
-    pub orders: Box<dyn Fn() -> Orders + Send>,
+    pub orders: Box<dyn FnMut() -> Orders + Send>,
     /// The class of a model, asked only of those that may be worth telling of.
     pub class: Classes,
     /// Which guards do not hold.

@@ -31,12 +31,12 @@ pub fn settings(settings: &Settings) -> GpuSettings {
 
 /// Starts to watch. `clues` are the sessions that may own processes.
 fn start(context: &Context, clues: impl FnMut() -> Vec<Clue> + Send + 'static) -> std::io::Result<Keeper> {
-    let again = context.again();
+    let mut again = context.again();
     Keeper::start(Setup {
         dir: context.settings.data_dir.value.clone(),
         zone: context.zone(),
         places: places(&|name| std::env::var_os(name)),
-        settings: Box::new(move || settings(&again().settings)),
+        settings: Box::new(move || settings(&again())),
         files: vec![context.config_file()],
         clues: Box::new(clues),
         clock,

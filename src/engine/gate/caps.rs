@@ -45,7 +45,7 @@ pub struct Setup {
     /// The rules at the start.
     pub rules: Rules,
     /// The rules of now, asked again and again: a cap may be set while an agent runs.
-    pub reload: Box<dyn Fn() -> Rules + Send>,
+    pub reload: Box<dyn FnMut() -> Rules + Send>,
     /// What to do when nobody can tell what was spent.
     pub on_failure: OnFailure,
     /// The agent.

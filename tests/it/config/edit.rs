@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::{Machine, ok};
-use aifinops::config::{ConfigError, default_text, set, unset};
+use aifinops::config::{ConfigError, default_text, describe, keep, set, unset};
 
 /// The file after one edit that must work.
 fn after(text: &str, key: &str, value: &str) -> String {
@@ -106,7 +106,7 @@ fn every_key_can_be_set_and_is_in_force_then() {
     for (key, value) in VALUES {
         set(&machine.file(), key, value).unwrap_or_else(|error| panic!("{key}: {error}"));
     }
-    let rows = aifinops::config::describe(&machine.settings());
+    let rows = describe(&machine.settings());
     let shown: Vec<_> = rows.iter().map(|(key, value, origin)| format!("{key} = {value} ({origin})")).skip(2).collect();
     insta::assert_snapshot!(shown.join("\n"), @r#"
     data_dir = /data (config file)
@@ -167,6 +167,32 @@ fn every_key_can_be_set_and_is_in_force_then() {
     roots.codex = /a:/b (config file)
     prices."acme/m.1" = input:3,output:15,context_window:1000 (config file)
     "#);
+}
+
+#[test]
+fn whatever_key_an_edit_breaks_what_held_before_still_holds() {
+    let machine = Machine::new();
+    for (key, value) in VALUES {
+        set(&machine.file(), key, value).unwrap();
+    }
+    let sound = machine.settings();
+    let text = ok(fs::read_to_string(machine.file()));
+    let tops: std::collections::BTreeSet<&str> = VALUES.iter().filter_map(|(key, _)| key.split('.').next()).collect();
+    for key in tops.into_iter().filter(|key| !["caps", "experiments"].contains(key)) {
+        // A date is what no key wants.
+        let mut doc: toml_edit::DocumentMut = text.parse().unwrap();
+        doc.insert(key, toml_edit::value("2026-01-01".parse::<toml_edit::Datetime>().unwrap()));
+        ok(fs::write(machine.file(), doc.to_string()));
+        let mut broken = machine.load();
+        assert!(!broken.problems.is_empty(), "{key}");
+        assert!(keep::hold(&mut broken, &sound), "{key}");
+        let values = |settings| describe(settings).into_iter().map(|(key, value, _)| (key, value)).collect::<Vec<_>>();
+        assert_eq!(values(&broken.settings), values(&sound), "{key}");
+    }
+    ok(fs::write(machine.file(), b"range = \xff\xfe"));
+    let mut broken = machine.load();
+    assert!(keep::hold(&mut broken, &sound), "a file that is none");
+    assert_eq!((&broken.settings.gateways, &broken.settings.lookout), (&sound.gateways, &sound.lookout));
 }
 
 #[test]
