@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+pub use crate::model::gateway::Per;
 use crate::model::{GatewayFact, Me, Millis, Money, Whose};
 
 mod answer;
@@ -193,7 +194,7 @@ impl Plan {
 }
 
 /// A day in milliseconds.
-pub const DAY: Millis = 86_400_000;
+pub use crate::model::time::DAY;
 
 /// What an answer has told, and what to ask next.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -233,46 +234,6 @@ pub struct BudgetWish {
     pub per: Per,
     /// Whether what has been counted already is set back to nothing.
     pub reset: bool,
-}
-
-/// The period of a budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Per {
-    /// A day.
-    Day,
-    /// A week.
-    Week,
-    /// A month.
-    Month,
-}
-
-impl Per {
-    /// The word that people type.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Per::Day => "day",
-            Per::Week => "week",
-            Per::Month => "month",
-        }
-    }
-
-    /// Back from [`Per::word`].
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Per> {
-        [Per::Day, Per::Week, Per::Month].into_iter().find(|per| per.word() == word)
-    }
-
-    /// From a period in a gateway's words.
-    #[must_use]
-    pub fn from_period(period: &str) -> Option<Per> {
-        match period {
-            "1d" | "24h" | "daily" | "day" => Some(Per::Day),
-            "7d" | "1w" | "weekly" | "week" => Some(Per::Week),
-            "30d" | "1mo" | "monthly" | "month" => Some(Per::Month),
-            _ => None,
-        }
-    }
 }
 
 /// A gateway. It never does I/O and never sees a key.

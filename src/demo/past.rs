@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::Datelike as _;
 
 use crate::model::Millis;
-use crate::model::time::{HOUR, MINUTE, utc};
+use crate::model::time::{DAY, MINUTE, utc};
 
 use super::actor::{Actor, Part, run};
 use super::claude::Claude;
@@ -14,7 +14,6 @@ use super::codex::Codex;
 use super::rng::Rng;
 use super::words;
 
-const DAY: Millis = 24 * HOUR;
 /// A model that no price list has: its calls are counted and their price is unknown.
 const UNLISTED: &str = "orchard-coder-v3";
 

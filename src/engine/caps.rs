@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::budgets::{Raise, Standing};
-use crate::model::time::{MINUTE, SLOT, SLOTS_A_DAY};
+use crate::model::time::{DAY, MINUTE};
 use crate::model::{Millis, Window};
 use crate::query::Labeler;
 use crate::query::caps::{self, DAYS, Days, Decision};
@@ -26,8 +26,6 @@ const COPY: Duration = Duration::from_mins(1);
 const NARROW: Millis = MINUTE;
 /// The version of a ledger that nobody has begun.
 const NO_LEDGER: i64 = -1;
-/// A day of UTC in milliseconds.
-const DAY: Millis = SLOTS_A_DAY * SLOT;
 
 /// What is known from the start.
 #[derive(Debug, Clone)]

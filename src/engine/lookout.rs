@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::alerts::{Alert, AlertKind, Urgency};
 use crate::insight::unusual::{Usual, growth};
-use crate::model::time::HOUR;
+use crate::model::time::{DAY, HOUR};
 use crate::model::tokens::compact;
 use crate::model::{Lookout, Millis, Money};
 use crate::pricing::Class;
@@ -19,8 +19,6 @@ use super::gateways::Drift;
 
 /// How long it is remembered that a task was told of.
 const MONTH: Millis = 31 * 24 * HOUR;
-/// What goes up and down is told again after so long, if it has not ended.
-const DAY: Millis = 24 * HOUR;
 /// An hour that costs less than this is nothing to worry about, however unusual it is.
 const LEAST_HOUR: Money = Money::from_nanos(5_000_000_000);
 /// Something is over below so many percent of its threshold.

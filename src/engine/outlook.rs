@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::insight::forecast::MOST_DAYS;
-use crate::model::time::{HOUR, SLOT, SLOTS_A_DAY};
+use crate::model::time::{DAY, HOUR, SLOT};
 use crate::model::{Cost, Millis, Window, Zone};
 use crate::pricing::Pricer;
 use crate::query::forecast::{self, History, Midnight};
@@ -18,9 +18,6 @@ use crate::store::{Store, StoreError};
 const REST: u32 = 60;
 /// Trends that somebody looks at are not put together more often than this.
 const PACE: Duration = Duration::from_secs(5);
-
-/// A day of UTC in milliseconds.
-const DAY: Millis = SLOTS_A_DAY * SLOT;
 
 /// Keeps both.
 pub(super) struct Outlook {

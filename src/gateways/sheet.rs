@@ -186,12 +186,11 @@ pub(super) const fn word(per: Per) -> &'static str {
 
 /// The running day, week from Monday, or month, all in UTC.
 pub(super) fn running(word: Option<&str>, now: Millis) -> Option<Window> {
-    match word? {
-        "daily" | "day" => Some(Window::today(now, Zone::UTC)),
-        "weekly" | "week" => Some(time::week(now, Zone::UTC, Weekday::Mon)),
-        "monthly" | "month" => Some(time::month(now, Zone::UTC)),
-        _ => None,
-    }
+    Some(match Per::from_period(word?)? {
+        Per::Day => Window::today(now, Zone::UTC),
+        Per::Week => time::week(now, Zone::UTC, Weekday::Mon),
+        Per::Month => time::month(now, Zone::UTC),
+    })
 }
 
 /// Whole cents, as a decimal number; what is finer is left out, so that nobody may spend more than was meant.

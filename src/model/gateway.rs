@@ -7,6 +7,46 @@ use super::money::{Money, Rate};
 use super::time::Millis;
 use super::tokens::Tokens;
 
+/// The period of a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Per {
+    /// A day.
+    Day,
+    /// A week.
+    Week,
+    /// A month.
+    Month,
+}
+
+impl Per {
+    /// The word that people type.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Per::Day => "day",
+            Per::Week => "week",
+            Per::Month => "month",
+        }
+    }
+
+    /// Back from [`Per::word`].
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Per> {
+        [Per::Day, Per::Week, Per::Month].into_iter().find(|per| per.word() == word)
+    }
+
+    /// From a period in a gateway's words.
+    #[must_use]
+    pub fn from_period(period: &str) -> Option<Per> {
+        match period {
+            "1d" | "24h" | "daily" | "day" => Some(Per::Day),
+            "7d" | "1w" | "weekly" | "week" => Some(Per::Week),
+            "30d" | "1mo" | "monthly" | "month" => Some(Per::Month),
+            _ => None,
+        }
+    }
+}
+
 /// What something is counted or limited by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Whose {

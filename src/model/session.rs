@@ -7,6 +7,9 @@ use super::time::Millis;
 /// The name of an agent as used in configuration, filters and JSON, such as `claude-code`.
 pub type AgentId = &'static str;
 
+/// Agents start agents: so many generations up are looked at; more is a circle in what the logs say.
+pub const MOST_ANCESTORS: usize = 16;
+
 /// What kind of conversation a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SessionKind {

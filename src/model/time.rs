@@ -10,6 +10,8 @@ pub type Millis = i64;
 pub const MINUTE: Millis = 60_000;
 /// An hour in [`Millis`].
 pub const HOUR: Millis = 60 * MINUTE;
+/// A day, as clocks that are never changed have it.
+pub const DAY: Millis = 24 * HOUR;
 /// The width of a rollup's slot: every zone's midnight falls on a quarter of an hour.
 pub const SLOT: Millis = 15 * MINUTE;
 /// Slots of a UTC day.

@@ -7,12 +7,10 @@ use chrono::NaiveDate;
 use super::Living;
 use super::loops::{self, BASELINE, Baselines, Loop, Short};
 use crate::insight::spread::Spread;
-use crate::model::time::{HOUR, SLOT, day_of};
+use crate::model::time::{DAY, HOUR, SLOT, day_of};
 use crate::model::{Millis, Money, Window, Zone};
 use crate::store::{Store, StoreError, Sums};
 
-/// A day in milliseconds, as clocks that are never changed have it.
-const DAY: Millis = 24 * HOUR;
 /// The slots of an hour.
 const SLOTS: i64 = 4;
 /// How many days an hour is compared with.

@@ -4,7 +4,7 @@ use chrono::Weekday;
 
 use crate::budgets::{self, Assumed, Raise, Spend, Standing};
 use crate::model::cap::{Cap, Span, Unit};
-use crate::model::time::{HOUR, SLOT, SLOTS_A_DAY};
+use crate::model::time::{DAY, HOUR};
 use crate::model::{Amount, Key, Millis, Money, Whose, Window, Zone};
 use crate::store::read::StepRow;
 use crate::store::spend::{Closed, SpendRow, Task, Who};
@@ -107,8 +107,6 @@ fn at_gateway(store: &Store, asking: &Asking<'_>, own: &OwnBudget, read: &mut Re
 /// Windows that have been read for one question.
 type Read = Vec<(Window, Vec<SpendRow>)>;
 
-/// A day of UTC in milliseconds.
-const DAY: Millis = SLOTS_A_DAY * SLOT;
 /// From so many whole days on it is worth remembering what was spent in them.
 const MANY_DAYS: i64 = 2;
 

@@ -4,15 +4,12 @@ use std::collections::HashSet;
 
 use crate::attribution::Experiment;
 use crate::budgets::{Assumed, Spend, Standing};
-use crate::model::time::{SLOT, SLOTS_A_DAY};
+use crate::model::time::DAY;
 use crate::model::{Dimension, Key, Labels, Millis, Window, Zone};
 use crate::store::{Kin, Ledger, Store, StoreError};
 
 use super::caps::{from_closed, spend_of_sums, to_closed};
 use super::labels::Labeler;
-
-/// A day of UTC in milliseconds.
-const DAY: Millis = SLOTS_A_DAY * SLOT;
 
 /// What a question about experiments needs to know.
 #[derive(Debug, Clone, Copy)]

@@ -6,14 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::attribution::{Attribution, Facts, settle};
+use crate::model::session::MOST_ANCESTORS;
 use crate::model::{Key, Labels, SessionKind};
 use crate::store::ledger::FILE;
 use crate::store::{Kin, Ledger, Store, StoreError};
 
 use super::SessionView;
-
-/// Parents above a session that are looked at: no agent nests deeper.
-const DEEPEST: usize = 16;
 
 /// Above this many sessions one look at all of them is cheaper than looking each parent up.
 const MANY: usize = 300;
@@ -257,7 +255,7 @@ impl Family {
         // Up to the first that is known or has no parent, then down again.
         let mut line = vec![kin.clone()];
         let mut above = Labels::default();
-        while let Some(last) = line.last().filter(|_| line.len() < DEEPEST) {
+        while let Some(last) = line.last().filter(|_| line.len() < MOST_ANCESTORS) {
             let Some(uid) = last.parent.clone().filter(|uid| line.iter().all(|kin| kin.uid != *uid)) else { break };
             if let Some(known) = self.find(&kin.agent, &uid) {
                 above = known.clone();

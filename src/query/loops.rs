@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::insight::loops::{ENOUGH, Place};
 use crate::insight::spread::Spread;
+use crate::model::session::MOST_ANCESTORS;
 use crate::model::time::{HOUR, SLOT};
 use crate::model::{Cost, IdMap, Key, Millis, SessionKind, SessionState, Window};
 use crate::store::read::{SessionRow, TaskRow};
@@ -127,13 +128,10 @@ fn task(row: &TaskRow, head: &SessionRow, model: Option<Arc<str>>, repeat: Optio
 /// The store's ids of sessions by their agent and its own id.
 type Ids<'a> = HashMap<(&'a str, &'a str), i64>;
 
-/// Subagents may start subagents; more than this is a circle.
-const DEEPEST: usize = 16;
-
 /// The session of the person that a subagent works for.
 fn root_of(head: &SessionRow, heads: &HashMap<i64, SessionRow>, ids: &Ids<'_>) -> Option<i64> {
     let mut head = head;
-    for _ in 0..DEEPEST {
+    for _ in 0..MOST_ANCESTORS {
         if head.kind != SessionKind::Subagent {
             return Some(head.id);
         }

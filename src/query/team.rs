@@ -4,12 +4,11 @@ use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use crate::model::time::DAY;
 use crate::model::{GatewayBudget, Me, Millis, Money, Whose, Window};
 use crate::store::books::{Account, Known, SpendSum};
 use crate::store::{Books, StoreError};
 
-/// A day in milliseconds.
-const DAY: Millis = 86_400_000;
 /// From so much of a budget on, somebody is near its end.
 const NEAR: u64 = 800;
 /// A period's pace is worth something when so much of it is over, in per mille.

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::insight::waste::{self, Session, Step, Strain, Waste};
+use crate::model::session::MOST_ANCESTORS;
 use crate::model::time::SLOT;
 use crate::model::{Bill, Cost, Key, KeyMap, Millis, SessionKind, Window};
 use crate::pricing::{Pricer, Rates};
@@ -248,16 +249,13 @@ fn answer(window: Window, asked: &Asked<'_>, mut views: Vec<SessionView>, wastes
     }
 }
 
-/// How many sessions may stand above a subagent: more are a circle.
-const DEEPEST: usize = 16;
-
 /// What the subagents of each session cost, and theirs.
 fn below(views: &[SessionView], wastes: &[Waste]) -> Vec<Cost> {
     let places: HashMap<(&str, &str), usize> = views.iter().enumerate().map(|(i, view)| ((&*view.agent, &*view.uid), i)).collect();
     let mut sums = vec![Cost::default(); views.len()];
     for (view, waste) in views.iter().zip(wastes) {
         let mut below = view;
-        for _ in 0..DEEPEST {
+        for _ in 0..MOST_ANCESTORS {
             let parent = below.parent.as_deref().filter(|_| below.kind == SessionKind::Subagent);
             let Some(place) = parent.and_then(|parent| places.get(&(&*below.agent, parent))) else { break };
             let (Some(sum), Some(above)) = (sums.get_mut(*place), views.get(*place)) else { break };

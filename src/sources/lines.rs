@@ -1,6 +1,7 @@
 //! Bytes to lines: what every line-based log has in common.
 
 use super::json::{Bad, Cursor};
+use crate::model::Batch;
 
 /// Tool calls, their results and the like that count of one message. Agents write some dozens at most; a message that is made
 /// to hold a million costs no more memory than its line.
@@ -42,6 +43,16 @@ pub fn whole<T>(bytes: &[u8], mut read: impl FnMut(&mut Cursor<'_>) -> Result<Op
 }
 
 impl<T> Lines<T> {
+    /// The records, once what was counted of the lines is in a batch: every fold begins with this.
+    pub fn counted(self, out: &mut Batch) -> Vec<T> {
+        out.lines += self.lines;
+        out.malformed += self.malformed;
+        if out.first_malformed.is_none() {
+            out.first_malformed = self.first_malformed;
+        }
+        self.records
+    }
+
     const fn none() -> Lines<T> {
         Lines { records: Vec::new(), lines: 0, malformed: 0, first_malformed: None }
     }

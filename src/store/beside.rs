@@ -9,7 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::StoreError;
 use super::aside::{mark, set_aside};
-use super::open::{private_dir, private_file, unless_busy};
+use super::open::{private_dir, private_file, recognize, unless_busy};
 
 /// The table that says which version a database was brought up to date from. Not a part of any schema: only `doctor` asks.
 pub(super) const CAME_FROM: &str = "came_from";
@@ -82,28 +82,12 @@ impl Kind {
         let mut conn = Connection::open(path).map_err(fail)?;
         conn.busy_timeout(patience).map_err(fail)?;
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(fail)?;
-        let found = self.recognize(&conn, path)?;
+        let found = recognize(&conn, path, self.opening, (self.application, self.known()))?;
         conn.pragma_update(None, "synchronous", self.synchronous).map_err(fail)?;
         if found < self.known() {
             self.migrate(&mut conn, patience).map_err(fail)?;
         }
         Ok(conn)
-    }
-
-    /// The schema's version, of a file that is ours or empty: nothing is written before that is known.
-    fn recognize(&self, conn: &Connection, path: &Path) -> Result<i64, StoreError> {
-        // In one statement: another process may be making the file just now.
-        let sql =
-            "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version, pragma_application_id";
-        let row = |r: &rusqlite::Row<'_>| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, r.get::<_, i64>(2)?));
-        let (found, application, tables) =
-            conn.query_row(sql, [], row).map_err(|source| StoreError::Sqlite { doing: self.opening, path: path.to_path_buf(), source })?;
-        let known = self.known();
-        match application == self.application {
-            true if found > known => Err(StoreError::Newer { path: path.to_path_buf(), found, known }),
-            false if tables > 0 || found > 0 => Err(StoreError::Foreign { path: path.to_path_buf() }),
-            _ => Ok(found),
-        }
     }
 
     /// The newest version of its schema.

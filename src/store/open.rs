@@ -250,22 +250,7 @@ impl Store {
     fn recognize(&self, patience: Duration) -> Result<(), StoreError> {
         let fail = self.fail("opening it");
         self.conn.busy_timeout(patience).map_err(&fail)?;
-        let (found, application, tables) = self
-            .conn
-            .query_row(
-                "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version, pragma_application_id",
-                [],
-                |r| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, r.get::<_, i64>(2)?)),
-            )
-            .map_err(&fail)?;
-        if tables > 0 && application != APPLICATION {
-            return Err(StoreError::Foreign { path: self.path.clone() });
-        }
-        let known = newest();
-        if found > known {
-            return Err(StoreError::Newer { path: self.path.clone(), found, known });
-        }
-        Ok(())
+        recognize(&self.conn, &self.path, "opening it", (APPLICATION, newest())).map(|_| ())
     }
 
     fn configure(&self) -> Result<(), StoreError> {
@@ -459,6 +444,21 @@ fn take_lock(path: &Path) -> Result<Option<File>, StoreError> {
         Ok(()) => Ok(Some(file)),
         Err(std::fs::TryLockError::WouldBlock) => Ok(None),
         Err(std::fs::TryLockError::Error(source)) => Err(fail(source)),
+    }
+}
+
+/// The schema's version, of a file that is `application`'s or empty, and not newer than what is `known`: nothing is written before
+/// that is known.
+pub(super) fn recognize(conn: &Connection, path: &Path, doing: &'static str, (application, known): (i64, i64)) -> Result<i64, StoreError> {
+    // In one statement: another process may be making the file just now.
+    let sql = "SELECT user_version, application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version, pragma_application_id";
+    let row = |r: &rusqlite::Row<'_>| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, r.get::<_, i64>(2)?));
+    let path = || path.to_path_buf();
+    let (found, whose, tables) = conn.query_row(sql, [], row).map_err(|source| StoreError::Sqlite { doing, path: path(), source })?;
+    match whose == application {
+        true if found > known => Err(StoreError::Newer { path: path(), found, known }),
+        false if tables > 0 || found > 0 => Err(StoreError::Foreign { path: path() }),
+        _ => Ok(found),
     }
 }
 

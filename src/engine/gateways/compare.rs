@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::gateways::DAY;
 use crate::insight::reconcile::{self, Class, Local, Reconciliation, Remote};
+use crate::model::session::MOST_ANCESTORS;
 use crate::model::{GatewayCall, GatewayFact, GatewayRates, IdMap, Millis, Money, SessionKind, Window};
 use crate::pricing::Pricer;
 use crate::sources;
@@ -16,9 +17,6 @@ use crate::store::{Books, Store, StoreError};
 const LATE: Millis = 60_000;
 /// Calls at the edge of a window are looked at together with what is so near to it.
 pub const EDGE: Millis = 60 * 60_000;
-/// Agents within agents are looked through to this depth.
-const DEEPEST: usize = 16;
-
 /// The calls of a window as the logs have them, with the prices that they were counted at where a pricer is given.
 pub fn local_calls(store: &Store, window: Window, mut pricer: Option<&mut Pricer>) -> Result<Vec<Local>, StoreError> {
     let calls = store.calls_between(window)?;
@@ -59,7 +57,7 @@ pub fn local_calls(store: &Store, window: Window, mut pricer: Option<&mut Pricer
 /// The conversation that a session is a part of.
 fn root(head: &SessionRow, parents: &HashMap<(&str, &str), &SessionRow>) -> Arc<str> {
     let mut at = head;
-    for _ in 0..DEEPEST {
+    for _ in 0..MOST_ANCESTORS {
         let Some(parent) = at.parent.as_deref().filter(|_| at.kind == SessionKind::Subagent) else { break };
         let Some(next) = parents.get(&(&*at.agent, parent)) else { return Arc::from(parent) };
         at = next;

@@ -13,11 +13,9 @@ use crate::insight::gpu::{State, cost};
 use crate::model::gpu::{Permille, Vendor};
 use crate::model::gpu_setup::GpuSetup;
 use crate::model::text::clean;
-use crate::model::time::{HOUR, MINUTE, span};
+use crate::model::time::{DAY, HOUR, MINUTE, span};
 use crate::model::{Millis, Money};
 
-/// What goes up and down is told again after so long, if it has not ended.
-const DAY: Millis = 24 * HOUR;
 /// How long it is remembered that a price is missing.
 const MONTH: Millis = 31 * DAY;
 /// Heat and full caches have to last for so long.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::card::Card;
 use super::picture::ProcessView;
 use super::server::{Id, Server};
-use crate::model::time::{HOUR, MINUTE};
+use crate::model::time::{DAY, HOUR, MINUTE};
 use crate::model::{Millis, Money, Window, Zone};
 use crate::query::gpus::{Heat, heat};
 use crate::store::gpus::{CardRow, CardSums, HeldRow, HeldSums};
@@ -18,8 +18,6 @@ use crate::store::{GpuBook, StoreError};
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Days that are shown hour by hour.
 const DAYS: u32 = 7;
-/// A day, whatever the calendar says.
-const DAY: Millis = 24 * HOUR;
 /// How often what is too old is looked for.
 const CLEAN: Millis = 6 * HOUR;
 

@@ -5,6 +5,8 @@
 
 use crate::budgets::{Spend, Standing};
 use crate::model::cap::{Amount, Cap, Span, Unit};
+use crate::model::gateway::Per;
+use crate::model::time::DAY;
 use crate::model::{GatewayBudget, Me, Millis, Money, Whose, Window};
 use crate::store::books::Extra;
 use crate::store::{Books, StoreError};
@@ -103,12 +105,22 @@ pub(super) fn cap(gateway: &str, budget: &GatewayBudget) -> Option<Cap> {
         Whose::User => format!("{PREFIX}{gateway}"),
         whose => format!("{PREFIX}{gateway}.{}", whose.word()),
     };
-    let span = match budget.period.as_deref().unwrap_or_default() {
-        "7d" | "1w" | "weekly" => Span::Week,
-        "" | "30d" | "1mo" | "monthly" => Span::Month,
-        _ => Span::Day,
+    let span = match budget.period.as_deref().map(|period| Per::from_period(period).unwrap_or_else(|| nearest(budget))) {
+        Some(Per::Day) => Span::Day,
+        Some(Per::Week) => Span::Week,
+        // One without a period is not set back at all.
+        Some(Per::Month) | None => Span::Month,
     };
     Some(Cap { managed: true, gateway: Some(gateway.to_owned()), ..Cap::new(&name, Amount::money(limit), span) })
+}
+
+/// The period that one of no usual length is nearest to.
+fn nearest(budget: &GatewayBudget) -> Per {
+    match budget.since.zip(budget.resets_at).map(|(since, end)| end - since) {
+        Some(length) if length > 18 * DAY => Per::Month,
+        Some(length) if length > 3 * DAY => Per::Week,
+        _ => Per::Day,
+    }
 }
 
 /// The running period of a budget. One that is over, and that the gateway has not set back yet, has begun anew.

@@ -192,13 +192,9 @@ impl Writer<'_> {
 impl Fold for ClaudeFold {
     fn feed(&mut self, records: Skim, out: &mut Batch) {
         let Some(lines) = records.open::<Lines<Record>>() else { return };
-        out.lines += lines.lines;
-        out.malformed += lines.malformed;
-        if out.first_malformed.is_none() {
-            out.first_malformed = lines.first_malformed;
-        }
+        let records = lines.counted(out);
         let mut writer = Writer { out, index: Vec::new() };
-        for record in lines.records {
+        for record in records {
             if record.session.is_none() && matches!(record.body, Body::Other) {
                 continue; // snapshots and summaries of no session
             }

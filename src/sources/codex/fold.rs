@@ -390,12 +390,8 @@ fn set_window(out: &mut Batch, window: Option<u64>) {
 impl Fold for CodexFold {
     fn feed(&mut self, records: Skim, out: &mut Batch) {
         let Some(lines) = records.open::<Lines<Record>>() else { return };
-        out.lines += lines.lines;
-        out.malformed += lines.malformed;
-        if out.first_malformed.is_none() {
-            out.first_malformed = lines.first_malformed;
-        }
-        let mut records = lines.records.into_iter();
+        let records = lines.counted(out);
+        let mut records = records.into_iter();
         if self.memory.thread.is_none() {
             match records.next() {
                 Some(Record { at, ordinal: _, body: Body::Meta(meta) }) => {

@@ -252,12 +252,8 @@ impl GeminiFold {
 impl Fold for GeminiFold {
     fn feed(&mut self, records: Skim, out: &mut Batch) {
         let Some(lines) = records.open::<Lines<Record>>() else { return };
-        out.lines += lines.lines;
-        out.malformed += lines.malformed;
-        if out.first_malformed.is_none() {
-            out.first_malformed = lines.first_malformed;
-        }
-        for record in lines.records {
+        let records = lines.counted(out);
+        for record in records {
             match record {
                 Record::Header(header) => self.header(&header, out),
                 Record::Change(change) => self.change(&change, out),

@@ -145,13 +145,9 @@ impl Talk {
 impl Fold for OpenCodeFold {
     fn feed(&mut self, records: Skim, out: &mut Batch) {
         let Some(lines) = records.open::<Lines<Record>>() else { return };
-        out.lines += lines.lines;
-        out.malformed += lines.malformed;
-        if out.first_malformed.is_none() {
-            out.first_malformed = lines.first_malformed;
-        }
+        let records = lines.counted(out);
         let mut index: HashMap<Arc<str>, u32> = HashMap::new();
-        for record in lines.records {
+        for record in records {
             if record.state != RowState::Gone {
                 let session = *index.entry(record.session.uid.clone()).or_insert_with(|| {
                     out.sessions.push(SessionUpdate { uid: record.session.uid.clone(), ..SessionUpdate::default() });

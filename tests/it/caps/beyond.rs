@@ -264,6 +264,8 @@ fn a_budget_is_a_cap_that_nobody_raises_here() {
         ("90m", Span::Day),
         ("7d", Span::Week),
         ("1w", Span::Week),
+        ("week", Span::Week),
+        ("month", Span::Month),
         ("30d", Span::Month),
         ("1mo", Span::Month),
     ] {
