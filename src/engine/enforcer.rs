@@ -6,6 +6,7 @@ use std::sync::mpsc::SyncSender;
 
 use super::hand;
 use super::process::{self, Process};
+use super::rules;
 use super::warden::News;
 use crate::budgets::Standing;
 use crate::model::cap::{Action, Span};
@@ -115,17 +116,10 @@ fn goes_on(session: &SessionView, standing: &Standing, since: Millis) -> bool {
 fn decision(culprit: &Culprit, scene: &Scene<'_>, store: &Store, process: &Process) -> Result<Decision, StoreError> {
     let who = store.who(culprit.session)?;
     Ok(Decision {
-        at: scene.now,
-        kind: Kind::Stop,
-        cap: culprit.cap.cap.name.clone(),
         agent: who.as_ref().map(|who| who.agent.to_string()),
         session: who.as_ref().map(|who| who.uid.to_string()),
-        unit: culprit.cap.cap.limit.unit.word().to_owned(),
-        spent: culprit.cap.spent().count,
-        amount: culprit.cap.allowed().count,
-        until: None,
-        who: scene.who.to_owned(),
         why: Some(format!("it went on past the cap: process {}", process.pid)),
+        ..rules::decision(&culprit.cap, Kind::Stop, scene.now, scene.who)
     })
 }
 

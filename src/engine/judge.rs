@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::gate::caps as proxied;
 use super::ingest::Ingest;
 use super::journal;
-use super::rules::Rules;
+use super::rules::{Rules, decision};
 use crate::budgets::{self, Standing};
 use crate::model::Millis;
 use crate::model::cap::{Span, Unit};
@@ -231,17 +231,9 @@ fn record(
     judgement: &mut Judgement,
 ) -> Result<(), StoreError> {
     let decision = |standing: &Standing, kind: Kind| Decision {
-        at: now,
-        kind,
-        cap: standing.cap.name.clone(),
         agent: Some(question.agent.to_owned()),
         session: question.session.clone(),
-        unit: standing.cap.limit.unit.word().to_owned(),
-        spent: standing.spent().count,
-        amount: standing.allowed().count,
-        until: None,
-        who: who.to_owned(),
-        why: None,
+        ..decision(standing, kind, now, who)
     };
     let levels = reached(ledger, standings, question.session.as_deref(), now).and_then(|reached| {
         judgement.reached = reached;

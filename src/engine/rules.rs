@@ -13,6 +13,7 @@ use crate::model::cap::{Cap, Unit};
 use crate::model::{Millis, Money, SessionKind, Window, Zone};
 use crate::query::caps::{self, Asking, Beyond, Focus};
 use crate::query::{Labeler, experiments};
+use crate::store::ledger::{Decision, Kind};
 use crate::store::{Books, GpuBook, Kin, Ledger, Store, StoreError};
 
 /// The rules in force: settings and policy together.
@@ -137,6 +138,23 @@ impl Rules {
         now: Millis,
     ) -> Result<Option<Standing>, StoreError> {
         experiments::of(store, &self.about(labeler, now), ledger, &kin(store, focus)?)
+    }
+}
+
+/// What is written down of how a cap stands; whose agent it met is for the caller to add.
+pub(super) fn decision(standing: &Standing, kind: Kind, at: Millis, who: &str) -> Decision {
+    Decision {
+        at,
+        kind,
+        cap: standing.cap.name.clone(),
+        agent: None,
+        session: None,
+        unit: standing.cap.limit.unit.word().to_owned(),
+        spent: standing.spent().count,
+        amount: standing.allowed().count,
+        until: None,
+        who: who.to_owned(),
+        why: None,
     }
 }
 

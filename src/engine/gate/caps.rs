@@ -17,7 +17,7 @@ use super::{Ask, Gate, Ticket};
 use crate::budgets::{self, Spend, Standing};
 use crate::engine::ingest::Ingest;
 use crate::engine::journal;
-use crate::engine::rules::Rules;
+use crate::engine::rules::{Rules, decision};
 use crate::model::cap::OnFailure;
 use crate::model::{AgentId, Batch, Call, Key, Millis, Money, SessionUpdate, Tokens, Turn};
 use crate::query::Labeler;
@@ -287,19 +287,8 @@ impl State {
     }
 
     fn record(&self, kind: Kind, standing: &Standing, session: Option<String>) -> Result<(), StoreError> {
-        self.ledger.record(&Decision {
-            at: (self.setup.clock)(),
-            kind,
-            cap: standing.cap.name.clone(),
-            agent: Some(self.setup.agent.to_owned()),
-            session,
-            unit: standing.cap.limit.unit.word().to_owned(),
-            spent: standing.spent().count,
-            amount: standing.allowed().count,
-            until: None,
-            who: self.setup.who.clone(),
-            why: None,
-        })
+        let met = decision(standing, kind, (self.setup.clock)(), &self.setup.who);
+        self.ledger.record(&Decision { agent: Some(self.setup.agent.to_owned()), session, ..met })
     }
 
     fn reservation(&mut self, ask: &Ask, focus: &Focus) -> Pending {
