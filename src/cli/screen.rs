@@ -73,7 +73,7 @@ pub fn run(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     let real = demo.is_none();
     let engine = Engine::start(engine::Setup { ingest, zone: context.zone(), span, notices, caps, real, watched, clock });
     // The demo has no GPUs, and tells nobody anything.
-    let keeper = if real { gpu_watch::beside(context, &engine) } else { None };
+    let keeper = if real { gpu_watch::beside(context) } else { None };
     setup.gpus = gpu_watch::pictures(keeper.as_ref());
     let warden = if real { watch_over(context, &engine, setup.gpus.clone(), hear) } else { None };
     let poller = if real { polling::start(context) } else { None };

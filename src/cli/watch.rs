@@ -116,7 +116,7 @@ fn watch(context: &Context) -> Result<ExitCode, CliError> {
         clock,
     });
     let _poller = polling::start(context);
-    let keeper = gpu_watch::beside(context, &engine);
+    let keeper = gpu_watch::beside(context);
     let warden = Warden::start(telling::warden(context, &engine, gpu_watch::pictures(keeper.as_ref()), None)?);
     context.note("watching; Ctrl-C ends it");
     let ended = super::signals::ended().map_err(|error| CliError::Screen(error.to_string()))?;

@@ -6,16 +6,18 @@ use std::time::{Duration, Instant};
 use crate::cli::context::{Context, clock};
 use crate::cli::error::CliError;
 use crate::config::Settings;
-use crate::engine::Engine;
 use crate::engine::gpus::picture::Pictures;
 use crate::engine::gpus::{Clue, GpuPicture, GpuSettings, Keeper, Setup, SourceState, clues, places};
 use crate::engine::view::living_of;
-use crate::model::Window;
 use crate::pricing::gpu::Tariff;
-use crate::query::Asking;
+use crate::store::Store;
 
 /// How long one look takes at most: a driver that hangs is shown as hanging.
 const PATIENCE: Duration = Duration::from_secs(8);
+/// How often it is looked which sessions there are.
+const AGAIN: Duration = Duration::from_secs(5);
+/// How long the store is waited for.
+const STORE: Duration = Duration::from_millis(200);
 /// How often it is looked whether there is a picture.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -45,9 +47,18 @@ fn start(context: &Context, clues: impl FnMut() -> Vec<Clue> + Send + 'static) -
 
 /// Watches while a screen or a watch is open. Where that cannot be, it is said.
 #[must_use]
-pub fn beside(context: &Context, engine: &Engine) -> Option<Keeper> {
-    let (catalog, snapshots) = (context.catalog(), engine.snapshots.clone());
-    let looking = move || clues(&snapshots.borrow().sessions, &living_of(&catalog));
+pub fn beside(context: &Context) -> Option<Keeper> {
+    let (catalog, dir, mut known) = (context.catalog(), context.settings.data_dir.value.clone(), None);
+    let mut looked_at: Option<Instant> = None;
+    let looking = move || {
+        if looked_at.is_none_or(|at| at.elapsed() >= AGAIN) {
+            looked_at = Some(Instant::now());
+            let found = Store::open_beside(&dir, STORE).and_then(|store| clues(&store, &living_of(&catalog), clock()));
+            // Where nobody can tell just now, what was known a moment ago is still true.
+            known = found.ok().or(known.take());
+        }
+        known.clone().unwrap_or_default()
+    };
     match start(context, looking) {
         Ok(keeper) => Some(keeper),
         Err(error) => {
@@ -66,17 +77,9 @@ pub fn pictures(keeper: Option<&Keeper>) -> Option<Pictures> {
 /// One look at everything: as soon as all sources have answered, and those that need two looks have had them.
 pub fn one_look(context: &Context) -> Result<Arc<GpuPicture>, CliError> {
     // Whose processes they are, the logs say.
-    let mut fresh = context.read()?;
+    let fresh = context.read()?;
     let living = fresh.living();
-    let asking = Asking {
-        window: Window::last_days(context.now, context.zone(), 7),
-        now: context.now,
-        zone: context.zone(),
-        living: &living,
-        hour: None,
-    };
-    let sessions: Vec<Arc<_>> = fresh.sessions(&asking)?.into_iter().map(Arc::new).collect();
-    let found = clues(&sessions, &living);
+    let found = clues(&fresh.ingest.store, &living, context.now)?;
     let keeper = start(context, move || found.clone()).map_err(|error| CliError::Screen(error.to_string()))?;
     Ok(wait(&keeper))
 }

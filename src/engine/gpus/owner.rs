@@ -5,17 +5,20 @@
 //! the system's, and nobody could find out any more whose they were.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::super::launch;
 use super::super::proc::{Stat, Table};
 use super::picture::Owner;
 use crate::model::text::clean;
+use crate::model::time::DAY;
 use crate::model::{Millis, SessionKind, SessionState};
-use crate::query::{Living, SessionView};
-use crate::store::GpuBook;
+use crate::query::{Living, project_of, state};
 use crate::store::gpus::OwnerRow;
+use crate::store::read::SessionRow;
+use crate::store::{GpuBook, Store, StoreError};
 
+/// Sessions that were last heard of longer ago own nothing that is new.
+const RECENT: Millis = 7 * DAY;
 /// A process may begin so long after its session was last heard of.
 const AFTER: Millis = 10 * 60_000;
 /// Processes that are remembered.
@@ -42,20 +45,24 @@ pub struct Clue {
     pub is_live: bool,
 }
 
-/// What is known of sessions, for those who look for owners. A subagent runs in its parent's process.
-#[must_use]
-pub fn clues(sessions: &[Arc<SessionView>], living: &Living) -> Vec<Clue> {
-    let clue = |view: &Arc<SessionView>| Clue {
-        agent: view.agent.to_string(),
-        session: view.uid.to_string(),
-        project: view.project.to_string(),
-        cwd: view.cwd.as_deref().map(str::to_owned),
-        pid: living.get(&(view.agent.clone(), view.uid.clone())).and_then(|live| live.pid),
-        started_at: view.started_at,
-        last_at: view.last_at,
-        is_live: view.state != SessionState::Ended,
+/// What is known of the sessions of a week, for those who look for owners, whatever a screen shows. A subagent runs in its
+/// parent's process.
+pub fn clues(store: &Store, living: &Living, now: Millis) -> Result<Vec<Clue>, StoreError> {
+    let clue = |head: SessionRow| {
+        let live = living.get(&(head.agent.clone(), head.uid.clone()));
+        Clue {
+            agent: head.agent.to_string(),
+            session: head.uid.to_string(),
+            project: project_of(head.cwd.as_deref()).to_string(),
+            cwd: head.cwd.as_deref().map(str::to_owned),
+            pid: live.and_then(|live| live.pid),
+            started_at: head.started_at,
+            last_at: head.last_at,
+            is_live: state(head.turn, head.kind, head.last_at, live, now) != SessionState::Ended,
+        }
     };
-    sessions.iter().filter(|view| view.kind != SessionKind::Subagent).map(clue).collect()
+    let heads = store.heads_since(now - RECENT)?;
+    Ok(heads.into_iter().filter(|head| head.kind != SessionKind::Subagent).map(clue).collect())
 }
 
 /// An owner, and the agent's process.
