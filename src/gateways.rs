@@ -47,12 +47,8 @@ pub enum Method {
     Get,
     /// Asks with a body, or changes something.
     Post,
-    /// Replaces.
-    Put,
     /// Changes a part.
     Patch,
-    /// Takes away.
-    Delete,
 }
 
 impl Method {
@@ -62,9 +58,7 @@ impl Method {
         match self {
             Method::Get => "GET",
             Method::Post => "POST",
-            Method::Put => "PUT",
             Method::Patch => "PATCH",
-            Method::Delete => "DELETE",
         }
     }
 }

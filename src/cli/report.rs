@@ -169,7 +169,7 @@ pub fn run(context: &Context, args: &ReportArgs) -> Result<ExitCode, CliError> {
     let slots = fresh.ingest.store.slots(window)?;
     let labels = if by.labels.is_empty() { HashMap::new() } else { fresh.labeler.all(&fresh.ingest.store)? };
     let passes = |model: &str| filter.meets_model(model);
-    let (rows, total) = rows::add_up_labelled(&slots, by, zone, &|id| places.get(&id), &|id| labels.get(&id), &passes);
+    let (rows, total) = rows::add_up(&slots, by, zone, &|id| places.get(&id), &|id| labels.get(&id), &passes);
     let unattributed = (!by.labels.is_empty()).then(|| rows::unattributed(&rows, by.labels));
     if context.json {
         let rows = rows.iter().map(|row| row_json(row, by)).collect();

@@ -156,7 +156,7 @@ fn once(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     let ahead = forecast::midnight(&forecast::recent(store, context.now, zone)?, context.now, today);
     let projection = ahead.map(|ahead| ahead.cost());
     let policy = rules::policy(&context.settings);
-    let standings = match show::standings_in(context, store, rules::rules(&context.settings, &policy), policy) {
+    let standings = match show::standings_in(context, store, &rules::rules(&context.settings, &policy), policy) {
         Ok(standings) => Some(standings),
         // The rest can be told all the same.
         Err(error) => {

@@ -69,12 +69,6 @@ pub struct Held {
 }
 
 impl Held {
-    /// An agent that was paused at an instant.
-    #[must_use]
-    pub fn new(sessions: Vec<i64>, name: &str, process: Process, since: Instant) -> Held {
-        Held { sessions, name: name.to_owned(), process, since }
-    }
-
     /// The command that lets it go on.
     #[must_use]
     pub fn way_out(&self) -> String {

@@ -39,12 +39,6 @@ impl Spread {
         self.0.last().copied()
     }
 
-    /// The sum of all values.
-    #[must_use]
-    pub fn sum(&self) -> i64 {
-        self.0.iter().fold(0, |sum, value| sum.saturating_add(*value))
-    }
-
     /// The middle value; of an even number the lower one of both.
     #[must_use]
     pub fn median(&self) -> Option<i64> {

@@ -157,18 +157,6 @@ pub fn add_up<'a>(
     by: Dimensions,
     zone: Zone,
     place: &dyn Fn(i64) -> Option<&'a Place>,
-    model_passes: &dyn Fn(&str) -> bool,
-) -> (Vec<Row>, Sums) {
-    add_up_labelled(slots, by, zone, place, &|_| None, model_passes)
-}
-
-/// As [`add_up`], where sessions have labels.
-#[must_use]
-pub fn add_up_labelled<'a>(
-    slots: &[SlotRow],
-    by: Dimensions,
-    zone: Zone,
-    place: &dyn Fn(i64) -> Option<&'a Place>,
     labels: &dyn Fn(i64) -> Option<&'a Labels>,
     model_passes: &dyn Fn(&str) -> bool,
 ) -> (Vec<Row>, Sums) {

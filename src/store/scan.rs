@@ -46,16 +46,6 @@ impl Store {
         self.rows("listing tasks", &sql, params![window.from, window.to], task)
     }
 
-    /// All tasks of some sessions, oldest first.
-    pub fn tasks_of(&self, sessions: &[i64]) -> Result<Vec<TaskRow>, StoreError> {
-        let mut tasks = Vec::new();
-        for session in sessions {
-            tasks.extend(self.tasks(*session)?);
-        }
-        tasks.sort_by_key(|task| (task.started_at, task.key));
-        Ok(tasks)
-    }
-
     /// The call that each task has made most often, where any came again.
     pub fn repeats(&self) -> Result<KeyMap<Repeat>, StoreError> {
         let names = self.names()?;

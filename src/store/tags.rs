@@ -41,7 +41,7 @@ pub struct Variable {
     pub value: Arc<str>,
 }
 
-const TAGS: &str = "SELECT agent, session, name, value, at, who FROM tag";
+const TAGS: &str = "SELECT agent, session, name, value, at, who FROM tag ORDER BY at DESC, agent, session, name";
 
 /// A row; `None` for a dimension that this release does not know.
 fn tag(r: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Tag>> {
@@ -59,18 +59,9 @@ fn tag(r: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Tag>> {
 impl Ledger {
     /// All tags, the newest first.
     pub fn tags(&self) -> Result<Vec<Tag>, StoreError> {
-        self.tags_where("1 ORDER BY at DESC, agent, session, name", &[])
-    }
-
-    /// The tags of one session.
-    pub fn tags_of(&self, agent: &str, session: &str) -> Result<Vec<Tag>, StoreError> {
-        self.tags_where("agent = ?1 AND session = ?2 ORDER BY name", &[&agent, &session])
-    }
-
-    fn tags_where(&self, condition: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Tag>, StoreError> {
         let fail = self.fail("reading tags");
-        let mut query = self.conn.prepare_cached(&format!("{TAGS} WHERE {condition}")).map_err(&fail)?;
-        let rows = query.query_map(values, tag).map_err(&fail)?;
+        let mut query = self.conn.prepare_cached(TAGS).map_err(&fail)?;
+        let rows = query.query_map([], tag).map_err(&fail)?;
         rows.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(&fail)
     }
 

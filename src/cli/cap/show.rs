@@ -174,10 +174,8 @@ pub fn decision(context: &Context, cap: &Cap, kind: Kind, amount: i64) -> Decisi
     }
 }
 
-/// The rules in force, and how all caps stand.
+/// How all caps stand, and what says so besides the settings.
 pub struct Standings {
-    /// The rules.
-    pub rules: Rules,
     /// The machine's policy.
     pub policy: Policy,
     /// Raises in force.
@@ -192,15 +190,15 @@ pub fn standings(context: &Context) -> Result<Standings, CliError> {
     policy.problems.iter().for_each(|problem| context.note(&format!("policy: {problem}")));
     let rules = rules::rules(&context.settings, &policy);
     let fresh = context.open()?;
-    standings_in(context, &fresh.ingest.store, rules, policy)
+    standings_in(context, &fresh.ingest.store, &rules, policy)
 }
 
 /// How all caps stand by what a store knows.
-pub fn standings_in(context: &Context, store: &Store, rules: Rules, policy: Policy) -> Result<Standings, CliError> {
+pub fn standings_in(context: &Context, store: &Store, rules: &Rules, policy: Policy) -> Result<Standings, CliError> {
     let ledger = ledger(context)?;
     let raises = caps::raises(&ledger, context.now)?;
     let all = rules.standings(store, &raises, None, context.now)?;
-    Ok(Standings { rules, policy, raises, all })
+    Ok(Standings { policy, raises, all })
 }
 
 /// `████████░░░░`, full at the limit.

@@ -17,7 +17,7 @@ use crate::export::rows::{self, Owner};
 use crate::export::table::{Column, Sheet};
 use crate::model::{Dimension, Labels, Window, Zone};
 use crate::query::overview::Overview;
-use crate::query::report::{Dimensions, Period, Place, Row, add_up_labelled};
+use crate::query::report::{Dimensions, Period, Place, Row, add_up};
 use crate::query::{Asking, Filter, SessionView};
 
 use super::output::{Format, Output, OutputArgs};
@@ -214,7 +214,7 @@ impl Asked {
         let labels: HashMap<i64, &Labels> = self.views.iter().map(|view| (view.id, &view.labels)).collect();
         let slots = fresh.ingest.store.slots(self.window)?;
         let passes = |model: &str| self.filter.meets_model(model);
-        Ok(add_up_labelled(&slots, by, self.zone, &|id| places.get(&id), &|id| labels.get(&id).copied(), &passes).0)
+        Ok(add_up(&slots, by, self.zone, &|id| places.get(&id), &|id| labels.get(&id).copied(), &passes).0)
     }
 
     fn head(&self, context: &Context, fresh: &Fresh, what: What) -> Result<Head, CliError> {
