@@ -2,7 +2,8 @@
 //!
 //! **Why so.** The types here are the manual: `--help`, the completions and the manual page are made from them. A
 //! command's own file holds its arguments and what it prints; what commands share lies in `context`, `table`, `when`,
-//! `words` and `filters`. Nothing here computes a figure: those come from `query`.
+//! `words` and `filters`. What a figure is comes from `query`, `insight` and `budgets`; a command chooses which of them it
+//! wants, for which time and which sessions, in which order and how many.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -139,10 +140,10 @@ pub struct GlobalArgs {
     /// A key of the screen, such as quit=ctrl-q; may be given more than once
     #[arg(long = "key", global = true, value_name = "ACTION=KEYS")]
     pub keys: Vec<String>,
-    /// A price of your own in dollars per million tokens, such as my-model=input:3,output:15
+    /// A price of your own in dollars per million tokens, such as my-model=input:3,output:15; may be given more than once
     #[arg(long = "price", global = true, value_name = "MODEL=RATES")]
     pub prices: Vec<String>,
-    /// The first day of a week, for weekly caps
+    /// The first day of a week, for weekly caps and forecasts
     #[arg(long, global = true, value_name = "DAY", hide_short_help = true)]
     pub week_start: Option<String>,
     /// What guards do when they cannot tell what was spent
@@ -166,7 +167,9 @@ pub struct GlobalArgs {
     /// An experiment for this run, such as new-router=budget:200; may be given more than once
     #[arg(long = "experiment", global = true, value_name = "NAME=EXPERIMENT", hide_short_help = true)]
     pub experiments: Vec<String>,
-    /// A gateway for this run, such as `team=url:https://gateway.example.com,kind:litellm,token_env:NAME`
+    /// A gateway for this run, such as `team=url:https://gateway.example.com,kind:litellm,token_env:NAME`; may be given more
+    /// than once
+    // `--gateway NAME` is taken: `team`, `export team`, `gateway reconcile` and `gateway cap` choose one by it.
     #[arg(long, global = true, value_name = "NAME=GATEWAY", hide_short_help = true)]
     pub gateways: Vec<String>,
     /// What is told of GPUs, such as idle=30 or watch=off; may be given more than once
@@ -175,7 +178,8 @@ pub struct GlobalArgs {
     /// What an hour of a GPU costs you, such as H200=3.10; may be given more than once
     #[arg(long = "gpu-price", global = true, value_name = "GPU=PRICE", hide_short_help = true)]
     pub gpu_prices: Vec<String>,
-    /// A machine whose exporter, Prometheus or inference server is asked, such as n1=http://n1:9400
+    /// A machine whose exporter, Prometheus or inference server is asked, such as n1=http://n1:9400; may be given
+    /// more than once
     #[arg(long = "gpu-host", global = true, value_name = "NAME=URL", hide_short_help = true)]
     pub gpu_hosts: Vec<String>,
     /// The configuration file [env: `AIFINOPS_CONFIG`]

@@ -13,14 +13,14 @@
 //! | 6 | [`cli`] | what can be typed; one file per subcommand |
 //! | 5 | [`ui`] | the screen; one file per panel |
 //! | 5 | [`export`] | answers as bytes; one file per format |
-//! | 4 | [`engine`] | the thread that reads, writes and publishes the picture of the present; agents below a proxy |
+//! | 4 | [`engine`] | what runs, on threads of its own: see below |
 //! | 4 | [`guards`] | makes agents ask before they spend; one file per agent |
 //! | 3 | [`query`] | questions to the store in the words of the house |
 //! | 3 | [`tail`] | which files there are, what is new in them |
 //! | 3 | [`demo`] | a made-up workday, written as the agents would |
 //! | 3 | [`alerts`] | telling a person; one file per way |
 //! | 3 | [`config`] | settings, each knowing where it comes from |
-//! | 2 | [`store`] | `SQLite`: every call once, sums per quarter of an hour |
+//! | 2 | [`store`] | `SQLite`: every call once, sums per quarter of an hour; beside it decisions, gateways' books, GPUs' minutes |
 //! | 2 | [`sources`] | agents' logs; one file per agent, and the registry |
 //! | 1 | [`gateways`] | what a team's gateway is asked and what it answers; one file per gateway, and the registry |
 //! | 1 | [`gpus`] | ways to see GPUs and the servers on them; one file per way, and the registry |
@@ -33,13 +33,32 @@
 //! | 0 | [`model`] | the words: money, tokens, time, keys, sessions, calls |
 //!
 //! A module uses floors below it only; `tests/it/architecture.rs` holds the house to that, and says which package may
-//! be named where. A new agent is one file in `sources/` and one line in its registry; a new panel one file in
-//! `ui/panels/`; a new gateway one file in `gateways/` and one line in its registry; a new way to tell a person one file in `alerts/` and one line in its registry.
+//! be named where.
+//!
+//! What there may be more of is one file each, and one line in a registry: an agent in `sources/`, a wire in `wires/` (how an
+//! agent is pointed at the proxy: `engine/launch/`), a guard in `guards/`, a gateway in `gateways/`, a way to see a GPU or a
+//! server in `gpus/`, a way to tell a person in `alerts/`, a panel in `ui/panels/`, a theme in `themes/`. `CONTRIBUTING.md` says
+//! what comes with each.
+//!
+//! Everything that runs is in [`engine`]:
+//!
+//! | module | what runs there |
+//! |---|---|
+//! | [`ingest`](engine::ingest), [`live`](engine::live) | the thread that reads logs, writes the store and publishes the picture of the present |
+//! | [`view`](engine::view) and the looks beside it | that picture in the making: sessions, caps, loops, where the day ends, the team |
+//! | [`judge`](engine::judge), [`gate`](engine::gate) | the verdict on caps, for a hook and before each call of a proxy |
+//! | [`warden`](engine::warden) | watches while something runs: [`watchman`](engine::watchman) and [`lookout`](engine::lookout) see what there is to tell, [`enforcer`](engine::enforcer) ends what goes on past a cap |
+//! | [`proxy`](engine::proxy), [`launch`](engine::launch), `child` | `run`: the metering proxy, and the agent below it |
+//! | [`gateways`](engine::gateways) | asks gateways, the one place where their keys meet the network; compares their books with the logs |
+//! | [`gpus`](engine::gpus) | watches GPUs and servers, and writes down what they did and whose it was |
+//! | [`glance`](engine::glance) | the few figures of a status line, in milliseconds |
+//! | [`process`](engine::process), `stop`, [`hand`](engine::hand) | an agent's process: found, ended, paused |
 //!
 //! Three promises shape the rest. **The numbers are right**: a call is kept once under the agent's own id, the fullest
 //! version of it, and money is integer nano-dollars ([`model::money`]). **It survives anything**: a batch, the sums it
 //! changes and the file's new offset are one transaction ([`store`]), and reading something again changes nothing.
-//! **It is instant**: every screen is drawn from sums that are kept, never from a scan ([`query`]).
+//! **It is instant**: screens and hooks ask for sums that are kept ([`query`]); what must look at single calls (where one
+//! session's money went, today in two ledgers) is asked for only while it is looked at, and no frame waits for it.
 
 pub mod alerts;
 pub mod attribution;

@@ -213,7 +213,7 @@ registry! {
     threads: usize = "0", Bare, "AIFINOPS_THREADS", "--threads" Option<String>, file: true,
     read::threads, || "0 to 1024".to_owned();
 
-    /// The day that a week begins on, for weekly caps.
+    /// The day that a week begins on, for weekly caps and forecasts. Reports and trends have weeks from Monday.
     week_start: WeekStart = "monday", Text, "AIFINOPS_WEEK_START", "--week-start" Option<String>, file: true,
     read::choice, WeekStart::allowed;
 

@@ -110,7 +110,8 @@ pub fn rfc3339(at: Millis) -> String {
     utc(at).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// The Monday of the viewer's week, or the Sunday where weeks start on one.
+/// The Monday of the week that the day is in. Reports, loops and trends go by it: the
+/// setting `week_start` is for caps and forecasts.
 #[must_use]
 pub fn week_of(day: NaiveDate) -> NaiveDate {
     day.checked_sub_days(Days::new(u64::from(day.weekday().num_days_from_monday()))).unwrap_or(day)

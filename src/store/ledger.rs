@@ -95,7 +95,8 @@ pub struct Decision {
     pub agent: Option<String>,
     /// The agent's id of the session.
     pub session: Option<String>,
-    /// The unit of the amounts: `usd` (in nano-dollars), `tokens` or `steps`.
+    /// The unit of the amounts, as [`Unit::word`](crate::model::cap::Unit::word) says it: `usd` and `gpu_usd` are in nano-dollars,
+    /// all others are counts. Empty where there are no amounts.
     pub unit: String,
     /// What had been spent.
     pub spent: i64,
