@@ -33,6 +33,7 @@ mod loops;
 mod money;
 mod opencode;
 mod opencode_db;
+mod papers;
 mod parsers;
 mod pricing;
 mod proxy;
