@@ -162,7 +162,7 @@ pub async fn run(mut setup: Setup, engine: Engine) -> std::io::Result<Arc<Vec<He
                 match heard {
                     // Between two pictures: so they tear none.
                     Heard::Bytes(bytes) => term::write(&bytes)?,
-                    Heard::News(text) => app.message = Some(Message::done(text)),
+                    Heard::News(text) => app.message = Some(Message::news(text)),
                     Heard::Trouble(text) => app.message = Some(Message::failed(text)),
                     Heard::Standing(texts) => app.standing = texts,
                     Heard::Alerts(alerts) => app.alerts = alerts,

@@ -95,6 +95,8 @@ pub struct Snapshot {
     pub progress: Option<Progress>,
     /// What the user should know, most important first.
     pub notices: Vec<String>,
+    /// How many of them, the first ones, are of what fails just now.
+    pub failing: usize,
     /// The session that was asked for in full.
     pub detail: Option<Arc<SessionDetail>>,
     /// Where logs were looked for; known after the first walk.
@@ -128,7 +130,7 @@ impl Snapshot {
             && self.total == other.total
             && self.live == other.live
             && self.progress == other.progress
-            && self.notices == other.notices
+            && (&self.notices, self.failing) == (&other.notices, other.failing)
             && self.burn == other.burn
             && self.projection == other.projection
             && self.trends == other.trends

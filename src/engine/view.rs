@@ -443,6 +443,7 @@ impl View {
             notices.push("another aifinops reads the logs; this one follows it".to_owned());
         }
         Snapshot {
+            failing: failing.len(),
             at: (self.clock)(),
             span: self.span,
             live: sessions.iter().filter(|s| s.state.is_live()).count(),

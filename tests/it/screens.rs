@@ -19,6 +19,7 @@ use aifinops::engine::Snapshot;
 use aifinops::engine::ingest::Progress;
 use aifinops::model::SessionState;
 use aifinops::query::SessionView;
+use aifinops::ui::app::Message;
 
 use stage::{Stage, picture, text};
 use world::{priced, session, sums};
@@ -156,4 +157,18 @@ fn what_is_wrong_is_told() {
     let notices = vec!["cannot read /code/log.jsonl: permission denied (and 3 more)".to_owned(), "another one".to_owned()];
     let mut stage = Stage::new(Snapshot { notices, ..(*Stage::workday().snapshot).clone() });
     shows("notices", &mut stage, &[SMALL, USUAL, WIDE]);
+}
+
+#[test]
+fn news_do_not_hide_that_nothing_new_is_read() {
+    let notices = vec!["database is full; trying again".to_owned(), "one line of the logs could not be read".to_owned()];
+    let workday = (*Stage::workday().snapshot).clone();
+    let last = |failing, message: Message| {
+        let mut stage = Stage::new(Snapshot { notices: notices.clone(), failing, ..workday.clone() });
+        stage.app.message = Some(message);
+        text(&stage.draw(120, 30)).lines().last().unwrap().to_owned()
+    };
+    assert!(last(1, Message::news("A loop has run 99 steps")).contains("database is full"));
+    assert!(last(0, Message::news("A loop has run 99 steps")).contains("99 steps"), "what is only to be known can wait");
+    assert!(last(1, Message::done("copied")).contains("copied"), "a key is answered all the same");
 }

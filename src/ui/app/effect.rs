@@ -37,18 +37,26 @@ pub struct Message {
     pub text: String,
     /// Whether something failed.
     pub is_error: bool,
+    /// Whether it came by itself, and not in answer to a key.
+    pub is_news: bool,
 }
 
 impl Message {
     /// Something has been done.
     #[must_use]
     pub fn done(text: impl Into<String>) -> Message {
-        Message { text: text.into(), is_error: false }
+        Message { text: text.into(), is_error: false, is_news: false }
     }
 
     /// Something has failed.
     #[must_use]
     pub fn failed(text: impl Into<String>) -> Message {
-        Message { text: text.into(), is_error: true }
+        Message { text: text.into(), is_error: true, is_news: false }
+    }
+
+    /// Something has come about.
+    #[must_use]
+    pub fn news(text: impl Into<String>) -> Message {
+        Message { text: text.into(), is_error: false, is_news: true }
     }
 }

@@ -29,7 +29,9 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) {
         filter(app, area, buf);
         return;
     }
-    if let Some(message) = &app.message {
+    // News must not hide that nothing new is read; they are shown again once that is over.
+    let message = app.message.as_ref().filter(|message| !message.is_news || snapshot.failing == 0);
+    if let Some(message) = message {
         line.left(format!(" {}", message.text), style(if message.is_error { Role::Over } else { Role::Ok }));
     } else if let Some(progress) = snapshot.progress.filter(|p| p.files > 0) {
         let share = (progress.bytes_done.min(progress.bytes) * 100).checked_div(progress.bytes).unwrap_or(0);
