@@ -1,5 +1,6 @@
 //! `export`: what the files hold, where they go, and what they never hold.
 
+mod cells;
 mod files;
 mod focus;
 mod page;
