@@ -72,7 +72,9 @@ impl Beside {
             Ok(_) if !over => return Err(io::ErrorKind::AlreadyExists.into()),
             // Replacing a file is writing it: one that is write-protected stays.
             Ok(_) => drop(OpenOptions::new().append(true).open(&target)?),
-            Err(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // Where no file can ever be, such as behind a link to itself or under too long a name.
+            Err(error) => return Err(error),
         }
         let beside = beside(&target)?;
         let out = private_file().open(&beside)?;
@@ -124,17 +126,29 @@ impl Drop for Beside {
     }
 }
 
-/// A name beside a file for what shall take its place.
+/// A name beside a file for what shall take its place. It is never longer than the file's own, unless that is short: how
+/// long a name may be is not the same everywhere.
 fn beside(target: &Path) -> io::Result<PathBuf> {
+    const SHORT: usize = 100;
     let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-    let beside = directory.join(format!(".{name}.{}.tmp", std::process::id()));
+    let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    // `name/` and `name/.` can only be directories.
+    if !target.as_os_str().as_encoded_bytes().ends_with(name.as_encoded_bytes()) {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let ending = format!(".{}.tmp", std::process::id());
+    let room = name.len().max(SHORT) - ending.len() - 1;
+    let name = name.to_string_lossy();
+    let begin = name.get(..name.floor_char_boundary(room)).unwrap_or_default();
+    let beside = directory.join(format!(".{begin}{ending}"));
     // Left behind by a crash of a process with the same number.
     let _ = fs::remove_file(&beside);
     Ok(beside)
 }
 
-fn private_directory() -> DirBuilder {
+/// What makes directories, with those above them, that only their owner may enter.
+#[must_use]
+pub fn private_directory() -> DirBuilder {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -164,6 +178,60 @@ mod tests {
         assert_eq!(late.keep().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read_to_string(&target).unwrap(), "first");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_name_as_long_as_names_may_be_has_room_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["n".repeat(255), "é".repeat(127), "漢".repeat(85), "🦀".repeat(63), "n".repeat(99), "n".to_owned()] {
+            let target = dir.path().join(&name);
+            let beside = beside(&target).unwrap();
+            let length = beside.file_name().unwrap().len();
+            assert!(length <= name.len().max(100), "{length} bytes beside {} bytes", name.len());
+            replace(&target, b"new").unwrap();
+            replace(&target, b"newer").unwrap();
+            assert_eq!(fs::read_to_string(&target).unwrap(), "newer");
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 6, "nothing is left beside them");
+    }
+
+    #[test]
+    fn where_no_file_can_be_none_is_begun() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["new/", "new/.", "new/..", "..", "\0", "a\0.csv", "", "a/b", &"n".repeat(256), &"é".repeat(128), &"n".repeat(5000)] {
+            for over in [false, true] {
+                assert!(Beside::create(&dir.path().join(name), over).is_err(), "{name:?}");
+            }
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_somebody_lays_meanwhile_lead_nowhere() {
+        use std::os::unix::fs::symlink;
+
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        let text = |name: &str| fs::read_to_string(path(name)).unwrap();
+        for name in ["victim", "old"] {
+            fs::write(path(name), name).unwrap();
+        }
+        // Under the name that is used until the file is whole.
+        symlink(path("victim"), beside(&path("new")).unwrap()).unwrap();
+        let mut new = Beside::create(&path("new"), false).unwrap();
+        new.write_all(b"new").unwrap();
+        // Under its own name.
+        symlink(path("victim"), path("new")).unwrap();
+        assert_eq!(new.keep().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        // In the place of a link that led elsewhere when it was begun.
+        symlink(path("old"), path("link")).unwrap();
+        let mut new = Beside::create(&path("link"), true).unwrap();
+        new.write_all(b"new").unwrap();
+        fs::remove_file(path("link")).unwrap();
+        symlink(path("victim"), path("link")).unwrap();
+        new.keep().unwrap();
+        assert_eq!((text("victim").as_str(), text("old").as_str()), ("victim", "new"));
     }
 
     #[test]

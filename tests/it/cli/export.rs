@@ -4,6 +4,7 @@ mod cells;
 mod files;
 mod focus;
 mod page;
+mod places;
 mod rules;
 
 use serde_json::{Value, json};
