@@ -1,12 +1,15 @@
 //! `gateway` and `team` as people type them: the real binary, and a small `LiteLLM` on loopback.
 
 mod adding;
+mod bomb;
 mod budgets;
+mod certificate;
 mod ledger;
 mod reconciling;
 mod secrets;
 mod server;
 mod syncing;
+mod tls;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! Gateways: what they are asked, what their answers mean, and the books in which that is kept.
 
 mod books;
+pub(crate) mod client;
 mod litellm;
 
 use aifinops::gateways::{ALL, Answer, DAY, Gateway, Per, Refusal, by_kind};

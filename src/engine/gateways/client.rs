@@ -120,8 +120,8 @@ impl Client {
     pub async fn send(&self, request: &Request) -> Result<Reply, Trouble> {
         let fail = |why: String| Trouble::Network { host: self.host.clone(), why };
         let url = Url::parse(&format!("{}{}", self.base, request.path)).map_err(|error| fail(error.to_string()))?;
-        // A path out of an answer must not lead the key elsewhere.
-        if url.host_str().map(|host| host.trim_matches(['[', ']'])) != Some(self.host.as_str()) {
+        // A path out of an answer must not lead the key elsewhere: to another host, scheme or port.
+        if Url::parse(&self.base).map(|base| base.origin()) != Ok(url.origin()) {
             return Err(fail("a question would have led to another address".to_owned()));
         }
         let method = Method::from_bytes(request.method.word().as_bytes()).map_err(|error| fail(error.to_string()))?;
