@@ -5,7 +5,8 @@
 //! credentials go to the service that the caller would have asked, and nothing of either is kept, logged or shown.
 //!
 //! It listens on loopback only, under a path that begins with a secret of this run: other people on the machine, and
-//! pages in a browser, cannot spend the agent's money through it. One thread carries all of it.
+//! pages in a browser, cannot spend the agent's money through it. What a browser sends is refused even where the secret is
+//! known. One thread carries all of it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};

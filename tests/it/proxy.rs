@@ -1,5 +1,6 @@
 //! The metering proxy between a client and a service, both on loopback.
 
+mod pages;
 pub(crate) mod service;
 mod trouble;
 
@@ -179,7 +180,7 @@ fn a_request_of_twenty_megabytes_arrives_whole() {
     let mut stream = TcpStream::connect(url[7..].split('/').next().unwrap()).unwrap();
     std::io::Write::write_all(
         &mut stream,
-        format!("POST {} HTTP/1.1\r\nhost: x\r\n{head}\r\n", &url[url[7..].find('/').unwrap() + 7..]).as_bytes(),
+        format!("POST {} HTTP/1.1\r\nhost: 127.0.0.1\r\n{head}\r\n", &url[url[7..].find('/').unwrap() + 7..]).as_bytes(),
     )
     .unwrap();
     let mut text = String::new();

@@ -250,7 +250,7 @@ fn a_limit_stops_a_run() {
         body='{"model":"claude-sonnet-4-5","max_tokens":100,"secret-body":1}'
         for n in 1 2 3 4 5 6 7 8 9; do
             exec 3<>/dev/tcp/${host%:*}/${host#*:}
-            printf 'POST %s HTTP/1.1\r\nhost: x\r\nx-api-key: secret-header\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s' "$path" ${#body} "$body" >&3
+            printf 'POST %s HTTP/1.1\r\nhost: 127.0.0.1\r\nx-api-key: secret-header\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s' "$path" ${#body} "$body" >&3
             answer=$(cat <&3); exec 3>&-
             case $answer in *' 402 '*) echo "$answer" | tail -n 1; exit 9;; esac
         done"#;

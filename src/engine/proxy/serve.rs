@@ -9,7 +9,9 @@ use hyper::{Method, Request, Response};
 use reqwest::Url;
 use tokio::sync::mpsc;
 
+use crate::model::gateway::host;
 use crate::model::text::chain;
+use crate::model::webhook::is_loopback;
 use crate::wires::{self, Answer};
 
 use super::call::{self, Call};
@@ -22,6 +24,9 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>, unde
     let Some((url, path)) = target(&shared, &parts) else {
         return Ok(plain(404, "aifinops: there is nothing here"));
     };
+    if is_of_a_page(&parts) {
+        return Ok(plain(403, "aifinops: this is for programs on this machine, not for pages in a browser"));
+    }
     if parts.headers.contains_key(header::UPGRADE) {
         // What goes through a socket could not be metered; agents fall back to plain requests.
         return Ok(plain(426, "aifinops: this proxy speaks plain HTTP only"));
@@ -41,6 +46,13 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request<Incoming>, unde
     };
     let call = Call { wire, path, url, parts, body };
     call::make(shared, call, under_way).await
+}
+
+/// Whether a page in a browser asks, though it should not know the secret: browsers alone say whose page it is, and a name that
+/// somebody has led to this machine stays that name in `Host` (DNS rebinding).
+fn is_of_a_page(parts: &Parts) -> bool {
+    let is_ours = |asked: &HeaderValue| asked.to_str().is_ok_and(|asked| is_loopback(host(asked)));
+    parts.headers.contains_key(header::ORIGIN) || !parts.headers.get_all(header::HOST).iter().all(is_ours)
 }
 
 /// Where a request goes and its path there; `None` for who does not know the secret.
