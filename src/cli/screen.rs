@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use crate::alerts::Urgency;
 use crate::config::{Origin, Settings};
 use crate::demo::Demo;
+use crate::disk;
 use crate::engine::gpus::picture::Pictures;
 use crate::engine::ingest::Ingest;
 use crate::engine::warden::{News, Warden};
@@ -209,6 +210,8 @@ impl DemoHome {
     fn begin() -> Result<DemoHome, CliError> {
         let dir = std::env::temp_dir().join(format!("aifinops-demo-{}-{:x}", std::process::id(), clock()));
         let fail = |source| CliError::File { doing: "play the demo in", path: dir.clone(), source };
+        // Its own, and nobody else's: others may write where it lies.
+        disk::private_directory().recursive(false).create(&dir).map_err(fail)?;
         let mut demo = Demo::begin(&dir, clock(), 1).map_err(fail)?;
         std::fs::write(dir.join(DEMO_CONFIG), DEMO_CAPS).map_err(fail)?;
         let (stop, stopped) = std::sync::mpsc::channel();

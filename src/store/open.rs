@@ -404,22 +404,16 @@ fn is_current(path: &Path) -> bool {
     read.is_ok() && head.get(18..20) == Some(&[2, 2]) && number(60) == Some(newest()) && number(68) == Some(APPLICATION)
 }
 
-/// Makes a directory that only its owner may enter.
+/// Makes a directory, and those above it, that only their owner may enter: as the XDG base directory specification has it.
 pub fn private_dir(dir: &Path) -> Result<(), StoreError> {
     if dir.is_dir() {
         return Ok(());
     }
-    let fail = |source| StoreError::Create { path: dir.to_path_buf(), source };
-    if let Some(parent) = dir.parent() {
-        fs::create_dir_all(parent).map_err(fail)?; // what others share keeps the usual rights
-    }
     let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(fail(error)),
-        _ => Ok(()),
-    }
+    builder.create(dir).map_err(|source| StoreError::Create { path: dir.to_path_buf(), source })
 }
 
 /// Makes a file that only its owner may read, before `SQLite` would make it with the umask's rights.

@@ -13,6 +13,7 @@ mod doctor;
 mod errors;
 mod export;
 mod hour;
+mod modes;
 mod papers;
 mod settings;
 mod statusline;

@@ -26,6 +26,25 @@ fn is_clean(lines: &[String], columns: usize, rows: usize) -> bool {
         && lines[rows - 1].contains("quit")
 }
 
+#[cfg(unix)]
+#[test]
+fn the_demo_plays_where_nobody_else_may_enter() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let machine = Machine::new();
+    let temporary = machine.path("temporary");
+    std::fs::create_dir(&temporary).unwrap();
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_aifinops"));
+    let mut top = machine.run_with(program, &["top", "--demo"], &[("TMPDIR", temporary.to_str().unwrap())], 120, 30);
+    top.shows(&["aifinops", "today", "api-server"]);
+    let stages = || std::fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let [stage] = &stages()[..] else { panic!("{:?}", stages()) };
+    assert_eq!(std::fs::metadata(stage).unwrap().permissions().mode() & 0o777, 0o700);
+    top.press("q");
+    assert!(top.ended().success());
+    assert_eq!(stages(), Vec::<std::path::PathBuf>::new());
+}
+
 #[test]
 fn the_demo_is_a_whole_screen_and_every_key_answers() {
     let machine = Machine::new();
