@@ -4,7 +4,7 @@
 Planted are a key in a variable, one that a command prints, one in a file, a pair of them; those of an agent behind `aifinops run`, in the
 headers `authorization` and `x-api-key` and in the query; what a gateway says (it repeats the key that it was asked with in words, names
 and headers, and shows somebody else's key, a cookie and a prompt: gateway.py); a webhook's address; and keys that somebody has put into
-settings where none belong. Run is every command that `--help` lists, with `--json` too, in each mood of the gateway, and `top` through all
+settings where none belong. Run is every command that `--help` lists, and those that agents run, with `--json` too, in each mood of the gateway, and `top` through all
 views, with RUST_LOG=trace and RUST_BACKTRACE=full. Looked through are everything printed, every byte that the terminal was sent, the
 command lines of all processes that begin meanwhile, and every file below the world's directory but the planted ones; for each secret, for
 the end of it, and for what it is in base64, in hexadecimal, with percent signs and in JSON.
@@ -51,6 +51,7 @@ gateway cap clear alice --gateway one | gateway remove seven | gpu --once | gpu 
 store info | store compact | store export - | store export history.gz | store import history.gz | store import PLANTED/file | config | config show | config path | config edit
 config set theme nord | config set gateways.one.every 30 | config unset theme | completions bash | man | run -- true | run -- PYTHON PLANTED/agent.py
 run --agent claude-code -- PYTHON PLANTED/agent.py | run --no-proxy -- true | run --upstream ftp://nowhere -- true
+hook claude-code UserPromptSubmit | hook claude-code PostToolBatch | hook codex | hook gemini-cli | hook opencode | catch-up
 """
 # Settings with a key where none belongs; some are no settings at all.
 BAD = ['token_env = "KEY"', 'token = "KEY"', 'url = "https://me:KEY@gateway.example.com"\ntoken_env = "K"', 'url = "https://gateway.example.com/?key=KEY"\ntoken_env = "K"',
