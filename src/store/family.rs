@@ -2,10 +2,12 @@
 //!
 //! Copies keep the original's ids and times, and older releases leave no pointer to the original. So ownership follows
 //! from what each log holds beside the copy: a session that says it was forked is not the owner; else the owner is the
-//! one that had nothing more to say (it ended where the copy was made) or said it earlier. That depends on the logs only
-//! and not on the order in which they were read.
+//! one that has nothing that the other holders lack (it ended where the copy was made) or said it earlier. What was copied
+//! again lacks in none of the copies, but in the original of the copied one, and so tells them apart as well. That depends
+//! on the logs only and not on the order in which they were read.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -115,51 +117,113 @@ pub(super) fn undecided(
     Ok(found)
 }
 
-/// What decides between two holders: how many forks away from the original, when it first said something of its own
-/// (never: it ended where the copy was made), when it ended (of several that ended where they were copied, each has the copy of
-/// the one that ended before it), and, for want of anything else, its name.
-type Rank = (u32, i64, Millis, String);
+/// What decides between two holders: how many forks away from the original, when it first said something that not all
+/// of the holders have (never: it ended where the copy was made), when it ended (of several that ended where they were
+/// copied, each has the copy of the one that ended before it), and, for want of anything else, its name.
+type Rank<'a> = (u32, Option<Millis>, Millis, &'a str);
+
+/// What is known of a holder, whatever it holds together with whom.
+struct Holder {
+    hops: u32,
+    /// When it, or a subagent of its, first said something that nobody else holds.
+    own_at: Option<Millis>,
+    last_at: Millis,
+    uid: String,
+    /// The session it belongs to, or itself.
+    root: i64,
+    is_side: bool,
+}
 
 /// Forks of forks beyond this are taken for equal.
 const MOST_HOPS: u32 = 16;
 
-fn ranks(tx: &Connection, holders: &BTreeSet<i64>) -> rusqlite::Result<HashMap<i64, Rank>> {
+fn holders(tx: &Connection, sessions: &BTreeSet<i64>) -> rusqlite::Result<HashMap<i64, Holder>> {
     let mut load = tx.prepare_cached(
         "SELECT coalesce(root.agent, s.agent), coalesce(root.forked, s.forked), coalesce(root.parent_uid, s.parent_uid),
-                coalesce(iif(root.id IS NULL, s.own_at, root.own_at), 0), coalesce(root.last_at, s.last_at, 0), s.uid
+                iif(root.id IS NULL, s.own_at, root.own_at), coalesce(root.last_at, s.last_at, 0), s.uid, coalesce(root.id, s.id), s.kind = 1
          FROM session s LEFT JOIN session root ON s.kind = 1 AND root.agent = s.agent AND root.uid = s.parent_uid WHERE s.id = ?1",
     )?;
     let mut parent = tx.prepare_cached("SELECT forked, parent_uid FROM session WHERE agent = ?1 AND uid = ?2")?;
-    let mut ranks = HashMap::new();
-    for session in holders {
-        let (agent, mut forked, mut from, own_at, last_at, uid) = load.query_row([session], |r| {
-            Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, Option<String>>(2)?, r.get(3)?, r.get(4)?, r.get(5)?))
+    let mut holders = HashMap::new();
+    for session in sessions {
+        let (agent, mut forked, mut from, mut holder) = load.query_row([session], |r| {
+            let (own_at, last_at, uid, root, is_side) = (r.get(3)?, r.get(4)?, r.get(5)?, r.get(6)?, r.get(7)?);
+            let holder = Holder { hops: 0, own_at, last_at, uid, root, is_side };
+            Ok((r.get::<_, String>(0)?, r.get::<_, bool>(1)?, r.get::<_, Option<String>>(2)?, holder))
         })?;
-        let mut hops = 0;
-        while forked && hops < MOST_HOPS {
-            hops += 1;
+        while forked && holder.hops < MOST_HOPS {
+            holder.hops += 1;
             let Some(uid) = from.take() else { break };
             match parent.query_row([&agent, &uid], |r| Ok((r.get(0)?, r.get(1)?))).optional()? {
                 Some(next) => (forked, from) = next,
                 None => break,
             }
         }
-        ranks.insert(*session, (hops, own_at, last_at, uid));
+        holders.insert(*session, holder);
     }
-    Ok(ranks)
+    Ok(holders)
+}
+
+/// Which conversations hold something together, and when the first of what exactly they hold was said.
+#[derive(Default)]
+struct Circles {
+    /// Each circle's members in order, and that time.
+    all: HashMap<Rc<[i64]>, Millis>,
+    /// The circles that a conversation is in.
+    of: HashMap<i64, Vec<Rc<[i64]>>>,
+    /// What was found of a member of a circle.
+    found: HashMap<(i64, Rc<[i64]>), Option<Millis>>,
+}
+
+impl Circles {
+    /// Learns that these hold a call of this time.
+    fn learn(&mut self, circle: Vec<i64>, at: Millis) {
+        if let Some(first) = self.all.get_mut(circle.as_slice()) {
+            *first = at.min(*first);
+            return;
+        }
+        let circle: Rc<[i64]> = circle.into();
+        for member in &*circle {
+            self.of.entry(*member).or_default().push(circle.clone());
+        }
+        self.all.insert(circle, at);
+    }
+
+    /// When a member of this circle first said something together with others that somebody of the circle does not hold.
+    fn without_all(&mut self, member: i64, circle: &[i64]) -> Option<Millis> {
+        let key = (member, Rc::from(circle));
+        if let Some(known) = self.found.get(&key) {
+            return *known;
+        }
+        let lacks = |other: &[i64]| circle.iter().any(|one| other.binary_search(one).is_err());
+        let others = self.of.get(&member).into_iter().flatten().filter(|other| lacks(other));
+        let first = others.filter_map(|other| self.all.get(other)).min().copied();
+        self.found.insert(key, first);
+        first
+    }
+}
+
+/// The conversations of some holders, in order.
+fn circle(holders: &HashMap<i64, Holder>, held: &[(i64, Key)]) -> Vec<i64> {
+    let roots: BTreeSet<i64> = held.iter().filter_map(|(session, _)| holders.get(session)).map(|holder| holder.root).collect();
+    roots.into_iter().collect()
 }
 
 /// A key that several sessions' logs hold: who they are, each with the task it stands in.
 type Shared = (Key, Vec<(i64, Key)>);
 
-/// Everybody who shares something with these sessions, and everything that those share, in the order of the keys. A member
-/// may share something with a session that shares nothing with those asked about.
+/// Everybody who shares something with these sessions, or with one who does, and everything that those share, in the order
+/// of the keys.
 fn shared_by_few(tx: &Connection, sessions: &BTreeSet<i64>) -> rusqlite::Result<(BTreeSet<i64>, Vec<Shared>)> {
     let mut family: BTreeSet<i64> = BTreeSet::new();
     let mut sharing = tx.prepare_cached("SELECT DISTINCT b.session FROM claim a JOIN claim b ON b.key = a.key WHERE a.session = ?1")?;
-    for session in sessions {
+    let mut next: Vec<i64> = sessions.iter().copied().collect();
+    while let Some(session) = next.pop() {
         for other in sharing.query_map([session], |r| r.get::<_, i64>(0))? {
-            family.insert(other?);
+            let other = other?;
+            if family.insert(other) && !sessions.contains(&other) {
+                next.push(other);
+            }
         }
     }
     let mut claims: HashMap<Key, (i64, Vec<(i64, Key)>)> = HashMap::new();
@@ -190,9 +254,20 @@ fn shared_by_many(tx: &Connection, sessions: &BTreeSet<i64>) -> rusqlite::Result
         }
     }
     let is_among = |some: &BTreeSet<i64>, held: &[(i64, Key)]| held.iter().any(|(session, _)| some.contains(session));
-    let sharing = claims.iter().filter(|(_, held)| is_among(sessions, held));
-    let family = sharing.flat_map(|(_, held)| held.iter().map(|(session, _)| *session)).collect();
+    let mut family = sessions.clone();
+    loop {
+        let before = family.len();
+        for (_, held) in &claims {
+            if is_among(&family, held) {
+                family.extend(held.iter().map(|(session, _)| *session));
+            }
+        }
+        if family.len() == before {
+            break;
+        }
+    }
     claims.retain(|(_, held)| is_among(&family, held));
+    let family = claims.iter().flat_map(|(_, held)| held.iter().map(|(session, _)| *session)).collect();
     Ok((family, claims))
 }
 
@@ -210,43 +285,46 @@ pub(super) fn settle(
     let (family, claims) = if sessions.len() > FEW { shared_by_many(tx, sessions)? } else { shared_by_few(tx, sessions)? };
     let Memory { calls, facts, .. } = memory;
     find_own(tx, calls, &family)?;
-    let holders: BTreeSet<i64> = claims.iter().flat_map(|(_, held)| held.iter().map(|(session, _)| *session)).collect();
-    let ranks = ranks(tx, &holders)?;
-    let mut side = HashSet::new();
-    {
-        let mut kind = tx.prepare_cached("SELECT kind = 1 FROM session WHERE id = ?1")?;
-        for session in &holders {
-            if kind.query_row([session], |r| r.get::<_, bool>(0))? {
-                side.insert(*session);
-            }
+    let holders = holders(tx, &family)?;
+    let mut circles = Circles::default();
+    let mut disputed = Vec::new();
+    for (key, mut held) in claims {
+        let fact = matches!(facts.find(tx, key)?, Found::Row(_));
+        let (owner, at) = match (facts.find(tx, key)?, calls.find(tx, key)?) {
+            (Found::Row(fact), _) => ((fact.session, fact.sidechain), None),
+            (_, Found::Row(call)) => ((call.session, call.sidechain), Some(call.at)),
+            _ => continue,
+        };
+        let (owner, sidechain) = owner;
+        // Two side conversations may dispute what neither owns once the original has been seen.
+        held.retain(|(session, _)| sidechain || holders.get(session).is_some_and(|holder| !holder.is_side));
+        let circle = circle(&holders, &held);
+        if let Some(at) = at {
+            circles.learn(circle.clone(), at);
         }
+        disputed.push((key, owner, fact, circle, held));
     }
     let mut changed = BTreeSet::new();
-    for (key, claims) in claims {
-        let fact = match facts.find(tx, key)? {
-            Found::Row(fact) => Some(fact.clone()),
-            Found::Nothing | Found::Foreign => None,
+    for (key, owner, is_fact, circle, held) in disputed {
+        let mut rank = |session: i64| -> Option<Rank<'_>> {
+            let holder = holders.get(&session)?;
+            let first = [holder.own_at, circles.without_all(holder.root, &circle)].into_iter().flatten().min();
+            Some((holder.hops, first, holder.last_at, holder.uid.as_str()))
         };
-        let call = match calls.find(tx, key)? {
-            Found::Row(call) if fact.is_none() => Some(call.clone()),
-            _ => None,
-        };
-        let held = fact.as_ref().map(|fact| (fact.session, fact.sidechain)).or(call.as_ref().map(|call| (call.session, call.sidechain)));
-        let Some((owner, sidechain)) = held else { continue };
-        // Two side conversations may dispute what neither owns once the original has been seen.
-        let may_own = |session: &i64| sidechain || !side.contains(session);
-        let Some((session, task)) = claims.into_iter().filter(|(s, _)| may_own(s)).min_by_key(|(s, _)| ranks.get(s)) else { continue };
+        let Some((session, task)) = held.into_iter().min_by_key(|(session, _)| rank(*session)) else { continue };
         if session == owner {
             continue;
         }
         changed.extend([owner, session]);
-        if let Some(old) = fact {
-            let new = FactRow { session, task, ..old.clone() };
+        if is_fact {
+            let Found::Row(old) = facts.find(tx, key)? else { continue };
+            let (old, new) = (old.clone(), FactRow { session, task, ..old.clone() });
             facts.change(key, new.clone());
             deltas.fact(&old, -1);
             deltas.fact(&new, 1);
-        } else if let Some(old) = call {
-            let new = CallRow { session, task, ..old.clone() };
+        } else {
+            let Found::Row(old) = calls.find(tx, key)? else { continue };
+            let (old, new) = (old.clone(), CallRow { session, task, ..old.clone() });
             deltas.call(&old, -1);
             deltas.call(&new, 1);
             calls.change(key, new);
