@@ -41,7 +41,7 @@ pub use label::{Dimension, Labels};
 pub use lookout::Lookout;
 pub use money::{Money, Rate};
 pub use quiet::Quiet;
-pub use session::{AgentId, SessionKind, SessionState, SessionUpdate, Turn};
+pub use session::{AgentId, Clock, SessionKind, SessionState, SessionUpdate, Told, Turn, tell};
 pub use time::{Millis, Window};
 pub use tokens::Tokens;
 pub use webhook::Webhook;

@@ -147,6 +147,7 @@ impl FactKind {
 
 /// Something countable that happened in a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about what was met")]
 pub struct Fact {
     /// Its identity; a tool's call and its failure share one.
     pub key: Key,
@@ -164,6 +165,8 @@ pub struct Fact {
     pub seen: bool,
     /// Whether a tool call failed.
     pub failed: bool,
+    /// Whether the log will say more of a tool call that has not ended: what it says in the end takes the place of this.
+    pub open: bool,
     /// The hash of a tool call's name and arguments, where one of the task's calls just before was the same.
     pub same: Option<u32>,
     /// Whether the line is a copy made for a side conversation.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::time::Millis;
 
 /// The name of an agent as used in configuration, filters and JSON, such as `claude-code`.
@@ -55,7 +57,7 @@ impl SessionKind {
 }
 
 /// Where the last task of a session stands, as far as the log tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Turn {
     /// The agent has answered and it is the human's turn.
     #[default]
@@ -123,6 +125,37 @@ impl SessionState {
     }
 }
 
+/// Something that a log tells again and again, of which the newest counts: when it was told, by a [`Clock`], and what.
+pub type Told<T> = Option<(Millis, T)>;
+
+/// The time of a log's lines, one that never goes back and never stands still: where a clock is set back, and where lines
+/// share a stamp, each line is a millisecond later than the one before it. So what is told last is newest, however the log
+/// is cut into pieces.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Clock(Millis);
+
+impl Clock {
+    /// Goes on to a line with this stamp.
+    pub fn tick(&mut self, stamp: Millis) {
+        self.0 = stamp.max(self.0.saturating_add(1));
+    }
+
+    /// The time of the line that it went on to last.
+    #[must_use]
+    pub const fn now(self) -> Millis {
+        self.0
+    }
+}
+
+/// Keeps the newer of what is known and what is told. Of two things told at the same time it is the greater one: that does
+/// not depend on which was met first.
+pub fn tell<T: Ord>(known: &mut Told<T>, at: Millis, value: T) {
+    if known.as_ref().is_none_or(|(since, old)| (*since, old) < (at, &value)) {
+        *known = Some((at, value));
+    }
+}
+
 /// What a batch of log lines says about a session. Several updates of one session merge in any order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionUpdate {
@@ -136,22 +169,22 @@ pub struct SessionUpdate {
     pub forked: bool,
     /// The first and last time stamped on its own lines; `None` when no line carried a time.
     pub seen: Option<(Millis, Millis)>,
-    /// The working directory, and when it was first seen: the earliest names the project.
-    pub cwd: Option<(Millis, Arc<str>)>,
+    /// The working directory first seen, and when that was told: the earliest names the project.
+    pub cwd: Told<Arc<str>>,
     /// The git branch last seen.
-    pub branch: Option<Arc<str>>,
+    pub branch: Told<Arc<str>>,
     /// The address of the git remote last seen, as [`super::remote::normal`] has it.
-    pub remote: Option<Arc<str>>,
+    pub remote: Told<Arc<str>>,
     /// The agent's version last seen.
-    pub version: Option<Arc<str>>,
+    pub version: Told<Arc<str>>,
     /// The model last asked.
-    pub model: Option<Arc<str>>,
+    pub model: Told<Arc<str>>,
     /// What a subagent calls itself (`Explore`, a nickname).
     pub role: Option<Arc<str>>,
     /// Tokens in the context after the last call of the main chain.
-    pub context: Option<u64>,
+    pub context: Told<u64>,
     /// The size of the context window, where the log tells.
-    pub window: Option<u64>,
+    pub window: Told<u64>,
     /// Where the last task stands after these lines.
-    pub turn: Option<Turn>,
+    pub turn: Told<Turn>,
 }

@@ -40,7 +40,8 @@ impl Source for ClaudeCode {
     }
 
     fn version(&self) -> u32 {
-        2
+        // 3: when a branch, a model, a context was told.
+        3
     }
 
     fn call_key(&self, answer: &str) -> Option<Key> {

@@ -27,6 +27,7 @@ use crate::model::AgentId;
 mod counters;
 mod fold;
 mod history;
+mod limits;
 mod line;
 mod locks;
 mod outcome;
@@ -43,8 +44,8 @@ impl Source for Codex {
     }
 
     fn version(&self) -> u32 {
-        // 2: git remotes.
-        2
+        // 2: git remotes. 3: when a branch, a model, a context was told.
+        3
     }
 
     fn clients(&self) -> &'static [&'static str] {

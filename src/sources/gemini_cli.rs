@@ -41,7 +41,8 @@ impl Source for GeminiCli {
     }
 
     fn version(&self) -> u32 {
-        2
+        // 3: when a model, a context was told.
+        3
     }
 
     fn clients(&self) -> &'static [&'static str] {

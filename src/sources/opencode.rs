@@ -83,7 +83,8 @@ impl Source for OpenCode {
     }
 
     fn version(&self) -> u32 {
-        2
+        // 3: when a model, a context was told; tool calls that have not ended.
+        3
     }
 
     fn clients(&self) -> &'static [&'static str] {

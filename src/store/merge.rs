@@ -171,6 +171,7 @@ fn each(a: &Tokens, b: &Tokens, of: fn(u64, u64) -> u64) -> Tokens {
 /// A fact as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each field is the one of model::Fact of its name, ids instead of names")]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about what was met")]
 pub struct FactRow {
     pub session: i64,
     pub task: Key,
@@ -179,12 +180,15 @@ pub struct FactRow {
     pub name: Option<i64>,
     pub seen: bool,
     pub failed: bool,
+    pub open: bool,
     pub sidechain: bool,
     pub same: Option<u32>,
 }
 
 /// Set where [`FactRow::same`] is known.
 const HAS_SAME: i64 = 8;
+/// Set as long as [`FactRow::open`].
+const OPEN: i64 = 16;
 
 impl FactRow {
     /// The flags as one number.
@@ -194,6 +198,7 @@ impl FactRow {
             | (if self.failed { 2 } else { 0 })
             | (if self.sidechain { 4 } else { 0 })
             | (if self.same.is_some() { HAS_SAME } else { 0 })
+            | (if self.open { OPEN } else { 0 })
     }
 
     /// Whether flags say that [`FactRow::same`] is known.
@@ -207,14 +212,16 @@ impl FactRow {
         self.seen = flags & 1 != 0;
         self.failed = flags & 2 != 0;
         self.sidechain = flags & 4 != 0;
+        self.open = flags & OPEN != 0;
     }
 
-    /// Both sightings as one.
+    /// Both sightings as one. When a tool call was, and in which task, is told by what the log says of it in the end.
     #[must_use]
     pub fn merged(&self, other: &FactRow) -> FactRow {
+        let rank = |fact: &FactRow| (fact.open, !fact.seen, fact.at, fact.task);
         let owner = if self.sidechain != other.sidechain {
             if self.sidechain { other } else { self }
-        } else if self.session == other.session && (!other.seen, other.at, other.task) > (!self.seen, self.at, self.task) {
+        } else if self.session == other.session && rank(other) > rank(self) {
             self
         } else if self.session == other.session {
             other
@@ -225,11 +232,16 @@ impl FactRow {
         FactRow {
             session: owner.session,
             task: owner.task,
-            at: self.at.min(other.at),
+            at: match (self.open, other.open) {
+                (true, false) => other.at,
+                (false, true) => self.at,
+                _ => self.at.min(other.at),
+            },
             kind: if queued { FactKind::Prompt } else { self.kind },
             name: self.name.or(other.name),
             seen: self.seen || other.seen,
             failed: self.failed || other.failed,
+            open: self.open && other.open,
             sidechain: self.sidechain && other.sidechain,
             // Of a history that begins in the middle, fewer calls before it are known.
             same: self.same.or(other.same),

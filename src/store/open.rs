@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_packs.sql"),
     include_str!("migrations/0004_days.sql"),
     include_str!("migrations/0005_repeats.sql"),
+    include_str!("migrations/0006_told.sql"),
 ];
 
 /// The newest version of the schema.

@@ -276,6 +276,7 @@ mod tests {
             name: Some(3),
             seen: true,
             failed: false,
+            open: false,
             sidechain: true,
             same: None,
         }

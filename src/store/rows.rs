@@ -128,7 +128,8 @@ impl Packed for FactRow {
     fn decode(from: &mut Bytes<'_>) -> Option<FactRow> {
         let (session, task, at) = (from.number()?, from.key()?, from.number()?);
         let kind = FactKind::from_sql(from.number()?)?;
-        let mut row = FactRow { session, task, at, kind, name: None, seen: false, failed: false, sidechain: false, same: None };
+        let mut row =
+            FactRow { session, task, at, kind, name: None, seen: false, failed: false, open: false, sidechain: false, same: None };
         let flags = from.number()?;
         row.set_flags(flags);
         row.name = Some(from.number()?).filter(|name| *name != 0);
@@ -205,7 +206,7 @@ fn pack_rows<R: Packed>(
 fn fact_from_row(r: &rusqlite::Row<'_>, i: usize) -> rusqlite::Result<Option<FactRow>> {
     let Some(kind) = FactKind::from_sql(r.get(i + 3)?) else { return Ok(None) };
     let (session, task, at, name) = (r.get(i)?, Key::from_sql(r.get(i + 1)?), r.get(i + 2)?, r.get(i + 4)?);
-    let mut row = FactRow { session, task, at, kind, name, seen: false, failed: false, sidechain: false, same: None };
+    let mut row = FactRow { session, task, at, kind, name, seen: false, failed: false, open: false, sidechain: false, same: None };
     row.set_flags(r.get(i + 5)?);
     Ok(Some(row))
 }

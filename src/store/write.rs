@@ -4,11 +4,11 @@
 //! logs of several sessions hold, and puts the rows into their tables. A first import writes often, so that every core works, and settles once.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rusqlite::{Connection, params};
 
-use crate::model::{AgentId, Batch, Key, Money, RateLimit, SessionUpdate, Turn};
+use crate::model::{AgentId, Batch, Key, Millis, Money, RateLimit, SessionUpdate, Told};
 use crate::pricing::Pricer;
 
 use super::files::{self, FileRow};
@@ -31,8 +31,47 @@ pub struct Piece {
     pub is_shared: bool,
 }
 
-/// Whether an update is newer than what the session's row says; never for one without a time.
-const NEWER: &str = "excluded.last_at >= coalesce(last_at, excluded.last_at)";
+/// What takes the place of a column of which the newest word counts. Of words of the same time it is the greater one,
+/// whoever comes first. `word` is how a column's value is compared.
+fn newest(column: &str, word: impl Fn(&str) -> String) -> String {
+    let (new, old) = (word(&format!("excluded.{column}")), word(column));
+    let is_newer = format!(
+        "excluded.{column}_at IS NOT NULL AND ({column}_at IS NULL OR excluded.{column}_at > {column}_at
+            OR excluded.{column}_at = {column}_at AND {new} > {old})"
+    );
+    let pick = |column: &str| format!("{column} = iif({is_newer}, excluded.{column}, {column})");
+    format!("{}, {}", pick(column), pick(&format!("{column}_at")))
+}
+
+/// When something was told, and what.
+fn text(told: Option<&(Millis, Arc<str>)>) -> (Option<Millis>, Option<&str>) {
+    told.map(|(at, text)| (*at, text.as_ref())).unzip()
+}
+
+/// Whether an update's directory was told before the one that is known.
+const IS_EARLIER: &str = "excluded.cwd IS NOT NULL AND (cwd IS NULL OR (excluded.cwd_at, excluded.cwd) < (cwd_at, cwd))";
+
+/// How a session's row takes in an update.
+static SAVE_SESSION: LazyLock<String> = LazyLock::new(|| {
+    let columns = ["branch", "remote", "version", "context", "window"].map(|column| newest(column, str::to_owned)).join(",\n ");
+    let model = newest("model", |id| format!("(SELECT text FROM name WHERE id = {id})"));
+    // The newest lines tell the present; the earliest directory names the project. A row that is changed in place may say
+    // another thing of the same moment: then what was read last holds.
+    format!(
+        "INSERT INTO session (agent, uid, parent_uid, kind, forked, started_at, last_at, cwd, cwd_at, branch, branch_at, version, version_at,
+            role, model, model_at, context, context_at, window, window_at, turn, turn_at, remote, remote_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)
+         ON CONFLICT (agent, uid) DO UPDATE SET
+            parent_uid = coalesce(excluded.parent_uid, parent_uid), kind = max(kind, excluded.kind), forked = max(forked, excluded.forked),
+            started_at = min(coalesce(started_at, excluded.started_at), coalesce(excluded.started_at, started_at)),
+            last_at = max(coalesce(last_at, excluded.last_at), coalesce(excluded.last_at, last_at)),
+            cwd = iif({IS_EARLIER}, excluded.cwd, cwd), cwd_at = iif({IS_EARLIER}, excluded.cwd_at, cwd_at),
+            role = coalesce(role, excluded.role), {columns}, {model},
+            turn = iif(excluded.turn_at >= coalesce(turn_at, excluded.turn_at), excluded.turn, turn),
+            turn_at = max(coalesce(turn_at, excluded.turn_at), coalesce(excluded.turn_at, turn_at))
+         RETURNING id"
+    )
+});
 
 impl Store {
     /// Begins what is kept or lost as a whole. Large pages of work in one transaction touch each page of the file once.
@@ -173,6 +212,7 @@ impl Writer<'_> {
                 name,
                 seen: fact.seen,
                 failed: fact.failed,
+                open: fact.open,
                 same: fact.same,
                 sidechain: fact.sidechain,
             };
@@ -188,29 +228,14 @@ impl Writer<'_> {
 
     /// The store's id of a session; its row is brought up to date.
     pub(super) fn session(&mut self, agent: AgentId, update: &SessionUpdate) -> rusqlite::Result<i64> {
-        let model = update.model.as_ref().map(|m| self.name(m)).transpose()?;
+        let model = update.model.as_ref().map(|(at, model)| Ok::<_, rusqlite::Error>((*at, self.name(model)?))).transpose()?;
         let (first, last) = update.seen.unzip();
-        let (cwd_at, cwd) = update.cwd.as_ref().map(|(at, cwd)| (*at, cwd.as_ref())).unzip();
-        // The newest lines tell the present; the earliest directory names the project.
-        let mut save = self.tx.prepare_cached(
-            &format!("INSERT INTO session (agent, uid, parent_uid, kind, forked, started_at, last_at, cwd, cwd_at, branch, version, role, model, context, window, turn, remote)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
-             ON CONFLICT (agent, uid) DO UPDATE SET
-                parent_uid = coalesce(excluded.parent_uid, parent_uid), kind = max(kind, excluded.kind), forked = max(forked, excluded.forked),
-                started_at = min(coalesce(started_at, excluded.started_at), coalesce(excluded.started_at, started_at)),
-                last_at = max(coalesce(last_at, excluded.last_at), coalesce(excluded.last_at, last_at)),
-                cwd = iif(excluded.cwd IS NOT NULL AND (cwd IS NULL OR excluded.cwd_at < cwd_at), excluded.cwd, cwd),
-                cwd_at = iif(excluded.cwd IS NOT NULL AND (cwd IS NULL OR excluded.cwd_at < cwd_at), excluded.cwd_at, cwd_at),
-                branch = iif({NEWER}, coalesce(excluded.branch, branch), coalesce(branch, excluded.branch)),
-                remote = iif({NEWER}, coalesce(excluded.remote, remote), coalesce(remote, excluded.remote)),
-                version = iif({NEWER}, coalesce(excluded.version, version), coalesce(version, excluded.version)),
-                role = coalesce(role, excluded.role),
-                model = iif({NEWER}, coalesce(excluded.model, model), coalesce(model, excluded.model)),
-                context = iif({NEWER}, coalesce(excluded.context, context), coalesce(context, excluded.context)),
-                window = iif({NEWER}, coalesce(excluded.window, window), coalesce(window, excluded.window)),
-                turn = iif({NEWER}, excluded.turn, turn)
-             RETURNING id"),
-        )?;
+        let count = |told: Told<u64>| told.map(|(at, count)| (at, count.cast_signed())).unzip();
+        let ((cwd_at, cwd), (branch_at, branch)) = (text(update.cwd.as_ref()), text(update.branch.as_ref()));
+        let ((version_at, version), (remote_at, remote)) = (text(update.version.as_ref()), text(update.remote.as_ref()));
+        let ((context_at, context), (window_at, window)) = (count(update.context), count(update.window));
+        let ((model_at, model), (turn_at, turn)) = (model.unzip(), update.turn.unzip());
+        let mut save = self.tx.prepare_cached(&SAVE_SESSION)?;
         let key = (agent, update.uid.clone());
         let known = self.memory.sessions.get(&key).copied();
         let id: i64 = save.query_row(
@@ -224,14 +249,21 @@ impl Writer<'_> {
                 last,
                 cwd,
                 cwd_at,
-                update.branch,
-                update.version,
+                branch,
+                branch_at,
+                version,
+                version_at,
                 update.role,
                 model,
-                update.context.map(u64::cast_signed),
-                update.window.map(u64::cast_signed),
-                update.turn.unwrap_or(Turn::Ended).to_sql(),
-                update.remote,
+                model_at,
+                context,
+                context_at,
+                window,
+                window_at,
+                turn.unwrap_or_default().to_sql(),
+                turn_at,
+                remote,
+                remote_at,
             ],
             |r| r.get(0),
         )?;

@@ -49,7 +49,7 @@ impl std::fmt::Debug for Steps {
 }
 
 fn steps() -> impl Strategy<Value = Steps> {
-    prop::collection::vec((0..16_u8, any::<u8>(), any::<u8>(), any::<u16>()), 1..40).prop_map(Steps)
+    prop::collection::vec((0..17_u8, any::<u8>(), any::<u8>(), any::<u16>()), 1..40).prop_map(Steps)
 }
 
 /// What both agents wrote.

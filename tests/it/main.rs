@@ -17,6 +17,7 @@ mod cap_days;
 mod caps;
 mod cli;
 mod config;
+mod content;
 mod crash;
 mod dedup;
 mod demo;

@@ -7,8 +7,10 @@
 mod case;
 mod expect;
 
+use aifinops::engine::ingest::Ingest;
 use case::Case;
 
+use crate::content::difference;
 use crate::home::{scan, sessions};
 
 const CLAUDE_CODE: &str = "claude-code";
@@ -46,6 +48,15 @@ fn reads_the_same_again(case: &Case) -> Result<(), String> {
     case.expected.check(&mut ingest)
 }
 
+/// Whether a store holds what one holds that has read all of a case at once.
+fn holds_the_same(case: &Case, ingest: &Ingest) -> Result<(), String> {
+    let home = case.home();
+    let mut whole = home.fresh_reader();
+    scan(&mut whole);
+    let difference = difference(&whole.store, &ingest.store);
+    if difference.is_empty() { Ok(()) } else { Err(difference) }
+}
+
 fn reads_the_same_while_it_is_written(case: &Case) -> Result<(), String> {
     for pieces in [2, 3, 7] {
         let mut ingest = None;
@@ -53,7 +64,8 @@ fn reads_the_same_while_it_is_written(case: &Case) -> Result<(), String> {
             scan(ingest.get_or_insert_with(|| home.fresh_reader()));
         });
         let mut ingest = ingest.unwrap_or_else(|| home.fresh_reader());
-        case.expected.check(&mut ingest).map_err(|why| format!("written in {pieces} pieces:\n{why}"))?;
+        let same = case.expected.check(&mut ingest).and_then(|()| holds_the_same(case, &ingest));
+        same.map_err(|why| format!("written in {pieces} pieces:\n{why}"))?;
     }
     Ok(())
 }
@@ -64,7 +76,8 @@ fn reads_the_same_line_by_line(case: &Case) -> Result<(), String> {
         scan(ingest.get_or_insert_with(|| home.fresh_reader()));
     });
     let mut ingest = ingest.unwrap_or_else(|| home.fresh_reader());
-    case.expected.check(&mut ingest)
+    case.expected.check(&mut ingest)?;
+    holds_the_same(case, &ingest)
 }
 
 fn sums_are_those_of_the_rows(case: &Case) -> Result<(), String> {

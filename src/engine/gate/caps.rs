@@ -19,7 +19,7 @@ use crate::engine::ingest::Ingest;
 use crate::engine::journal;
 use crate::engine::rules::{Rules, decision};
 use crate::model::cap::OnFailure;
-use crate::model::{AgentId, Batch, Call, Key, Millis, Money, SessionUpdate, Tokens, Turn};
+use crate::model::{AgentId, Batch, Call, Key, Millis, Money, SessionUpdate, Tokens};
 use crate::query::Labeler;
 use crate::query::caps::{self, Focus};
 use crate::store::books::Word;
@@ -426,7 +426,7 @@ fn session_of(batch: &mut Batch, seen: &Seen, run: &str) -> u32 {
     let index = if let Some(index) = batch.sessions.iter().position(|session| *session.uid == *uid) {
         index
     } else {
-        batch.sessions.push(SessionUpdate { uid: uid.as_str().into(), turn: Some(Turn::Ended), ..SessionUpdate::default() });
+        batch.sessions.push(SessionUpdate { uid: uid.as_str().into(), ..SessionUpdate::default() });
         batch.sessions.len() - 1
     };
     if let Some(session) = batch.sessions.get_mut(index) {

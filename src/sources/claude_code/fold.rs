@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Batch, Call, Fact, FactKind, Key, Millis, SessionKind, SessionUpdate, Speed, Tokens, Turn};
+use crate::model::{Batch, Call, Clock, Fact, FactKind, Key, Millis, SessionKind, SessionUpdate, Speed, Tokens, Turn, tell};
 use crate::sources::lines::Lines;
 use crate::sources::recent::Recent;
 use crate::sources::{Fold, Skim};
@@ -34,6 +34,8 @@ struct Talk {
     numbered: Vec<(u64, u64)>,
     open: bool,
     last_at: Millis,
+    #[serde(default)]
+    clock: Clock,
     role: Option<String>,
     /// Lines without any id so far.
     nameless: u64,
@@ -211,11 +213,12 @@ impl Fold for ClaudeFold {
             if let Some(Some(index)) = writer.index.get(i)
                 && let Some(update) = usize::try_from(*index).ok().and_then(|n| writer.out.sessions.get_mut(n))
             {
-                update.turn = Some(match (talk.open, talk.pending.is_empty()) {
+                let turn = match (talk.open, talk.pending.is_empty()) {
                     (_, false) => Turn::ToolPending,
                     (true, true) => Turn::Open,
                     (false, true) => Turn::Ended,
-                });
+                };
+                update.turn = Some((talk.clock.now(), turn));
             }
         }
     }
@@ -240,8 +243,9 @@ impl Fold for ClaudeFold {
 fn take(talk: &mut Talk, session: u32, record: Record, out: &mut Batch) {
     let at = record.at.unwrap_or(talk.last_at);
     talk.last_at = at;
+    talk.clock.tick(at);
     if let Some(update) = usize::try_from(session).ok().and_then(|n| out.sessions.get_mut(n)) {
-        see(update, &record);
+        see(update, &record, talk.clock);
     }
     let key = record.uuid.unwrap_or_else(|| {
         // Lines without any id are told apart by their place.
@@ -258,6 +262,7 @@ fn take(talk: &mut Talk, session: u32, record: Record, out: &mut Batch) {
         name: None,
         seen: true,
         failed: false,
+        open: false,
         same: None,
         sidechain,
     };
@@ -297,7 +302,7 @@ fn take(talk: &mut Talk, session: u32, record: Record, out: &mut Batch) {
         Body::Retry => out.facts.push(fact(key, talk.task, FactKind::Retry)),
         Body::Compaction(left) => {
             if let (Some(left), Some(update)) = (left, usize::try_from(session).ok().and_then(|n| out.sessions.get_mut(n))) {
-                update.context = Some(left);
+                tell(&mut update.context, talk.clock.now(), left);
             }
             out.facts.push(fact(key, talk.task, FactKind::Compaction));
         }
@@ -332,20 +337,18 @@ fn take(talk: &mut Talk, session: u32, record: Record, out: &mut Batch) {
 }
 
 /// What any line says about its session.
-fn see(update: &mut SessionUpdate, record: &Record) {
+fn see(update: &mut SessionUpdate, record: &Record, clock: Clock) {
     if let Some(at) = record.at {
         update.seen = Some(update.seen.map_or((at, at), |(first, last)| (first.min(at), last.max(at))));
-        if let Some(cwd) = &record.cwd
-            && update.cwd.as_ref().is_none_or(|(since, _)| at < *since)
-        {
-            update.cwd = Some((at, cwd.clone()));
+        if let Some(cwd) = &record.cwd {
+            update.cwd.get_or_insert_with(|| (clock.now(), cwd.clone()));
         }
     }
     if let Some(branch) = &record.branch {
-        update.branch = Some(branch.clone());
+        tell(&mut update.branch, clock.now(), branch.clone());
     }
     if let Some(version) = &record.version {
-        update.version = Some(version.clone());
+        tell(&mut update.version, clock.now(), version.clone());
     }
     if let Some(origin) = &record.forked_from
         && *origin != update.uid
@@ -360,9 +363,11 @@ fn see(update: &mut SessionUpdate, record: &Record) {
 fn call(talk: &Talk, session: u32, record: &Record, answer: &Answer, (key, at): (Key, Millis), out: &mut Batch) {
     let context = answer.context.unwrap_or_else(|| answer.tokens.total());
     if let Some(update) = usize::try_from(session).ok().and_then(|n| out.sessions.get_mut(n)) {
-        update.model.clone_from(&answer.model);
+        if let Some(model) = &answer.model {
+            tell(&mut update.model, talk.clock.now(), model.clone());
+        }
         if context > 0 {
-            update.context = Some(context);
+            tell(&mut update.context, talk.clock.now(), context);
         }
     }
     let base = Call {

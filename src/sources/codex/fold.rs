@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Batch, Call, Fact, FactKind, Key, Millis, RateLimit, SessionKind, SessionUpdate, Speed, Tier, Turn};
+use crate::model::{Batch, Call, Clock, Fact, FactKind, Key, Millis, SessionKind, SessionUpdate, Speed, Tier, Turn, tell};
 use crate::sources::lines::Lines;
 use crate::sources::recent::Recent;
 use crate::sources::{Fold, Skim};
@@ -13,6 +13,7 @@ use crate::sources::{Fold, Skim};
 use super::AGENT;
 use super::counters::{self, Counters};
 use super::history::{History, Known, begins_with_history, first_counter, possible_history};
+use super::limits;
 use super::line::{Body, Count, Meta, Record, Usage};
 
 /// Pending tools beyond these are forgotten, oldest first.
@@ -50,12 +51,15 @@ struct Memory {
     prompts: Vec<u64>,
     fallback: Option<(u64, Millis)>,
     model: Option<String>,
+    /// When the model was last told.
+    model_at: Millis,
     tier: u8,
     pending: Vec<u64>,
     #[serde(skip_serializing_if = "Recent::is_empty")]
     recent: Recent,
     open: bool,
     last_at: Millis,
+    clock: Clock,
     /// Tool calls without an id so far.
     nameless: u64,
 }
@@ -137,6 +141,7 @@ impl CodexFold {
     }
 
     fn set_model(&mut self, model: Arc<str>) {
+        self.memory.model_at = self.memory.clock.now();
         if self.model.as_ref() != Some(&model) {
             self.memory.model = Some(model.to_string());
             self.model = Some(model);
@@ -160,7 +165,19 @@ impl CodexFold {
     }
 
     fn fact(&self, key: Key, kind: FactKind, at: Millis) -> Fact {
-        Fact { key, session: 0, task: Key(self.memory.task), at, kind, name: None, seen: true, failed: false, same: None, sidechain: false }
+        Fact {
+            key,
+            session: 0,
+            task: Key(self.memory.task),
+            at,
+            kind,
+            name: None,
+            seen: true,
+            failed: false,
+            open: false,
+            same: None,
+            sidechain: false,
+        }
     }
 
     fn prompt(&mut self, text: u64, at: Millis, out: &mut Batch) {
@@ -186,6 +203,8 @@ impl CodexFold {
     fn take(&mut self, record: Record, out: &mut Batch) {
         let at = record.at.unwrap_or(self.memory.last_at);
         self.memory.last_at = at;
+        self.memory.clock.tick(at);
+        let now = self.memory.clock.now();
         if let Some(update) = out.sessions.first_mut()
             && record.at.is_some()
         {
@@ -211,15 +230,8 @@ impl CodexFold {
                 if let Some(model) = model {
                     self.set_model(model);
                 }
-                if let Some(update) = out.sessions.first_mut() {
-                    if self.model.is_some() {
-                        update.model.clone_from(&self.model);
-                    }
-                    if let Some(cwd) = cwd
-                        && update.cwd.as_ref().is_none_or(|(since, _)| at < *since)
-                    {
-                        update.cwd = Some((at, cwd));
-                    }
+                if let (Some(update), Some(cwd)) = (out.sessions.first_mut(), cwd) {
+                    update.cwd.get_or_insert((now, cwd));
                 }
             }
             Body::Started { turn, window } => {
@@ -227,7 +239,7 @@ impl CodexFold {
                     self.begin_turn(&turn);
                 }
                 self.memory.open = true;
-                set_window(out, window);
+                set_window(out, now, window);
             }
             Body::Ended { failed } => {
                 if failed {
@@ -308,26 +320,12 @@ impl CodexFold {
     }
 
     fn count(&mut self, count: &Count, at: Millis, out: &mut Batch) {
-        for limit in &count.limits {
-            let told = RateLimit {
-                session: 0,
-                at,
-                limit: limit.id.clone(),
-                window_minutes: limit.minutes,
-                used_permille: limit.used_permille,
-                resets_at: limit.resets_at.or_else(|| Some(at.saturating_add(i64::try_from(limit.resets_in?).ok()?.saturating_mul(1000)))),
-                plan: limit.plan.clone(),
-            };
-            match out.limits.iter_mut().find(|l| l.limit == told.limit && l.window_minutes == told.window_minutes) {
-                Some(known) => *known = told,
-                None => out.limits.push(told),
-            }
-        }
-        set_window(out, count.window);
+        limits::keep(&count.limits, at, out);
+        set_window(out, self.memory.clock.now(), count.window);
         let Some(totals) = self.memory.counters.told(count) else { return };
         let context = count.last.map(|l| l.total).filter(|t| *t > 0);
         if let (Some(context), Some(update)) = (context, out.sessions.first_mut()) {
-            update.context = Some(context);
+            tell(&mut update.context, self.memory.clock.now(), context);
         }
         let inherited = self.memory.counters.are_none() && self.is_inherited(&totals, count.last.as_ref());
         let Some((used, gap)) = self.memory.counters.raise(totals, count.last, inherited, self.memory.again) else { return };
@@ -381,9 +379,9 @@ impl CodexFold {
     }
 }
 
-fn set_window(out: &mut Batch, window: Option<u64>) {
+fn set_window(out: &mut Batch, now: Millis, window: Option<u64>) {
     if let (Some(window), Some(update)) = (window, out.sessions.first_mut()) {
-        update.window = Some(window);
+        tell(&mut update.window, now, window);
     }
 }
 
@@ -399,11 +397,13 @@ impl Fold for CodexFold {
                     out.sessions.push(self.update());
                     if let Some(update) = out.sessions.first_mut() {
                         let at = at.or(meta.at);
+                        self.memory.clock.tick(at.unwrap_or(0));
+                        let told = |text: &Option<Arc<str>>| text.clone().map(|text| (self.memory.clock.now(), text));
                         update.seen = at.map(|t| (t, t));
-                        update.cwd = meta.cwd.clone().map(|cwd| (at.unwrap_or(0), cwd));
-                        update.branch.clone_from(&meta.branch);
-                        update.remote.clone_from(&meta.remote);
-                        update.version.clone_from(&meta.version);
+                        update.cwd = told(&meta.cwd);
+                        update.branch = told(&meta.branch);
+                        update.remote = told(&meta.remote);
+                        update.version = told(&meta.version);
                     }
                     self.memory.last_at = at.unwrap_or(0);
                 }
@@ -440,16 +440,13 @@ impl Fold for CodexFold {
         }
         if let Some(update) = out.sessions.first_mut() {
             let m = &self.memory;
-            update.turn = Some(if m.open && !m.pending.is_empty() {
-                Turn::ToolPending
-            } else if m.open {
-                Turn::Open
-            } else {
-                Turn::Ended
-            });
-            if update.model.is_none() {
-                update.model.clone_from(&self.model);
-            }
+            let turn = match (m.open, m.pending.is_empty()) {
+                (true, false) => Turn::ToolPending,
+                (true, true) => Turn::Open,
+                (false, _) => Turn::Ended,
+            };
+            update.turn = Some((m.clock.now(), turn));
+            update.model = self.model.clone().map(|model| (m.model_at, model));
         }
     }
 

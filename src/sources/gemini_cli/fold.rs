@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Batch, Call, Fact, FactKind, Key, Millis, SessionKind, SessionUpdate, Speed, Tier, Turn};
+use crate::model::{Batch, Call, Clock, Fact, FactKind, Key, Millis, SessionKind, SessionUpdate, Speed, Tier, Turn, tell};
 use crate::sources::lines::Lines;
 use crate::sources::recent::Recent;
 use crate::sources::{Fold, Skim};
@@ -34,6 +34,7 @@ struct Memory {
     recent: Recent,
     open: bool,
     last_at: Millis,
+    clock: Clock,
 }
 
 /// The fold of one session's log.
@@ -126,6 +127,7 @@ impl GeminiFold {
     }
 
     fn change(&mut self, change: &Header, out: &mut Batch) {
+        self.memory.clock.tick(change.started.max(change.updated).unwrap_or_default());
         self.see(change.started, out);
         self.see(change.updated, out);
         self.learn_directory(change.cwd.as_ref(), out);
@@ -138,7 +140,19 @@ impl GeminiFold {
     fn fact<'a>(&mut self, key: Key, kind: FactKind, at: Millis, out: &'a mut Batch) -> Option<&'a mut Fact> {
         self.update(out)?;
         let (session, task) = (self.index?, Key(self.memory.task));
-        out.facts.push(Fact { key, session, task, at, kind, name: None, seen: true, failed: false, same: None, sidechain: false });
+        out.facts.push(Fact {
+            key,
+            session,
+            task,
+            at,
+            kind,
+            name: None,
+            seen: true,
+            failed: false,
+            open: false,
+            same: None,
+            sidechain: false,
+        });
         out.facts.last_mut()
     }
 
@@ -149,6 +163,7 @@ impl GeminiFold {
     }
 
     fn message(&mut self, message: &Message, out: &mut Batch) {
+        self.memory.clock.tick(message.at.unwrap_or_default());
         self.see(message.at, out);
         self.learn_directory(message.cwd.as_ref(), out);
         let at = message.at.unwrap_or(self.memory.last_at);
@@ -209,10 +224,13 @@ impl GeminiFold {
         let Some(tokens) = message.tokens else { return };
         // Thoughts are not sent again.
         let context = tokens.total() - tokens.reasoning;
+        let now = self.memory.clock.now();
         let Some(update) = self.update(out) else { return };
-        update.model = message.model.clone().or_else(|| update.model.take());
+        if let Some(model) = &message.model {
+            tell(&mut update.model, now, model.clone());
+        }
         if context > 0 {
-            update.context = Some(context);
+            tell(&mut update.context, now, context);
         }
         let Some(session) = self.index else { return };
         out.calls.push(Call {
@@ -241,8 +259,9 @@ impl GeminiFold {
                 (true, true) => Turn::Open,
                 (false, true) => Turn::Ended,
             };
+            let now = self.memory.clock.now();
             if let Some(update) = self.update(out) {
-                update.turn = Some(turn);
+                update.turn = Some((now, turn));
             }
         }
         self.index = None;
@@ -258,7 +277,10 @@ impl Fold for GeminiFold {
                 Record::Header(header) => self.header(&header, out),
                 Record::Change(change) => self.change(&change, out),
                 Record::Message(message) => self.message(&message, out),
-                Record::Rewind => self.end(),
+                Record::Rewind => {
+                    self.memory.clock.tick(0);
+                    self.end();
+                }
             }
         }
         self.settle(out);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Batch, Call, Fact, FactKind, Key, Millis, SessionKind, SessionUpdate, Speed, Tier, Turn};
+use crate::model::{Batch, Call, Fact, FactKind, Key, Millis, SessionKind, SessionUpdate, Speed, Tier, Turn, tell};
 use crate::sources::lines::Lines;
 use crate::sources::recent::Recent;
 use crate::sources::table::RowId;
@@ -23,19 +23,22 @@ const MOST_MACHINE: usize = 32;
 
 /// What is remembered of one session.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Talk {
     uid: String,
     /// The task that a human began last.
     task: u64,
     /// Messages in which the program asked something since: they go on with that task.
     machine: Vec<u64>,
-    /// Tool calls that have not ended.
-    pending: Vec<u64>,
+    /// Tool calls that have not ended, and when their messages were made.
+    pending: Vec<(u64, Millis)>,
+    /// When a human last asked something: tool calls before that are given up.
+    asked_at: Millis,
     #[serde(default, skip_serializing_if = "Recent::is_empty")]
     recent: Recent,
     open: bool,
-    /// The newest message met.
-    said_at: Millis,
+    /// The newest message met, and whether it is an answer: one that is made in the same moment follows the prompt.
+    said_at: (Millis, bool),
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -106,9 +109,8 @@ impl Talk {
 
     fn asked(&mut self, task: Key, by_machine: bool, record: &Record) {
         if !by_machine {
-            if record.said_at >= self.said_at {
-                self.pending.clear();
-            }
+            self.asked_at = self.asked_at.max(record.said_at);
+            self.pending.retain(|(_, said_at)| *said_at >= self.asked_at);
             // Words that come with a prompt do not make it the program's.
             self.machine.retain(|known| *known != task.0);
             if task.0 != self.task {
@@ -123,13 +125,13 @@ impl Talk {
         }
     }
 
-    fn tool(&mut self, key: Key, outcome: Outcome) {
-        self.pending.retain(|known| *known != key.0);
-        if outcome == Outcome::Open {
+    fn tool(&mut self, key: Key, outcome: Outcome, said_at: Millis) {
+        self.pending.retain(|(known, _)| *known != key.0);
+        if outcome == Outcome::Open && said_at >= self.asked_at {
             if self.pending.len() >= MOST_PENDING {
                 self.pending.remove(0);
             }
-            self.pending.push(key.0);
+            self.pending.push((key.0, said_at));
         }
     }
 
@@ -173,7 +175,7 @@ impl Fold for OpenCodeFold {
 /// Takes one row into its session.
 fn take(spoken: &mut Talk, session: u32, record: &Record, out: &mut Batch) {
     for (key, event) in &record.events {
-        let mut same = None;
+        let (mut same, mut at, mut open) = (None, record.at, false);
         let (task, kind, name, failed) = match event {
             Event::Prompt(task) => {
                 spoken.asked(*task, false, record);
@@ -188,11 +190,12 @@ fn take(spoken: &mut Talk, session: u32, record: &Record, out: &mut Batch) {
                 out.calls.push(call);
                 continue;
             }
-            Event::Tool(key, name, outcome, hash) => {
-                spoken.tool(*key, *outcome);
+            Event::Tool(key, name, outcome, hash, since) => {
+                spoken.tool(*key, *outcome, record.said_at);
+                (at, open) = (*since, *outcome == Outcome::Open);
                 let task = spoken.task_of(record);
                 // Arguments may still be written.
-                same = if *outcome == Outcome::Open { None } else { spoken.recent.meet(task, *key, *hash) };
+                same = if open { None } else { spoken.recent.meet(task, *key, *hash) };
                 (task, FactKind::Tool, name.clone(), *outcome == Outcome::Failed)
             }
             Event::Retry => (spoken.task_of(record), FactKind::Retry, None, false),
@@ -201,17 +204,18 @@ fn take(spoken: &mut Talk, session: u32, record: &Record, out: &mut Batch) {
             Event::Compaction => (Key(spoken.task), FactKind::Compaction, None, false),
         };
         let sidechain = record.session.parent.is_some();
-        out.facts.push(Fact { key: *key, session, task, at: record.at, kind, name, seen: true, failed, same, sidechain });
+        out.facts.push(Fact { key: *key, session, task, at, kind, name, seen: true, failed, open, same, sidechain });
     }
+    let said_at = (record.said_at, record.is_answer);
     if let Some(turn) = record.turn
-        && record.said_at >= spoken.said_at
+        && said_at >= spoken.said_at
     {
-        spoken.said_at = record.said_at;
+        spoken.said_at = said_at;
         spoken.open = turn == Turn::Open;
     }
     if let Some(update) = usize::try_from(session).ok().and_then(|n| out.sessions.get_mut(n)) {
         see(update, record);
-        update.turn = Some(spoken.turn());
+        update.turn = Some((spoken.said_at.0, spoken.turn()));
     }
 }
 
@@ -223,11 +227,13 @@ fn see(update: &mut SessionUpdate, record: &Record) {
     let (first, last) = (made.min(record.at.max(made)), record.at.max(made));
     update.seen = Some(update.seen.map_or((first, last), |seen| (seen.0.min(first), seen.1.max(last))));
     update.cwd = session.directory.clone().map(|cwd| (made, cwd)).or(update.cwd.take());
-    update.version = session.version.clone().or(update.version.take());
+    if let Some(version) = &session.version {
+        tell(&mut update.version, record.at, version.clone());
+    }
     if session.parent.is_some() {
         update.kind = SessionKind::Subagent;
         update.parent.clone_from(&session.parent);
-        update.role = record.agent.clone().or(update.role.take());
+        update.role = update.role.take().or(record.agent.clone());
     } else if record.is_copy || session.forked_from.is_some() {
         update.kind = SessionKind::Fork;
         update.forked = true;
@@ -235,8 +241,10 @@ fn see(update: &mut SessionUpdate, record: &Record) {
     }
     for (_, event) in &record.events {
         if let Event::Call(step) = event {
-            update.model = record.model.clone().or(update.model.take());
-            update.context = Some(left(step));
+            if let Some(model) = &record.model {
+                tell(&mut update.model, record.at, model.clone());
+            }
+            tell(&mut update.context, record.at, left(step));
         }
     }
 }

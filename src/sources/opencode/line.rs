@@ -48,8 +48,8 @@ pub(super) enum Event {
     /// The program asked something, in the message of this task.
     Machine(Key),
     Call(Box<Step>),
-    /// A tool call, and the hash of its name and arguments.
-    Tool(Key, Option<Arc<str>>, Outcome, u32),
+    /// A tool call, the hash of its name and arguments, and when it was.
+    Tool(Key, Option<Arc<str>>, Outcome, u32, Millis),
     Retry,
     Error,
     Compaction,
@@ -72,6 +72,8 @@ pub(super) struct Record {
     pub at: Millis,
     /// When its message was made.
     pub said_at: Millis,
+    /// It is of an answer, and no prompt.
+    pub is_answer: bool,
     /// The row is older than its session: it was copied into it.
     pub is_copy: bool,
     /// The task that the message belongs to by its own word.
@@ -186,6 +188,7 @@ fn record(mut raw: Raw<'_>) -> Option<Record> {
         state: RowState::Final,
         at: said_at,
         said_at,
+        is_answer: message.role == b"assistant" || raw.kind == b"assistant",
         is_copy: session.created.is_some_and(|made| said_at < made),
         answers: message.answers.map(task),
         model: message.model.clone(),
@@ -267,7 +270,7 @@ impl Record {
             }
             b"tool" => {
                 self.at = data.tool.at.or(written_at).unwrap_or(self.said_at);
-                self.tool(&data.tool, raw.id);
+                self.tool(&data.tool, raw.id, self.at);
                 if data.tool.outcome == Outcome::Open {
                     self.state = RowState::Unfinished;
                 }
@@ -296,7 +299,7 @@ impl Record {
             b"assistant" => {
                 self.answer(&raw.data);
                 for tool in &raw.data.tools {
-                    self.tool(tool, raw.id);
+                    self.tool(tool, raw.id, tool.at.unwrap_or(self.said_at)); // when the step completes says nothing of it
                     if tool.outcome == Outcome::Open {
                         self.state = RowState::Unfinished; // a step ends before its tools do
                     }
@@ -318,11 +321,11 @@ impl Record {
         self.events.push((self.key(b"prompt", b""), event));
     }
 
-    fn tool(&mut self, tool: &Tool<'_>, row: &[u8]) {
+    fn tool(&mut self, tool: &Tool<'_>, row: &[u8], at: Millis) {
         let more: &[u8] = if tool.call.len() < SHORTEST_UNIQUE { row } else { b"" };
         let key = self.key(b"tool", &[tool.call, b" ", more].concat());
         let same = recent::same(tool.name.as_deref().unwrap_or_default().as_bytes(), tool.arguments);
-        self.events.push((key, Event::Tool(key, tool.name.clone(), tool.outcome, same)));
+        self.events.push((key, Event::Tool(key, tool.name.clone(), tool.outcome, same, at)));
     }
 }
 

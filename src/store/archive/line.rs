@@ -84,12 +84,37 @@ pub(super) struct SessionLine {
     pub(super) window: Option<u64>,
     #[serde(default, skip_serializing_if = "is_usual")]
     pub(super) turn: i64,
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub(super) told: ToldAt,
+}
+
+/// When what changes in a session was last told. Releases before schema 6 do not say so.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct ToldAt {
+    #[serde(skip_serializing_if = "is_usual")]
+    pub(super) branch: Option<Millis>,
+    #[serde(skip_serializing_if = "is_usual")]
+    pub(super) remote: Option<Millis>,
+    #[serde(skip_serializing_if = "is_usual")]
+    pub(super) version: Option<Millis>,
+    #[serde(skip_serializing_if = "is_usual")]
+    pub(super) model: Option<Millis>,
+    #[serde(skip_serializing_if = "is_usual")]
+    pub(super) context: Option<Millis>,
+    #[serde(skip_serializing_if = "is_usual")]
+    pub(super) window: Option<Millis>,
+    #[serde(skip_serializing_if = "is_usual")]
+    pub(super) turn: Option<Millis>,
 }
 
 impl SessionLine {
     /// What it says about the session.
     pub(super) fn update(&self) -> SessionUpdate {
         let text = |text: &Option<String>| text.as_deref().map(Arc::from);
+        // What was told at a time that is not known was told at the end, as far as anybody knows.
+        let since = |at: Option<Millis>| at.or(self.last).unwrap_or_default();
+        let told = |at: Option<Millis>, value: &Option<String>| text(value).map(|value| (since(at), value));
         SessionUpdate {
             uid: Arc::from(self.uid.as_str()),
             parent: text(&self.parent),
@@ -97,14 +122,14 @@ impl SessionLine {
             forked: self.forked,
             seen: self.first.zip(self.last),
             cwd: self.cwd_at.zip(text(&self.cwd)),
-            branch: text(&self.branch),
-            remote: text(&self.remote),
-            version: text(&self.version),
-            model: text(&self.model),
+            branch: told(self.told.branch, &self.branch),
+            remote: told(self.told.remote, &self.remote),
+            version: told(self.told.version, &self.version),
+            model: told(self.told.model, &self.model),
             role: text(&self.role),
-            context: self.context,
-            window: self.window,
-            turn: Some(Turn::from_sql(self.turn)),
+            context: self.context.map(|context| (since(self.told.context), context)),
+            window: self.window.map(|window| (since(self.told.window), window)),
+            turn: Some((since(self.told.turn), Turn::from_sql(self.turn))),
         }
     }
 }
@@ -220,6 +245,7 @@ impl CallLine {
 
 /// A prompt, a tool call, a retry or the like.
 #[derive(Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about it, as the JSON has them")]
 pub(super) struct FactLine {
     pub(super) key: Hex,
     pub(super) session: u32,
@@ -233,6 +259,9 @@ pub(super) struct FactLine {
     pub(super) unseen: bool,
     #[serde(default, skip_serializing_if = "is_usual")]
     pub(super) failed: bool,
+    /// Whether it had not ended.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub(super) open: bool,
     /// The hash of its name and arguments, where the task made the same call before.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub(super) same: Option<u32>,
@@ -254,6 +283,7 @@ impl FactLine {
             name: name.map(str::to_owned),
             unseen: !row.seen,
             failed: row.failed,
+            open: row.open,
             same: row.same,
             side: row.sidechain,
             also,

@@ -48,7 +48,7 @@ pub fn check(from: impl Read, known: Known<'_>) -> Result<Contents, ArchiveError
 
 /// A record, looked at.
 enum Record {
-    Session(AgentId, SessionLine),
+    Session(AgentId, Box<SessionLine>),
     Call(CallLine),
     Fact(FactLine, FactKind),
     Limit(LimitLine),
@@ -149,12 +149,14 @@ impl<'a, R: Read> Records<'a, R> {
         Ok(Some(if let Some(session) = line.session {
             let agent = (self.known)(&session.agent).ok_or_else(|| ArchiveError::Agent { agent: session.agent.clone() })?;
             self.times([session.first, session.last, session.cwd_at])?;
+            let told = &session.told;
+            self.times([told.branch, told.remote, told.version, told.model, told.context, told.window, told.turn])?;
             self.numbers([session.context.unwrap_or(0), session.window.unwrap_or(0)])?;
             if session.uid.is_empty() || self.counts.calls + self.counts.facts + self.counts.limits > 0 {
                 return Err(self.damaged("a session without an id, or behind what belongs to sessions"));
             }
             self.counts.sessions += 1;
-            Record::Session(agent, session)
+            Record::Session(agent, Box::new(session))
         } else if let Some(call) = line.call {
             self.places(call.session, &call.also)?;
             self.times([Some(call.at)])?;
@@ -272,7 +274,8 @@ impl Bringing<'_> {
                 let Some((session, _)) = self.session(line.session) else { return Ok(()) };
                 let name = self.name(line.name.as_deref(), writer)?;
                 let (task, at, seen) = (line.task.0, line.at, !line.unseen);
-                let row = FactRow { session, task, at, kind, name, seen, failed: line.failed, same: line.same, sidechain: line.side };
+                let (failed, open, same, sidechain) = (line.failed, line.open, line.same, line.side);
+                let row = FactRow { session, task, at, kind, name, seen, failed, open, sidechain, same };
                 self.new.facts += u64::from(writer.meet_fact(line.key.0, row)?);
                 self.claim(&line.also, line.key.0, writer);
             }

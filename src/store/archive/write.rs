@@ -13,7 +13,7 @@ use crate::store::merge::{CallRow, FactRow};
 use crate::store::read::text;
 use crate::store::{Store, others, pack};
 
-use super::line::{Also, CallLine, FactLine, Hex, LimitLine, Line, SessionLine};
+use super::line::{Also, CallLine, FactLine, Hex, LimitLine, Line, SessionLine, ToldAt};
 use super::{ArchiveError, Counts, FORMAT, Head};
 
 /// The lines repeat themselves so much that more effort saves little.
@@ -49,7 +49,8 @@ impl Store {
     /// Writes all sessions; gives the place of each among them.
     fn sessions_to<W: Write>(&self, lines: &mut Lines<'_, W>) -> Result<IdMap<i64, u32>, ArchiveError> {
         let sql = "SELECT s.id, s.agent, s.uid, s.parent_uid, s.kind, s.forked, s.started_at, s.last_at, s.cwd, s.cwd_at, s.branch,
-                   s.version, s.role, n.text, s.context, s.window, s.turn, s.remote FROM session s LEFT JOIN name n ON n.id = s.model ORDER BY s.id";
+                   s.version, s.role, n.text, s.context, s.window, s.turn, s.remote,
+                   s.branch_at, s.remote_at, s.version_at, s.model_at, s.context_at, s.window_at, s.turn_at FROM session s LEFT JOIN name n ON n.id = s.model ORDER BY s.id";
         let rows = self.rows("exporting sessions", sql, [], |r| {
             let count = |i: usize| r.get::<_, Option<i64>>(i).map(|n| n.map(i64::cast_unsigned));
             let line = SessionLine {
@@ -70,6 +71,15 @@ impl Store {
                 window: count(15)?,
                 turn: r.get(16)?,
                 remote: r.get(17)?,
+                told: ToldAt {
+                    branch: r.get(18)?,
+                    remote: r.get(19)?,
+                    version: r.get(20)?,
+                    model: r.get(21)?,
+                    context: r.get(22)?,
+                    window: r.get(23)?,
+                    turn: r.get(24)?,
+                },
             };
             Ok((r.get::<_, i64>(0)?, line))
         })?;

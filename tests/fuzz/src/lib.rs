@@ -30,12 +30,13 @@ pub mod wires;
 pub mod words;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aifinops::model::text::is_hostile;
-use aifinops::model::{Batch, Call, Fact, Tokens};
+use aifinops::model::{self, Batch, Call, Fact, Tokens, Turn};
 use aifinops::sources::{self, Source};
 use aifinops::store::{FileRow, Piece, Sums};
 use aifinops::tail::{Catalog, Job, Pool, Reading, fingerprint};
@@ -98,11 +99,20 @@ pub fn harmless(text: &str) {
     assert!(!text.chars().any(is_hostile), "{text:?}");
 }
 
+/// What a session's log says that changes, and when it said so.
+#[derive(Debug, Default, PartialEq)]
+pub struct Now {
+    texts: [model::Told<Arc<str>>; 4],
+    counts: [model::Told<u64>; 2],
+    turn: model::Told<Turn>,
+}
+
 /// What a log says, whatever the pieces that it was read in: sessions by their names.
 #[derive(Debug, Default, PartialEq)]
 pub struct Told {
     pub calls: Vec<(Arc<str>, Call)>,
     pub facts: Vec<(Arc<str>, Fact)>,
+    pub now: BTreeMap<Arc<str>, Now>,
     pub lines: u64,
     pub malformed: u64,
 }
@@ -112,6 +122,23 @@ impl Told {
         let uid = |session: u32| batch.sessions[usize::try_from(session).unwrap()].uid.clone();
         self.calls.extend(batch.calls.iter().map(|call| (uid(call.session), Call { session: 0, ..call.clone() })));
         self.facts.extend(batch.facts.iter().map(|fact| (uid(fact.session), Fact { session: 0, ..fact.clone() })));
+        for session in &batch.sessions {
+            let now = self.now.entry(session.uid.clone()).or_default();
+            let texts = [&session.branch, &session.remote, &session.version, &session.model];
+            for (known, told) in now.texts.iter_mut().zip(texts) {
+                if let Some((at, text)) = told {
+                    model::tell(known, *at, text.clone());
+                }
+            }
+            for (known, told) in now.counts.iter_mut().zip([session.context, session.window]) {
+                if let Some((at, count)) = told {
+                    model::tell(known, at, count);
+                }
+            }
+            if session.turn.map(|(at, _)| at) >= now.turn.map(|(at, _)| at) {
+                now.turn = session.turn;
+            }
+        }
         assert!(batch.limits.iter().all(|limit| usize::try_from(limit.session).unwrap() < batch.sessions.len()));
         self.lines += batch.lines;
         self.malformed += batch.malformed;

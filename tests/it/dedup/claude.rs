@@ -41,6 +41,7 @@ pub(super) fn logs(steps: &[Step]) -> Vec<Log> {
             11 | 12 => work.copy(who, how % 2 == 0),
             13 => work.system(who, r#""subtype":"api_error","error":{"status":529}"#),
             14 => work.system(who, r#""subtype":"compact_boundary","compactMetadata":{"postTokens":900}"#),
+            15 => work.now -= 3_600_000, // the clock is set back
             _ => work.begin(),
         }
     }

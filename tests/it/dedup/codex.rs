@@ -40,6 +40,7 @@ pub(super) fn logs(steps: &[Step]) -> Vec<Log> {
             11 | 12 => work.fork(who, *how),
             13 => work.subagent(who),
             14 => work.put(who, r#""type":"compacted","payload":{"message":"so far"}"#.to_owned()),
+            15 => work.now -= 3_600_000, // the clock is set back
             _ => work.begin(""),
         }
     }

@@ -7,6 +7,8 @@ use aifinops::model::Window;
 use aifinops::store::Store;
 use aifinops::store::sums::{COLUMNS, Sums};
 
+use crate::content::content;
+
 /// Every fact that the store tells, by a name that says what it is about.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Dump(BTreeMap<String, String>);
@@ -32,7 +34,7 @@ fn words(sums: &Sums) -> String {
     told.map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(", ")
 }
 
-/// Sums by session, quarter of an hour and model; tasks; and what is told of each session.
+/// Sums by session, quarter of an hour and model; tasks; what is told of each session; and every record.
 pub(super) fn dump(store: &Store) -> Dump {
     let mut all = BTreeMap::new();
     let sessions = store.sessions(Window::ALL).unwrap();
@@ -55,5 +57,6 @@ pub(super) fn dump(store: &Store) -> Dump {
             all.insert(format!("sums of {} at {} with {model}", names[&slot.session], slot.at), words(&slot.sums));
         }
     }
+    all.extend(content(store).into_iter().map(|(record, times)| (record, times.to_string())));
     Dump(all)
 }
