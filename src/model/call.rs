@@ -201,6 +201,8 @@ pub struct Batch {
     pub calls: Vec<Call>,
     /// Facts, in the order of the file.
     pub facts: Vec<Fact>,
+    /// Keys under which earlier readers have counted a tool call of a session, which it has no more: the session's index and the key.
+    pub outdated: Vec<(u32, Key)>,
     /// The newest rate limits met.
     pub limits: Vec<RateLimit>,
     /// Lines read.

@@ -212,6 +212,26 @@ pub(super) fn save<R: Packed>(tx: &Connection, mut rows: Vec<(Key, &R)>) -> rusq
     Ok(())
 }
 
+/// Takes out the row of a key, whatever it is.
+pub(super) fn remove<R: Packed>(tx: &Connection, key: Key) -> rusqlite::Result<()> {
+    let table = R::TABLE;
+    let near = format!("SELECT first, packed FROM {table} WHERE first <= ?1 ORDER BY first DESC LIMIT 1");
+    let pack: Option<(i64, Vec<u8>)> = tx.prepare_cached(&near)?.query_row([key.to_sql()], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+    let Some((first, packed)) = pack else { return Ok(()) };
+    let mut rest = Merged::default();
+    for entry in Entries(Bytes(&packed)) {
+        let (found, bytes) = entry?;
+        if found != key {
+            rest.put(found, |to| to.extend_from_slice(bytes));
+        }
+    }
+    if rest.bytes.is_empty() {
+        tx.prepare_cached(&format!("DELETE FROM {table} WHERE first = ?1"))?.execute([first]).map(|_| ())
+    } else {
+        tx.prepare_cached(&format!("UPDATE {table} SET packed = ?2 WHERE first = ?1"))?.execute((first, rest.bytes)).map(|_| ())
+    }
+}
+
 /// The entries of a pack and those that came to them.
 #[derive(Debug, Default)]
 struct Merged {
@@ -350,6 +370,21 @@ mod tests {
         save(&conn, vec![(Key(2), &fact(2)), (Key(9), &fact(9))]).unwrap();
         assert!(matches!(find::<FactRow>(&conn, Key(5)), Ok(Found::Foreign)));
         assert!([1, 2, 9].iter().all(|n| found(&conn, Key(*n)).is_some()));
+    }
+
+    #[test]
+    fn a_row_is_taken_out_and_its_neighbours_stay() {
+        let conn = table();
+        let keys: Vec<Key> = (0..100_u64).map(|n| Key::of(&[&n.to_le_bytes()])).collect();
+        let one = fact(1);
+        save(&conn, keys.iter().map(|key| (*key, &one)).collect()).unwrap();
+        for gone in 0..keys.len() {
+            remove::<FactRow>(&conn, keys[gone]).unwrap();
+            remove::<FactRow>(&conn, keys[gone]).unwrap();
+            assert!(keys.iter().enumerate().all(|(i, key)| found(&conn, *key).is_some() == (i > gone)));
+        }
+        save(&conn, vec![(keys[7], &fact(2))]).unwrap();
+        assert_eq!(found(&conn, keys[7]), Some(fact(2)));
     }
 
     #[test]

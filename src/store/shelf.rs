@@ -33,6 +33,8 @@ enum State {
     Changed,
     /// The table has none, or one of another session or time.
     New,
+    /// It is to be taken out of the table.
+    Gone,
 }
 
 impl<R> Default for Shelf<R> {
@@ -74,7 +76,8 @@ impl<R: Packed> Shelf<R> {
                 Found::Foreign => return Ok(Found::Foreign),
             },
         };
-        Ok(self.rows.get_mut(place).map_or(Found::Nothing, |kept| Found::Row(&mut kept.row)))
+        let kept = self.rows.get_mut(place).filter(|kept| kept.state != State::Gone);
+        Ok(kept.map_or(Found::Nothing, |kept| Found::Row(&mut kept.row)))
     }
 
     /// Whether the table is known not to hold a key.
@@ -93,7 +96,17 @@ impl<R: Packed> Shelf<R> {
 
     /// Adds a row whose key [`Shelf::find`] did not find.
     pub(super) fn add(&mut self, key: Key, row: R) {
-        self.put(key, row, State::New);
+        match self.places.get(&key).and_then(|place| self.rows.get_mut(*place)) {
+            Some(gone) => *gone = Kept { key, row, state: State::New },
+            None => _ = self.put(key, row, State::New),
+        }
+    }
+
+    /// Takes out a row that [`Shelf::find`] has found.
+    pub(super) fn remove(&mut self, key: Key) {
+        if let Some(kept) = self.places.get(&key).and_then(|place| self.rows.get_mut(*place)) {
+            kept.state = State::Gone;
+        }
     }
 
     /// Puts another version in the place of a row that [`Shelf::find`] has found.
@@ -128,6 +141,10 @@ impl<R: Packed> Shelf<R> {
             self.is_new(Key(0)); // what was written before this
             self.written = places;
         }
-        pack::save(tx, rows.iter().filter(|kept| kept.state != State::Same).map(|kept| (kept.key, &kept.row)).collect())
+        for gone in rows.iter().filter(|kept| kept.state == State::Gone) {
+            pack::remove::<R>(tx, gone.key)?;
+        }
+        let is_news = |kept: &&Kept<R>| matches!(kept.state, State::Changed | State::New);
+        pack::save(tx, rows.iter().filter(is_news).map(|kept| (kept.key, &kept.row)).collect())
     }
 }

@@ -218,6 +218,11 @@ impl Writer<'_> {
             };
             self.meet_fact(fact.key, row)?;
         }
+        for (of, key) in &batch.outdated {
+            if let Some(session) = session(*of) {
+                self.forget(*key, session)?;
+            }
+        }
         Ok(())
     }
 
@@ -352,6 +357,27 @@ impl Writer<'_> {
             Found::Foreign => {}
         }
         Ok(false)
+    }
+
+    /// Takes back a tool call that an earlier reader has counted under this key: the session's log has it under another now.
+    /// What another session's log said, which may be gone, stays.
+    fn forget(&mut self, key: Key, session: i64) -> rusqlite::Result<()> {
+        let Memory { pending, facts, .. } = &mut *self.memory;
+        let Found::Row(old) = facts.find(self.tx, key)? else { return Ok(()) };
+        if !old.seen {
+            return Ok(()); // a failure whose call is not known has that key today
+        }
+        let is_own = old.session == session;
+        if is_own {
+            pending.touched.insert(session);
+            pending.deltas.fact(old, -1);
+            facts.remove(key);
+            pending.claims.retain(|claim| claim.key != key);
+        }
+        self.tx
+            .prepare_cached("DELETE FROM claim WHERE key = ?1 AND (?2 OR session = ?3)")?
+            .execute(params![key.to_sql(), is_own, session])
+            .map(|_| ())
     }
 
     /// What a call costs.

@@ -42,18 +42,20 @@ struct Talk {
 }
 
 impl Talk {
-    /// The key of a tool call in this message.
-    fn new_tool(&mut self, id: ToolId, message: Key) -> Key {
+    /// The key of a tool call in this message, and whether its id alone was that until now.
+    fn new_tool(&mut self, id: ToolId, message: Key) -> (Key, bool) {
         if id.is_unique {
-            return id.key;
+            return (id.key, false);
         }
         let key = Key::of(&[b"numbered", &message.0.to_le_bytes(), &id.key.0.to_le_bytes()]);
+        let before = self.numbered.len();
         self.numbered.retain(|(known, _)| *known != id.key.0);
+        let is_new = self.numbered.len() == before;
         if self.numbered.len() >= MOST_PENDING {
             self.numbered.remove(0);
         }
         self.numbered.push((id.key.0, key.0));
-        key
+        (key, is_new)
     }
 
     /// The key of the tool call that a result belongs to.
@@ -320,7 +322,10 @@ fn take(talk: &mut Talk, session: u32, record: Record, out: &mut Batch) {
                 out.facts.push(Fact { at: since, ..fact(Key(slash), slash, FactKind::Prompt) });
             }
             for ToolUse { id, name, same } in &answer.tools {
-                let tool = talk.new_tool(*id, answer.key.unwrap_or(key));
+                let (tool, was_its_id) = talk.new_tool(*id, answer.key.unwrap_or(key));
+                if was_its_id {
+                    out.outdated.push((session, id.key)); // the first readers counted it so
+                }
                 talk.pending.push(tool.0);
                 let same = talk.recent.meet(Key(talk.task), tool, *same);
                 out.facts.push(Fact { name: Some(name.clone()), same, ..fact(tool, talk.task, FactKind::Tool) });

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use aifinops::model::Window;
+use aifinops::model::{Key, Window};
 use aifinops::store::ledger::Kind;
 use aifinops::store::{Ledger, Store, health, ledger, open};
 use rusqlite::Connection;
@@ -13,6 +13,7 @@ use serde_json::Value;
 use walkdir::WalkDir;
 
 use super::program;
+use crate::content::difference;
 use crate::logs::{Home, scan};
 
 fn fixture(name: &str) -> PathBuf {
@@ -152,6 +153,54 @@ fn a_store_of_the_first_release_keeps_every_total() {
     let tools = store.tools(1).unwrap();
     assert_eq!(tools.iter().map(|t| (&*t.name, t.calls, t.failures)).collect::<Vec<_>>(), [("Bash", 1, 0)]);
     assert_eq!(store.rebuild().unwrap().wrong(), 0);
+}
+
+/// The first readers knew tool calls by their ids alone, also those that are handed out again and again.
+#[test]
+fn a_tool_call_that_the_first_readers_knew_by_a_short_id_is_counted_once_when_its_log_is_read_again() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sources/claude-code/tool_ids_that_are_handed_out_again");
+    let mut logs: Vec<PathBuf> = fs::read_dir(case).unwrap().map(|entry| entry.unwrap().path()).collect();
+    logs.sort();
+    let key = Key::of(&[b"claude-code", b"tool", b"call_0"]).to_sql();
+    let tools = |store: &Store| {
+        let kin = store.all_kin().unwrap();
+        let of = |kin: &aifinops::store::kin::Kin| {
+            store.tools(kin.id).unwrap().iter().map(|tool| (tool.calls, tool.failures)).collect::<Vec<_>>()
+        };
+        kin.iter().map(|kin| (kin.uid[34..].to_owned(), of(kin))).collect::<BTreeMap<_, _>>()
+    };
+    // Who is the owner of all calls of that id, and which logs are still there.
+    for (owner, there) in [(1, &logs[..]), (2, &logs[..]), (1, &logs[1..]), (2, &logs[1..])] {
+        let home = Home::new();
+        fs::create_dir_all(home.claude("").parent().unwrap()).unwrap();
+        for log in there {
+            fs::copy(log, home.claude(log.file_stem().unwrap().to_str().unwrap())).unwrap();
+        }
+        fs::create_dir_all(home.data()).unwrap();
+        let conn = Connection::open(home.data().join(open::FILE)).unwrap();
+        conn.execute_batch(include_str!("../../../src/store/migrations/0001_first.sql")).unwrap();
+        conn.execute_batch(&format!(
+            "INSERT INTO name VALUES (2, 'Bash');
+             INSERT INTO session (id, agent, uid, kind, forked, turn) VALUES
+                (1, 'claude-code', '00000000-0000-4000-8000-0000000000a1', 0, 0, 0), (2, 'claude-code', '00000000-0000-4000-8000-0000000000b1', 0, 0, 0);
+             INSERT INTO fact VALUES ({key}, {owner}, 21, 1000, 1, 2, 3);
+             INSERT INTO claim VALUES ({key}, 1, 21), ({key}, 2, 21);
+             PRAGMA application_id = 1634297449; PRAGMA user_version = 1;"
+        ))
+        .unwrap();
+        drop(conn);
+        let mut ingest = home.resume();
+        scan(&mut ingest);
+        let gone = if owner == 1 { vec![(1, 1)] } else { Vec::new() };
+        let expected = [("a1", if there.len() == 2 { vec![(1, 1), (1, 0)] } else { gone }), ("b1", vec![(1, 0), (1, 0)])];
+        assert_eq!(tools(&ingest.store), expected.map(|(uid, tools)| (uid.to_owned(), tools)).into(), "of {owner}, {} logs", there.len());
+        if there.len() == 2 {
+            let mut fresh = home.reader(Store::in_memory().unwrap());
+            scan(&mut fresh);
+            assert_eq!(difference(&fresh.store, &ingest.store), "", "of {owner}");
+        }
+        assert_eq!((ingest.store.rebuild().unwrap().wrong(), ingest.store.integrity()), (0, None));
+    }
 }
 
 #[test]
