@@ -209,8 +209,23 @@ fn neither_side_s_dollars_are_the_other_s() {
     assert_eq!((&top["gpu"]["cost_today_usd"], &top["sessions"][0]["today"]["nano_usd"]), (&json!(7.25), &json!(api)), "{top}");
 }
 
-/// What an agent's hook answers, as JSON.
+/// What an agent's hook answers, as JSON. One that had no time left, on a machine that is busy with other tests, lets go whatever
+/// was spent: it is asked again.
 fn ask(host: &Host, agent: &str, event: &str) -> Value {
+    let late = || std::fs::read_to_string(host.path("data/aifinops.log")).unwrap_or_default().matches("no answer within").count();
+    let begun = std::time::Instant::now();
+    loop {
+        let before = late();
+        let answer = ask_once(host, agent, event);
+        if late() == before {
+            return answer;
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_mins(1), "no answer in time for a minute");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}
+
+fn ask_once(host: &Host, agent: &str, event: &str) -> Value {
     let mut child = host.command(&["hook", agent]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let question = json!({"hook_event_name": event, "session_id": "s", "cwd": "/w"});
     child.stdin.take().unwrap().write_all(question.to_string().as_bytes()).unwrap();
