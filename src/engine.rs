@@ -9,6 +9,7 @@ pub mod gateways;
 pub mod glance;
 pub mod gpus;
 pub mod hand;
+mod hour;
 pub mod ingest;
 pub mod journal;
 pub mod judge;

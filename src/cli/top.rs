@@ -11,11 +11,10 @@ use serde::Serialize;
 
 use crate::budgets::{self, Standing};
 use crate::config::{Flags, Group, Range};
-use crate::engine::snapshot::Burn;
 use crate::export::json::{self, MomentJson};
 use crate::model::text::clean;
 use crate::model::time::HOUR;
-use crate::model::{Money, Window};
+use crate::model::{Cost, Money, Window};
 use crate::query::{Asking, Filter, SessionView, forecast};
 use crate::store::GpuBook;
 use crate::ui::columns::Column;
@@ -152,7 +151,8 @@ fn once(context: &Context, args: &TopArgs) -> Result<ExitCode, CliError> {
     let mut views = fresh.sessions(&Asking { window, now: context.now, zone, living: &living, hour: None })?;
     let store = &fresh.ingest.store;
     let today = store.total(Window::today(context.now, zone))?.cost();
-    let burn = Burn::of(&store.recent_spend(context.now - HOUR)?, context.now).last_hour;
+    let mut burn = Cost::default();
+    store.each_recent(context.now - HOUR, |_, _, cost| burn += cost)?;
     let ahead = forecast::midnight(&forecast::recent(store, context.now, zone)?, context.now, today);
     let projection = ahead.map(|ahead| ahead.cost());
     let policy = rules::policy(&context.settings);

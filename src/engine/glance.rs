@@ -118,10 +118,11 @@ pub fn glance(ingest: &mut Ingest, dir: &Path, rules: &Rules, wanted: &Wanted, n
 
 /// What is the same whoever asks.
 fn totals(store: &Store, dir: &Path, rules: &Rules, focus: Option<&Focus>, now: Millis) -> Result<Glance, StoreError> {
-    let hour = store.recent_spend(now - HOUR)?;
+    let mut last_hour = Cost::default();
+    store.each_recent(now - HOUR, |_, _, cost| last_hour += cost)?;
     Ok(Glance {
         today: store.total(Window::today(now, rules.zone))?.cost(),
-        last_hour: hour.iter().fold(Cost::default(), |sum, (_, _, cost)| sum + *cost),
+        last_hour,
         caps: standings(store, dir, rules, focus, now)?,
         ..Glance::default()
     })

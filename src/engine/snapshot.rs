@@ -56,13 +56,12 @@ pub struct Burn {
 }
 
 impl Burn {
-    /// Sorts recent calls into buckets.
+    /// Sorts what was spent in the hour since an instant into buckets; what is older does not count.
     #[must_use]
-    pub fn of(spend: &[(Millis, i64, Cost)], now: Millis) -> Burn {
+    pub fn of(spend: impl IntoIterator<Item = (Millis, Cost)>, since: Millis) -> Burn {
         let mut burn = Burn { last_hour: Cost::default(), buckets: vec![0; BUCKETS] };
-        let since = now - HOUR;
-        for (at, _, cost) in spend.iter().filter(|(at, _, _)| *at >= since) {
-            burn.last_hour += *cost;
+        for (at, cost) in spend.into_iter().filter(|(at, _)| *at >= since) {
+            burn.last_hour += cost;
             let bucket = usize::try_from((at - since) / BUCKET).unwrap_or(0).min(BUCKETS - 1);
             if let Some(slot) = burn.buckets.get_mut(bucket) {
                 *slot += cost.known.nanos().unsigned_abs();

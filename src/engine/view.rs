@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use crate::model::time::{HOUR, MINUTE};
+use crate::model::time::MINUTE;
 use crate::model::{Cost, Millis, SessionState, Window, Zone};
 use crate::pricing::Pricer;
 use crate::query::{self, Asking, Living, SessionDetail, SessionView};
@@ -15,11 +15,12 @@ use crate::tail::Catalog;
 
 use super::caps::Keeper;
 use super::hand::Hand;
+use super::hour::{self, LastHour};
 use super::ingest::{Ingest, Progress};
 use super::live::{Command, Setup, Wake};
 use super::loops::LoopsKeeper;
 use super::outlook::Outlook;
-use super::snapshot::{Burn, Snapshot, Span};
+use super::snapshot::{Snapshot, Span};
 use super::team::TeamKeeper;
 
 /// More changed sessions than this are read anew all together.
@@ -41,8 +42,8 @@ pub(super) struct View {
     pub(super) living: Living,
     /// What each session cost in the last hour, as of the last tick: it changes slowly, and asking costs most of all.
     pub(super) hour: HashMap<i64, Cost>,
-    /// The last hour's calls by session, oldest first.
-    recent: HashMap<i64, Vec<(Millis, Cost)>>,
+    /// The same, second by second.
+    recent: LastHour,
     /// Sessions with news since the last hour was looked at.
     news: BTreeSet<i64>,
     pub(super) sessions: HashMap<i64, Arc<SessionView>>,
@@ -64,6 +65,8 @@ pub(super) struct View {
     looked_back_at: Millis,
     /// When all of it was.
     settled_at: Millis,
+    /// The store's version then; nothing, where there was news since: what has not changed is not read again.
+    settled_of: Option<i64>,
     /// Whether caps are left out: the first picture does not wait for them.
     pub(super) hurries: bool,
     /// Whether there was news since.
@@ -82,7 +85,7 @@ impl View {
             wanted: None,
             living: Living::new(),
             hour: HashMap::new(),
-            recent: HashMap::new(),
+            recent: LastHour::default(),
             news: BTreeSet::new(),
             sessions: HashMap::new(),
             detail: None,
@@ -98,6 +101,7 @@ impl View {
             deaf: None,
             looked_back_at: 0,
             settled_at: 0,
+            settled_of: None,
             hurries: true,
             hour_is_old: false,
         };
@@ -217,6 +221,7 @@ impl View {
             }
         }
         self.news.extend(touched);
+        self.settled_of = None;
         self.look_back_soon(store);
         let family =
             self.detail.as_ref().is_some_and(|d| touched.contains(&d.session.id) || d.children.iter().any(|c| touched.contains(&c.id)));
@@ -298,6 +303,7 @@ impl View {
     pub(super) fn forget(&mut self) {
         self.sessions.clear();
         self.hour.clear();
+        (self.recent, self.settled_of) = (LastHour::default(), None);
         (self.detail, self.trouble) = (None, None);
         self.draft.progress = Some(Progress::default());
     }
@@ -320,52 +326,40 @@ impl View {
 
     /// What the last hour cost, all together and session by session.
     fn look_back(&mut self, store: &Store) {
-        let since = (self.clock)() - HOUR;
-        if let Some(spend) = self.unless_failed(store.recent_spend(since)) {
-            self.recent.clear();
-            self.add_recent(spend);
-            self.settled_at = since + HOUR;
+        let now = (self.clock)();
+        let version = store.data_version();
+        let mut recent = LastHour::default();
+        let looked = store.each_recent(hour::since(now), |at, session, cost| recent.add(at, session, cost));
+        if self.unless_failed(looked).is_some() {
+            (self.recent, self.settled_at, self.settled_of) = (recent, now, Some(version));
         }
-        self.looked_back(since);
+        self.looked_back(now);
     }
 
     /// As [`View::look_back`], where only these sessions have news: of them only what is new is read.
     fn look_at_news(&mut self, store: &Store) {
-        let since = (self.clock)() - HOUR;
+        let now = (self.clock)();
         for session in std::mem::take(&mut self.news) {
-            let known = self.recent.get(&session).and_then(|calls| calls.last()).map(|(at, _)| *at - UNSETTLED);
-            let from = known.unwrap_or(since).max(since);
-            if let Some(spend) = self.unless_failed(store.recent_spend_of(&[session], from)) {
-                self.recent.entry(session).or_default().retain(|(at, _)| *at < from);
-                self.add_recent(spend);
-            }
+            let from = self.recent.reopen(session, UNSETTLED, hour::since(now));
+            let looked = store.each_recent_of(&[session], from, |at, session, cost| self.recent.add(at, session, cost));
+            self.unless_failed(looked);
         }
-        self.looked_back(since);
+        self.looked_back(now);
     }
 
-    fn add_recent(&mut self, spend: Vec<(Millis, i64, Cost)>) {
-        for (at, session, cost) in spend {
-            self.recent.entry(session).or_default().push((at, cost));
-        }
-    }
-
-    fn looked_back(&mut self, since: Millis) {
+    fn looked_back(&mut self, now: Millis) {
         self.news.clear();
-        (self.looked_back_at, self.hour_is_old) = (since + HOUR, false);
-        self.recent.retain(|_, calls| {
-            calls.retain(|(at, _)| *at >= since);
-            !calls.is_empty()
-        });
-        let mut all: Vec<(Millis, i64, Cost)> = Vec::new();
-        self.hour.clear();
-        for (session, calls) in &self.recent {
-            all.extend(calls.iter().map(|(at, cost)| (*at, *session, *cost)));
-            let hour = self.hour.entry(*session).or_default();
-            for (_, cost) in calls {
-                *hour += *cost;
-            }
-        }
-        self.draft.burn = Burn::of(&all, since + HOUR);
+        (self.looked_back_at, self.hour_is_old) = (now, false);
+        let since = hour::since(now);
+        self.recent.forget_before(since);
+        self.hour = self.recent.costs();
+        self.draft.burn = self.recent.burn(since);
+    }
+
+    /// Whether all of the last hour is to be read: some of it may have changed since that was done last, and not only moved on.
+    fn is_unsettled(&self, store: &Store, now: Millis) -> bool {
+        let is_due = now - self.settled_at >= LOOK_BACK_REST && self.settled_of != Some(store.data_version());
+        is_due || now < self.settled_at
     }
 
     /// Whether an agent has told its status line something new about the limits of the session that is shown: no log says it.
@@ -384,7 +378,7 @@ impl View {
         if self.hand.tick() || self.has_new_limits(&ingest.store) {
             self.load_detail(&ingest.store, &mut ingest.prices);
         }
-        if now - self.settled_at >= LOOK_BACK_REST || now < self.settled_at {
+        if self.is_unsettled(&ingest.store, now) {
             self.look_back(&ingest.store);
             self.take_hours();
         } else if self.hour_is_old || self.since_look_back() >= LOOK_BACK_REST {

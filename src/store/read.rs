@@ -280,24 +280,11 @@ impl Store {
 
     /// The steps of each session's last task, and of its longest one in the window.
     pub fn loops(&self, ids: &[i64], window: Window) -> Result<HashMap<i64, (u64, u64)>, StoreError> {
-        let read = |r: &rusqlite::Row<'_>| {
-            let steps: i64 = r.get(2)?;
-            Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, steps.cast_unsigned(), r.get::<_, i64>(3)?))
-        };
-        let columns = "session, started_at, calls, ended_at";
-        let rows = if ids.len() > MANY {
-            self.rows("looking up loops", &format!("SELECT {columns} FROM task"), [], read)?
-        } else {
-            let sql = format!("SELECT {columns} FROM task WHERE session = ?1");
-            let mut rows = Vec::new();
-            for id in ids {
-                rows.extend(self.rows("looking up loops", &sql, [id], read)?);
-            }
-            rows
-        };
         let mut found: HashMap<i64, (u64, u64)> = HashMap::with_capacity(ids.len());
         let mut newest: HashMap<i64, Millis> = HashMap::with_capacity(ids.len());
-        for (session, started, steps, ended) in rows {
+        let read = |r: &rusqlite::Row<'_>| {
+            let (session, started, ended) = (r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, r.get::<_, i64>(3)?);
+            let steps = r.get::<_, i64>(2)?.cast_unsigned();
             let entry = found.entry(session).or_default();
             if ended >= window.from && started < window.to {
                 entry.1 = entry.1.max(steps);
@@ -305,6 +292,17 @@ impl Store {
             if newest.get(&session).is_none_or(|at| started >= *at) {
                 newest.insert(session, started);
                 entry.0 = steps;
+            }
+            Ok(())
+        };
+        let columns = "session, started_at, calls, ended_at";
+        if ids.len() > MANY {
+            self.rows("looking up loops", &format!("SELECT {columns} FROM task"), [], read)?;
+        } else {
+            let mut read = read;
+            let sql = format!("SELECT {columns} FROM task WHERE session = ?1");
+            for id in ids {
+                self.rows("looking up loops", &sql, [id], &mut read)?;
             }
         }
         Ok(found)
@@ -331,9 +329,7 @@ impl Store {
     /// What each session has cost since an instant.
     pub fn recent_cost(&self, since: Millis) -> Result<HashMap<i64, Cost>, StoreError> {
         let mut costs: HashMap<i64, Cost> = HashMap::new();
-        for (_, session, cost) in self.recent_spend(since)? {
-            *costs.entry(session).or_default() += cost;
-        }
+        self.each_recent(since, |_, session, cost| *costs.entry(session).or_default() += cost)?;
         Ok(costs)
     }
 
@@ -414,16 +410,24 @@ impl Store {
 
     /// Instant, session and cost of the calls since `since`, oldest first.
     pub fn recent_spend(&self, since: Millis) -> Result<Vec<(Millis, i64, Cost)>, StoreError> {
-        let sessions = "SELECT id FROM session WHERE last_at >= ?1";
-        let sessions = self.rows("summing the last hour", sessions, [since], |r| r.get::<_, i64>(0))?;
-        self.recent_spend_of(&sessions, since)
+        let mut spend = Vec::new();
+        self.each_recent(since, |at, session, cost| spend.push((at, session, cost)))?;
+        spend.sort_by_key(|(at, ..)| *at);
+        Ok(spend)
     }
 
-    /// As [`Store::recent_spend`], of some sessions.
-    pub fn recent_spend_of(&self, sessions: &[i64], since: Millis) -> Result<Vec<(Millis, i64, Cost)>, StoreError> {
+    /// Looks at the instant, session and cost of each call since `since`, session by session. Nothing is gathered: there may be
+    /// many.
+    pub fn each_recent(&self, since: Millis, look: impl FnMut(Millis, i64, Cost)) -> Result<(), StoreError> {
+        let sessions = "SELECT id FROM session WHERE last_at >= ?1";
+        let sessions = self.rows("summing the last hour", sessions, [since], |r| r.get::<_, i64>(0))?;
+        self.each_recent_of(&sessions, since, look)
+    }
+
+    /// As [`Store::each_recent`], of some sessions.
+    pub fn each_recent_of(&self, sessions: &[i64], since: Millis, mut look: impl FnMut(Millis, i64, Cost)) -> Result<(), StoreError> {
         let fail = self.fail("summing the last hour");
         let _snapshot = self.snapshot().map_err(&fail)?;
-        let mut spend = Vec::new();
         for session in sessions.iter().copied() {
             for (at, key) in trail::of(&self.conn, session, since, Millis::MAX).map_err(&fail)? {
                 let Found::Row(call) = pack::find::<CallRow>(&self.conn, key).map_err(&fail)? else { continue };
@@ -437,11 +441,10 @@ impl Store {
                 };
                 // Without a price it is a bound of nothing.
                 let is_low = call.lower_bound && cost.unpriced_calls == 0;
-                spend.push((at, session, Cost { lower_bound_calls: u64::from(is_low), ..cost }));
+                look(at, session, Cost { lower_bound_calls: u64::from(is_low), ..cost });
             }
         }
-        spend.sort_by_key(|(at, ..)| *at);
-        Ok(spend)
+        Ok(())
     }
 
     /// A session's tools, most used first.
