@@ -11,7 +11,7 @@ use crate::insight::spread::Spread;
 use crate::model::time::span;
 use crate::model::{Money, Window};
 use crate::query::Asking;
-use crate::query::loops::{self, BASELINE, Baselines, By, Group, Loop, groups};
+use crate::query::loops::{self, BASELINE, Baselines, By, Group, Loop, Seen, Tasks, Told, groups, top};
 
 use super::context::{Context, Fresh};
 use super::error::CliError;
@@ -98,20 +98,26 @@ pub fn run(context: &Context, args: &LoopsArgs) -> Result<ExitCode, CliError> {
         Baselines::default()
     } else {
         let baseline = Window { from: context.now - BASELINE, to: i64::MAX };
-        Baselines::of(&loops::loops(&fresh.ingest.store, baseline, &living, context.now)?)
+        Baselines::of(&Tasks::read(&fresh.ingest.store, baseline, &living, context.now)?)
     };
-    let all = loops::loops(&fresh.ingest.store, window, &living, context.now)?;
+    let mut all = Tasks::read(&fresh.ingest.store, window, &living, context.now)?;
+    all.find_models(&fresh.ingest.store)?;
     let passes = wanted(context, &mut fresh, args, window)?;
-    let tasks: Vec<&Loop> = all.iter().filter(|task| passes(task)).collect();
-    let running: Vec<&Loop> = running.iter().filter(|task| passes(task)).collect();
+    let tasks: Vec<Seen<'_>> = all.iter().filter(|task| passes(task.session(), task.model())).collect();
+    let running: Vec<&Loop> = running.iter().filter(|task| passes(task.session, task.model.as_deref())).collect();
+    let store = &fresh.ingest.store;
+    let tops = Tops {
+        longest: top(store, &tasks, args.top, Told::steps)?,
+        dearest: top(store, &tasks, args.top, |task| task.cost().known.nanos())?,
+    };
     let by = args.by(context.json);
     if context.json {
         Out::json(&json::loops::LoopsJson {
             all: json::loops::group(&loops::group(&tasks)),
             by: groups(&tasks, by, zone).iter().map(json::loops::group).collect(),
             histogram: histogram(&steps(&tasks)).iter().map(json::loops::bar).collect(),
-            longest: top(&tasks, args.top, Loop::steps).into_iter().map(json::loops::task).collect(),
-            dearest: top(&tasks, args.top, |task| task.cost().known.nanos()).into_iter().map(json::loops::task).collect(),
+            longest: tops.longest.iter().map(json::loops::task).collect(),
+            dearest: tops.dearest.iter().map(json::loops::task).collect(),
             running: running.iter().map(|task| json::loops::placed(task, &baselines.place(task))).collect(),
             window: json::window(window),
         })?;
@@ -123,14 +129,19 @@ pub fn run(context: &Context, args: &LoopsArgs) -> Result<ExitCode, CliError> {
         out.line(&text)?;
     } else {
         let page = Page { context, out: &mut out };
-        page.write(&tasks, &running, &baselines, args, (by, window))?;
+        page.write(&tasks, &tops, &running, &baselines, (by, window))?;
     }
     out.flush()?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Which tasks pass the filter.
-fn wanted(context: &Context, fresh: &mut Fresh, args: &LoopsArgs, window: Window) -> Result<impl Fn(&Loop) -> bool + use<>, CliError> {
+fn wanted(
+    context: &Context,
+    fresh: &mut Fresh,
+    args: &LoopsArgs,
+    window: Window,
+) -> Result<impl Fn(i64, Option<&str>) -> bool + use<>, CliError> {
     let filter = args.filter.filter();
     let sessions = if filter.is_empty() {
         None
@@ -140,21 +151,19 @@ fn wanted(context: &Context, fresh: &mut Fresh, args: &LoopsArgs, window: Window
         let views = fresh.sessions(&asking)?;
         Some(views.iter().filter(|view| filter.matches(view)).map(|view| view.id).collect::<std::collections::HashSet<i64>>())
     };
-    Ok(move |task: &Loop| {
-        sessions.as_ref().is_none_or(|ids| ids.contains(&task.session)) && filter.meets_model(task.model.as_deref().unwrap_or_default())
+    Ok(move |session, model: Option<&str>| {
+        sessions.as_ref().is_none_or(|ids| ids.contains(&session)) && filter.meets_model(model.unwrap_or_default())
     })
 }
 
-fn steps(tasks: &[&Loop]) -> Spread {
-    tasks.iter().map(|task| task.steps()).collect()
+fn steps(tasks: &[Seen<'_>]) -> Spread {
+    tasks.iter().map(Told::steps).collect()
 }
 
-/// The tasks with most of something; of equals the newest first.
-fn top<'a>(tasks: &[&'a Loop], n: usize, of: impl Fn(&Loop) -> i64) -> Vec<&'a Loop> {
-    let mut sorted: Vec<&Loop> = tasks.to_vec();
-    sorted.sort_by_key(|task| std::cmp::Reverse((of(task), task.started_at)));
-    sorted.truncate(n);
-    sorted
+/// The tasks with most steps, and those that cost most.
+struct Tops {
+    longest: Vec<Loop>,
+    dearest: Vec<Loop>,
 }
 
 /// Where the text goes.
@@ -166,10 +175,10 @@ struct Page<'a> {
 impl Page<'_> {
     fn write(
         self,
-        tasks: &[&Loop],
+        tasks: &[Seen<'_>],
+        tops: &Tops,
         running: &[&Loop],
         baselines: &Baselines,
-        args: &LoopsArgs,
         (by, window): (By, Window),
     ) -> io::Result<()> {
         let Page { context, out } = self;
@@ -188,12 +197,11 @@ impl Page<'_> {
             out.line("")?;
             by_table(context, &groups, by).write(out)?;
         }
-        for (title, of) in [("longest", Loop::steps as fn(&Loop) -> i64), ("dearest", |task| task.cost().known.nanos())] {
-            let found = top(tasks, args.top, of);
+        for (title, found) in [("longest", &tops.longest), ("dearest", &tops.dearest)] {
             if !found.is_empty() {
                 out.line("")?;
                 out.styled(STRONG, &format!("the {title} tasks"))?;
-                tasks_table(context, &found).write(out)?;
+                tasks_table(context, found).write(out)?;
             }
         }
         if !running.is_empty() {
@@ -294,7 +302,7 @@ fn by_table(context: &Context, groups: &[Group], by: By) -> Table {
     table
 }
 
-fn tasks_table(context: &Context, tasks: &[&Loop]) -> Table {
+fn tasks_table(context: &Context, tasks: &[Loop]) -> Table {
     let mut table = Table::new(vec![
         Column::text("BEGAN"),
         Column::text("AGENT").expendable(3),

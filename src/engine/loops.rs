@@ -7,7 +7,7 @@ use crate::insight::loops::{Bar, Place, histogram};
 use crate::insight::spread::Spread;
 use crate::model::{Millis, Window, Zone};
 use crate::query::Living;
-use crate::query::loops::{self, Among, BASELINE, Baselines, By, Group, Loop, groups};
+use crate::query::loops::{self, Among, BASELINE, Baselines, By, Group, Loop, Seen, Tasks, Told, groups, top};
 use crate::store::{Store, StoreError};
 
 /// Tasks that are kept of each list.
@@ -82,11 +82,13 @@ impl LoopsKeeper {
         self.is_old = false;
         let running = loops::running(store, living, now)?;
         if !running.is_empty() && self.baselines.as_ref().is_none_or(|(at, _)| at.elapsed() >= BASELINES) {
-            let recent = loops::loops(store, Window { from: now - BASELINE, to: i64::MAX }, living, now)?;
+            let recent = Tasks::read(store, Window { from: now - BASELINE, to: i64::MAX }, living, now)?;
             self.baselines = Some((Instant::now(), Baselines::of(&recent)));
         }
-        let tasks = loops::loops(store, window, living, now)?;
-        let mut picture = picture(&tasks, zone);
+        let mut tasks = Tasks::read(store, window, living, now)?;
+        tasks.find_models(store)?;
+        let mut picture = picture(store, &tasks, zone)?;
+        drop(tasks);
         if let Some((_, baselines)) = &self.baselines {
             let placed = |task: Loop| {
                 let (place, among) = baselines.place(&task);
@@ -102,19 +104,14 @@ impl LoopsKeeper {
     }
 }
 
-fn picture(tasks: &[Loop], zone: Zone) -> LoopsPicture {
-    let all: Vec<&Loop> = tasks.iter().collect();
-    let top = |of: fn(&Loop) -> i64| {
-        let mut sorted = all.clone();
-        sorted.sort_by_key(|task| std::cmp::Reverse((of(task), task.started_at)));
-        sorted.into_iter().take(MOST).cloned().collect()
-    };
-    LoopsPicture {
+fn picture(store: &Store, tasks: &Tasks, zone: Zone) -> Result<LoopsPicture, StoreError> {
+    let all: Vec<Seen<'_>> = tasks.iter().collect();
+    Ok(LoopsPicture {
         all: loops::group(&all),
-        histogram: histogram(&all.iter().map(|task| task.steps()).collect::<Spread>()),
+        histogram: histogram(&all.iter().map(Told::steps).collect::<Spread>()),
         groups: GROUPS.map(|by| groups(&all, by, zone)),
-        longest: top(Loop::steps),
-        dearest: top(|task| task.cost().known.nanos()),
+        longest: top(store, &all, MOST, Told::steps)?,
+        dearest: top(store, &all, MOST, |task| task.cost().known.nanos())?,
         running: Vec::new(),
-    }
+    })
 }

@@ -3,26 +3,27 @@
 //! A task is what follows a prompt of a person; its steps are the model calls of the conversation itself. Subagents' steps
 //! are not part of its length, for they run beside it; what they cost is part of its cost, for it started them.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::insight::loops::{ENOUGH, Place};
 use crate::insight::spread::Spread;
-use crate::model::session::MOST_ANCESTORS;
-use crate::model::time::{HOUR, SLOT};
-use crate::model::{Cost, IdMap, Key, Millis, SessionKind, SessionState, Window};
+use crate::model::time::HOUR;
+use crate::model::{Cost, Key, Millis, SessionKind, SessionState, Window};
 use crate::store::read::{SessionRow, TaskRow};
-use crate::store::scan::{Asked, Repeat};
+use crate::store::scan::Repeat;
 use crate::store::{Store, StoreError, Sums};
 
 use super::{Living, project_of, state};
 
 mod groups;
+mod models;
 mod short;
+mod tasks;
 
-pub use groups::{By, Group, group, groups};
+pub use groups::{By, Group, Told, group, groups};
 pub use short::{MOST_OUTPUT, Short, short};
+pub use tasks::{Seen, Tasks, top};
 
 /// How far back a running task is compared with others.
 pub const BASELINE: Millis = 30 * 24 * HOUR;
@@ -82,28 +83,53 @@ impl Loop {
     }
 }
 
-/// The tasks that began in the window, oldest first.
-pub fn loops(store: &Store, window: Window, living: &Living, now: Millis) -> Result<Vec<Loop>, StoreError> {
-    let heads = store.heads()?;
-    // What a task's subagents began after the window is part of it all the same.
-    let rows = store.tasks_in(Window { from: window.from, to: i64::MAX })?;
-    let repeats = store.repeats()?;
-    let ids: Ids<'_> = heads.values().map(|head| ((&*head.agent, &*head.uid), head.id)).collect();
-    let mut models = Models::new(store, &rows)?;
-    let mut tasks: Vec<Loop> = Vec::new();
-    let mut sides: Vec<(i64, TaskRow)> = Vec::new();
-    for row in rows {
-        let Some(head) = heads.get(&row.session) else { continue };
-        if head.kind == SessionKind::Subagent {
-            sides.extend(root_of(head, &heads, &ids).map(|root| (root, row)));
-        } else if window.contains(row.started_at) {
-            let model = models.of(store, &row)?;
-            tasks.push(task(&row, head, model, repeats.get(&row.key).cloned()));
-        }
+impl Told for &Loop {
+    fn agent(&self) -> &str {
+        &self.agent
     }
-    add_subagents(&mut tasks, &sides);
-    mark_running(&mut tasks, &heads, living, now);
-    Ok(tasks)
+
+    fn project(&self) -> &str {
+        &self.project
+    }
+
+    fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    fn started_at(&self) -> Millis {
+        self.started_at
+    }
+
+    fn steps(&self) -> i64 {
+        Loop::steps(self)
+    }
+
+    fn millis(&self) -> Millis {
+        Loop::millis(self)
+    }
+
+    fn tools(&self) -> (i64, i64) {
+        (self.sums.tools, self.sums.failures)
+    }
+
+    fn retries(&self) -> i64 {
+        self.sums.retries
+    }
+
+    fn cost(&self) -> Cost {
+        Loop::cost(self)
+    }
+
+    fn repeats(&self) -> bool {
+        self.repeat.is_some()
+    }
+}
+
+/// The tasks that began in the window, in full, oldest first.
+pub fn loops(store: &Store, window: Window, living: &Living, now: Millis) -> Result<Vec<Loop>, StoreError> {
+    let mut tasks = Tasks::read(store, window, living, now)?;
+    tasks.find_models(store)?;
+    tasks.iter().filter_map(|task| task.in_full(store).transpose()).collect()
 }
 
 fn task(row: &TaskRow, head: &SessionRow, model: Option<Arc<str>>, repeat: Option<Repeat>) -> Loop {
@@ -123,92 +149,6 @@ fn task(row: &TaskRow, head: &SessionRow, model: Option<Arc<str>>, repeat: Optio
         repeat,
         is_running: false,
     }
-}
-
-/// The store's ids of sessions by their agent and its own id.
-type Ids<'a> = HashMap<(&'a str, &'a str), i64>;
-
-/// The session of the person that a subagent works for.
-fn root_of(head: &SessionRow, heads: &HashMap<i64, SessionRow>, ids: &Ids<'_>) -> Option<i64> {
-    let mut head = head;
-    for _ in 0..MOST_ANCESTORS {
-        if head.kind != SessionKind::Subagent {
-            return Some(head.id);
-        }
-        let parent = ids.get(&(&*head.agent, head.parent.as_deref()?))?;
-        head = heads.get(parent)?;
-    }
-    None
-}
-
-/// Adds what subagents cost to the task during which they began.
-fn add_subagents(tasks: &mut [Loop], sides: &[(i64, TaskRow)]) {
-    let mut of: IdMap<i64, Vec<usize>> = IdMap::default();
-    for (i, task) in tasks.iter().enumerate() {
-        of.entry(task.session).or_default().push(i);
-    }
-    for (root, side) in sides {
-        let Some(own) = of.get(root) else { continue };
-        let began = |i: &usize| tasks.get(*i).is_some_and(|task| task.started_at <= side.started_at);
-        let found = own.iter().rev().find(|i| began(i)).copied();
-        if let Some(task) = found.and_then(|i| tasks.get_mut(i)) {
-            task.subagents += side.sums.cost();
-        }
-    }
-}
-
-/// Marks the last task of each session that is at work.
-fn mark_running(tasks: &mut [Loop], heads: &HashMap<i64, SessionRow>, living: &Living, now: Millis) {
-    let mut last: IdMap<i64, usize> = IdMap::default();
-    for (i, task) in tasks.iter().enumerate() {
-        last.insert(task.session, i);
-    }
-    for i in last.into_values() {
-        let Some(task) = tasks.get_mut(i) else { continue };
-        let Some(head) = heads.get(&task.session) else { continue };
-        let live = living.get(&(head.agent.clone(), head.uid.clone()));
-        task.is_running = state(head.turn, head.kind, head.last_at, live, now) == SessionState::Working;
-    }
-}
-
-/// Which model a task asked: by the quarters of an hour it lasted, and where those say several, by its steps.
-struct Models {
-    asked: IdMap<i64, Vec<Asked>>,
-    names: HashMap<i64, Arc<str>>,
-    /// The models of the tasks of sessions that were looked at step by step.
-    exact: IdMap<i64, HashMap<Key, Option<Arc<str>>>>,
-}
-
-impl Models {
-    fn new(store: &Store, rows: &[TaskRow]) -> Result<Models, StoreError> {
-        let from = rows.iter().map(|row| row.started_at).min().unwrap_or_default();
-        let to = rows.iter().map(|row| row.ended_at).max().unwrap_or_default();
-        Ok(Models { asked: store.asked(Window { from, to: to + 1 })?, names: store.names()?, exact: IdMap::default() })
-    }
-
-    fn of(&mut self, store: &Store, row: &TaskRow) -> Result<Option<Arc<str>>, StoreError> {
-        let (from, to) = (row.started_at.div_euclid(SLOT) * SLOT, row.ended_at);
-        let mut models = self.asked.get(&row.session).into_iter().flatten().filter(|(at, _)| (from..=to).contains(at)).map(|(_, m)| *m);
-        let first = models.next();
-        if models.all(|model| Some(model) == first) {
-            return Ok(first.and_then(|model| self.names.get(&model).cloned()));
-        }
-        let tasks = match self.exact.entry(row.session) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(by_steps(store, row.session)?),
-        };
-        Ok(tasks.get(&row.key).cloned().flatten())
-    }
-}
-
-/// The model that most steps of each task asked; of equals the first by name.
-fn by_steps(store: &Store, session: i64) -> Result<HashMap<Key, Option<Arc<str>>>, StoreError> {
-    let mut counts: HashMap<Key, BTreeMap<Option<Arc<str>>, usize>> = HashMap::new();
-    for step in store.steps(session, usize::MAX)? {
-        *counts.entry(step.task).or_default().entry(step.model).or_default() += 1;
-    }
-    let most = |models: BTreeMap<Option<Arc<str>>, usize>| models.into_iter().rev().max_by_key(|(_, n)| *n).and_then(|(model, _)| model);
-    Ok(counts.into_iter().map(|(task, models)| (task, most(models))).collect())
 }
 
 /// What a running task is compared with.
@@ -245,18 +185,19 @@ pub struct Baselines {
 impl Baselines {
     /// Those of some tasks; running ones are left out.
     #[must_use]
-    pub fn of(tasks: &[Loop]) -> Baselines {
-        let over = || tasks.iter().filter(|task| !task.is_running);
+    pub fn of(tasks: &Tasks) -> Baselines {
+        let over = || tasks.iter().filter(|task| !task.is_running());
         let mut by_project: HashMap<(Arc<str>, Arc<str>), Vec<i64>> = HashMap::new();
         let mut by_agent: HashMap<Arc<str>, Vec<i64>> = HashMap::new();
         for task in over() {
-            by_project.entry((task.agent.clone(), task.project.clone())).or_default().push(task.steps());
-            by_agent.entry(task.agent.clone()).or_default().push(task.steps());
+            let (agent, project) = (Arc::<str>::from(task.agent()), Arc::from(task.project()));
+            by_agent.entry(agent.clone()).or_default().push(task.steps());
+            by_project.entry((agent, project)).or_default().push(task.steps());
         }
         Baselines {
             by_project: by_project.into_iter().map(|(key, steps)| (key, steps.into_iter().collect())).collect(),
             by_agent: by_agent.into_iter().map(|(key, steps)| (key, steps.into_iter().collect())).collect(),
-            all: over().map(Loop::steps).collect(),
+            all: over().map(|task| task.steps()).collect(),
         }
     }
 
@@ -280,7 +221,7 @@ pub fn running(store: &Store, living: &Living, now: Millis) -> Result<Vec<Loop>,
         if state(head.turn, head.kind, head.last_at, live, now) != SessionState::Working {
             continue;
         }
-        let Some(row) = store.tasks(head.id)?.pop() else { continue };
+        let Some(row) = store.newest_task(head.id)? else { continue };
         let repeat = store.repeat_of(row.key)?;
         let subagents = store.last_task(&store.conversation(head.id)?)?.map_or_else(Cost::default, |all| {
             let mut sums = all.sums;

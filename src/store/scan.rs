@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::params;
 
-use crate::model::{IdMap, Key, KeyMap, Millis, Window};
+use crate::model::{IdMap, Key, KeySet, Millis, Window};
 
 use super::merge::CallRow;
 use super::pack;
@@ -36,35 +36,58 @@ impl Store {
         pack::each(&self.conn, look).map_err(self.fail("going through the calls"))
     }
 
-    /// The tasks that began in the window and asked a model at least once, oldest first.
-    pub fn tasks_in(&self, window: Window) -> Result<Vec<TaskRow>, StoreError> {
+    /// Looks at the tasks that began in the window and asked a model at least once, in no order: putting all of them in order
+    /// would take as much room as all of them.
+    pub fn each_loop(&self, window: Window, mut look: impl FnMut(&TaskRow)) -> Result<(), StoreError> {
+        let fail = self.fail("listing tasks");
+        let columns = sums::columns("t");
         let sql = format!(
-            "SELECT t.key, t.session, t.started_at, t.ended_at, {} FROM task t
-             WHERE t.started_at >= ?1 AND t.started_at < ?2 AND t.calls > 0 ORDER BY t.started_at, t.key",
+            "SELECT t.key, t.session, t.started_at, t.ended_at, {columns} FROM task t WHERE t.started_at >= ?1 AND t.started_at < ?2 AND t.calls > 0"
+        );
+        let mut query = self.conn.prepare_cached(&sql).map_err(&fail)?;
+        let mut rows = query.query(params![window.from, window.to]).map_err(&fail)?;
+        while let Some(row) = rows.next().map_err(&fail)? {
+            look(&task(row).map_err(&fail)?);
+        }
+        Ok(())
+    }
+
+    /// A task by its key.
+    pub fn task(&self, key: Key) -> Result<Option<TaskRow>, StoreError> {
+        let sql = format!("SELECT t.key, t.session, t.started_at, t.ended_at, {} FROM task t WHERE t.key = ?1", sums::columns("t"));
+        Ok(self.rows("looking up a task", &sql, [key.to_sql()], task)?.pop())
+    }
+
+    /// The last task of a session, as [`Store::tasks`] lists them.
+    pub fn newest_task(&self, session: i64) -> Result<Option<TaskRow>, StoreError> {
+        let zero = sums::COLUMNS.map(|c| format!("t.{c} = 0")).join(" AND ");
+        let sql = format!(
+            "SELECT t.key, t.session, t.started_at, t.ended_at, {} FROM task t WHERE t.session = ?1 AND NOT ({zero})
+             ORDER BY t.started_at DESC, t.key DESC LIMIT 1",
             sums::columns("t")
         );
-        self.rows("listing tasks", &sql, params![window.from, window.to], task)
+        Ok(self.rows("looking up the last task", &sql, [session], task)?.pop())
     }
 
-    /// The call that each task has made most often, where any came again.
-    pub fn repeats(&self) -> Result<KeyMap<Repeat>, StoreError> {
-        let names = self.names()?;
-        let rows = self.rows("listing calls that came again", "SELECT task, name, times FROM repeat WHERE times > 0", [], |r| {
-            Ok((Key::from_sql(r.get(0)?), r.get::<_, i64>(1)?, r.get::<_, i64>(2)?.cast_unsigned()))
-        })?;
-        let mut found: KeyMap<Repeat> = KeyMap::default();
-        for (task, name, times) in rows {
-            let tool = names.get(&name).cloned().unwrap_or_else(|| Arc::from("?"));
-            let repeat = Repeat { tool, times: times + 1 };
-            let known = found.entry(task).or_insert_with(|| repeat.clone());
-            if known.times < repeat.times {
-                *known = repeat;
-            }
+    /// All tasks of some sessions, oldest first.
+    pub fn tasks_of(&self, sessions: &[i64]) -> Result<Vec<TaskRow>, StoreError> {
+        let mut tasks = Vec::new();
+        for session in sessions {
+            tasks.extend(self.tasks(*session)?);
         }
-        Ok(found)
+        tasks.sort_by_key(|task| (task.started_at, task.key));
+        Ok(tasks)
     }
 
-    /// As [`Store::repeats`], of one task.
+    /// The tasks in which a call came again.
+    pub fn repeating(&self) -> Result<KeySet, StoreError> {
+        let fail = self.fail("listing calls that came again");
+        let mut query = self.conn.prepare_cached("SELECT task FROM repeat WHERE times > 0").map_err(&fail)?;
+        let found = query.query_map([], |r| r.get(0).map(Key::from_sql)).map_err(&fail)?;
+        found.collect::<Result<_, _>>().map_err(&fail)
+    }
+
+    /// The call that a task has made most often, where any came again.
     pub fn repeat_of(&self, task: Key) -> Result<Option<Repeat>, StoreError> {
         let sql = "SELECT n.text, r.times FROM repeat r LEFT JOIN name n ON n.id = r.name WHERE r.task = ?1 AND r.times > 0
                    ORDER BY r.times DESC LIMIT 1";

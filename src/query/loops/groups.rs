@@ -7,9 +7,31 @@ use chrono::{Datelike as _, NaiveDate};
 use crate::insight::loops::Points;
 use crate::insight::spread::Spread;
 use crate::model::time::{day_of, week_of};
-use crate::model::{Cost, Zone};
+use crate::model::{Cost, Millis, Zone};
 
-use super::Loop;
+/// What tasks are told apart and compared by.
+pub trait Told {
+    /// The agent's name.
+    fn agent(&self) -> &str;
+    /// The last part of the session's directory.
+    fn project(&self) -> &str;
+    /// The model that most of its steps asked, where known.
+    fn model(&self) -> Option<&str>;
+    /// When it began.
+    fn started_at(&self) -> Millis;
+    /// Its model calls.
+    fn steps(&self) -> i64;
+    /// How long it took.
+    fn millis(&self) -> Millis;
+    /// Its tool calls, and how many of them failed.
+    fn tools(&self) -> (i64, i64);
+    /// Model calls that failed and were tried again.
+    fn retries(&self) -> i64;
+    /// What it cost, subagents included.
+    fn cost(&self) -> Cost;
+    /// Whether a tool was called again with the same arguments.
+    fn repeats(&self) -> bool;
+}
 
 /// What tells groups apart. Nothing at all is one group of everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -67,17 +89,17 @@ type Names = (Option<NaiveDate>, Option<String>, Option<String>, Option<String>)
 
 /// The groups, those by time from the oldest, others from the one with the most tasks.
 #[must_use]
-pub fn groups(tasks: &[&Loop], by: By, zone: Zone) -> Vec<Group> {
-    let mut found: BTreeMap<Names, Vec<&Loop>> = BTreeMap::new();
+pub fn groups<T: Told + Copy>(tasks: &[T], by: By, zone: Zone) -> Vec<Group> {
+    let mut found: BTreeMap<Names, Vec<T>> = BTreeMap::new();
     for task in tasks {
         let text = |wanted: bool, text: &str| wanted.then(|| text.to_owned());
         let key = (
             day(task, by, zone),
-            text(by.agent, &task.agent),
-            text(by.model, task.model.as_deref().unwrap_or_default()),
-            text(by.project, &task.project),
+            text(by.agent, task.agent()),
+            text(by.model, task.model().unwrap_or_default()),
+            text(by.project, task.project()),
         );
-        found.entry(key).or_default().push(task);
+        found.entry(key).or_default().push(*task);
     }
     let mut all: Vec<Group> =
         found.into_iter().map(|((day, agent, model, project), tasks)| Group { agent, model, project, day, ..group(&tasks) }).collect();
@@ -86,8 +108,8 @@ pub fn groups(tasks: &[&Loop], by: By, zone: Zone) -> Vec<Group> {
     all
 }
 
-fn day(task: &Loop, by: By, zone: Zone) -> Option<NaiveDate> {
-    let day = day_of(task.started_at, zone);
+fn day(task: &impl Told, by: By, zone: Zone) -> Option<NaiveDate> {
+    let day = day_of(task.started_at(), zone);
     match (by.day, by.week, by.month) {
         (true, ..) => Some(day),
         (_, true, _) => Some(week_of(day)),
@@ -98,25 +120,20 @@ fn day(task: &Loop, by: By, zone: Zone) -> Option<NaiveDate> {
 
 /// What some tasks have in common.
 #[must_use]
-pub fn group(tasks: &[&Loop]) -> Group {
-    let points = |value: fn(&Loop) -> i64| Points::of(&tasks.iter().map(|task| value(task)).collect::<Spread>()).unwrap_or_default();
-    let priced: Spread =
-        tasks.iter().map(|task| task.cost()).filter(|cost| cost.unpriced_calls == 0).map(|cost| cost.known.nanos()).collect();
-    let sum = |value: fn(&Loop) -> i64| tasks.iter().map(|task| value(task)).sum::<i64>();
-    let mut cost = Cost::default();
-    for task in tasks {
-        cost += task.cost();
-    }
+pub fn group<T: Told>(tasks: &[T]) -> Group {
+    let points = |value: fn(&T) -> i64| Points::of(&tasks.iter().map(value).collect::<Spread>()).unwrap_or_default();
+    let priced: Spread = tasks.iter().map(Told::cost).filter(|cost| cost.unpriced_calls == 0).map(|cost| cost.known.nanos()).collect();
+    let sum = |value: fn(&T) -> i64| tasks.iter().map(value).sum::<i64>();
     Group {
         tasks: tasks.len(),
-        steps: points(Loop::steps),
+        steps: points(Told::steps),
         nanos: Points::of(&priced),
-        millis: points(Loop::millis),
-        tools: points(|task| task.sums.tools),
-        tool_calls: (sum(|task| task.sums.tools), sum(|task| task.sums.failures)),
-        retries: sum(|task| task.sums.retries),
-        repeating: tasks.iter().filter(|task| task.repeat.is_some()).count(),
-        cost,
+        millis: points(Told::millis),
+        tools: points(|task| task.tools().0),
+        tool_calls: (sum(|task| task.tools().0), sum(|task| task.tools().1)),
+        retries: sum(Told::retries),
+        repeating: tasks.iter().filter(|task| task.repeats()).count(),
+        cost: tasks.iter().fold(Cost::default(), |cost, task| cost + task.cost()),
         unpriced: tasks.len() - priced.count(),
         ..Group::default()
     }
