@@ -9,8 +9,8 @@ use chrono::{Datelike as _, Days, Months, NaiveDate, Timelike as _};
 use crate::model::time::{day_of, start_of, utc, week_of};
 use crate::model::{Cost, Millis, Window, Zone};
 use crate::pricing::Pricer;
-use crate::store::read::{Place, SlotRow};
-use crate::store::{Store, StoreError, Sums};
+use crate::store::read::Place;
+use crate::store::{Store, StoreError};
 
 pub mod units;
 
@@ -168,7 +168,12 @@ pub fn trends(store: &Store, prices: &mut Pricer, now: Millis, zone: Zone) -> Re
     let mut trends = Trends::default();
     let begin = PERIODS.iter().zip(SHOWN).filter_map(|(period, shown)| beginnings(*period, now, zone, shown).first().copied()).min();
     let begin = begin.map_or(now, |first| start_of(first, zone));
-    let rows = store.happenings(Window { from: begin, to: now.saturating_add(1) })?;
+    let mut rows: Vec<Spent> = Vec::new();
+    store.each_happening(Window { from: begin, to: now.saturating_add(1) }, |row| {
+        if row.sums.calls != 0 || row.sums.nanos != 0 {
+            rows.push(Spent { at: row.at, session: row.session, cost: row.sums.cost(), model: row.model });
+        }
+    })?;
     let places = store.session_places()?;
     for ((period, shown), stacks) in PERIODS.into_iter().zip(SHOWN).zip(&mut trends.stacks) {
         let firsts = beginnings(period, now, zone, shown);
@@ -181,9 +186,10 @@ pub fn trends(store: &Store, prices: &mut Pricer, now: Millis, zone: Zone) -> Re
     for row in rows.iter().filter(|row| month.contains(row.at)) {
         let hour = usize::try_from(utc(row.at).with_timezone(&zone).hour()).unwrap_or(0);
         if let Some(cost) = trends.hours.get_mut(hour) {
-            *cost += row.sums.cost();
+            *cost += row.cost;
         }
     }
+    drop((rows, places)); // what comes now looks at many things as well
     let mut windows = Vec::new();
     for period in PERIODS {
         let first = period.first(now, zone);
@@ -199,31 +205,39 @@ pub fn trends(store: &Store, prices: &mut Pricer, now: Millis, zone: Zone) -> Re
     Ok(trends)
 }
 
-fn stack_of(rows: &[SlotRow], firsts: &[NaiveDate], by: Dimension, places: &HashMap<i64, Place>, zone: Zone) -> Stack {
+/// What one session spent with one model in a quarter of an hour.
+struct Spent {
+    at: Millis,
+    session: i64,
+    model: Option<Arc<str>>,
+    cost: Cost,
+}
+
+fn stack_of(rows: &[Spent], firsts: &[NaiveDate], by: Dimension, places: &HashMap<i64, Place>, zone: Zone) -> Stack {
     let none: Arc<str> = Arc::from("");
     let starts: Vec<Millis> = firsts.iter().map(|first| start_of(*first, zone)).collect();
-    let mut by_name: HashMap<Arc<str>, Vec<Sums>> = HashMap::new();
-    for row in rows.iter().filter(|row| row.sums.calls != 0 || row.sums.nanos != 0) {
+    let mut by_name: HashMap<Arc<str>, Vec<Cost>> = HashMap::new();
+    for row in rows {
         let Some(bar) = starts.partition_point(|start| *start <= row.at).checked_sub(1) else { continue };
         let name = match by {
             Dimension::Model => row.model.as_ref(),
             Dimension::Project => places.get(&row.session).map(|(_, project)| project),
             Dimension::Agent => places.get(&row.session).map(|(agent, _)| agent),
         };
-        let bars = by_name.entry(name.unwrap_or(&none).clone()).or_insert_with(|| vec![Sums::default(); starts.len()]);
-        if let Some(sums) = bars.get_mut(bar) {
-            sums.add(&row.sums, 1);
+        let bars = by_name.entry(name.unwrap_or(&none).clone()).or_insert_with(|| vec![Cost::default(); starts.len()]);
+        if let Some(cost) = bars.get_mut(bar) {
+            *cost += row.cost;
         }
     }
-    let total = |bars: &[Sums]| bars.iter().fold(Cost::default(), |sum, sums| sum + sums.cost());
-    let mut named: Vec<(Arc<str>, Cost, Vec<Sums>)> = by_name.into_iter().map(|(name, bars)| (name, total(&bars), bars)).collect();
+    let total = |bars: &[Cost]| bars.iter().fold(Cost::default(), |sum, cost| sum + *cost);
+    let mut named: Vec<(Arc<str>, Cost, Vec<Cost>)> = by_name.into_iter().map(|(name, bars)| (name, total(&bars), bars)).collect();
     named.sort_by(|(a_name, a, _), (b_name, b, _)| {
         b.known.cmp(&a.known).then(b.unpriced_calls.cmp(&a.unpriced_calls)).then(a_name.cmp(b_name))
     });
     let bar = |(i, first): (usize, &NaiveDate)| {
         let mut bar = Bar { first: *first, cost: Cost::default(), parts: [0; PARTS + 1] };
         for (rank, (_, _, bars)) in named.iter().enumerate() {
-            let cost = bars.get(i).map(Sums::cost).unwrap_or_default();
+            let cost = bars.get(i).copied().unwrap_or_default();
             bar.cost += cost;
             if let Some(part) = bar.parts.get_mut(rank.min(PARTS)) {
                 *part = part.saturating_add(cost.known.nanos());
@@ -238,7 +252,7 @@ fn stack_of(rows: &[SlotRow], firsts: &[NaiveDate], by: Dimension, places: &Hash
     Stack { names: named.into_iter().map(|(name, cost, _)| (name, cost)).collect(), others, bars }
 }
 
-fn heat(rows: &[SlotRow], begin: Option<Millis>, now: Millis, zone: Zone) -> Heat {
+fn heat(rows: &[Spent], begin: Option<Millis>, now: Millis, zone: Zone) -> Heat {
     let today = day_of(now, zone);
     let Some(begin) = begin.map(|at| day_of(at, zone)) else { return Heat::default() };
     let last = week_of(today);
@@ -255,7 +269,7 @@ fn heat(rows: &[SlotRow], begin: Option<Millis>, now: Millis, zone: Zone) -> Hea
         let weekday = usize::try_from(day.weekday().num_days_from_monday()).unwrap_or(0);
         let place = usize::try_from((week_of(day) - oldest).num_days().div_euclid(7)).ok().and_then(|week| weeks.get_mut(week));
         if let Some(cost) = place.and_then(|(_, days)| days.get_mut(weekday)).and_then(Option::as_mut) {
-            *cost += row.sums.cost();
+            *cost += row.cost;
         }
     }
     Heat { weeks }

@@ -28,22 +28,25 @@ impl Store {
         Ok(self.rows("looking up where records begin", sql, [], |r| r.get::<_, i64>(0))?.pop().map(|slot| slot * SLOT))
     }
 
-    /// As [`Store::slots`], with what happened without a model call: prompts, tool calls, retries.
-    pub fn happenings(&self, window: Window) -> Result<Vec<SlotRow>, StoreError> {
+    /// Looks at each row of [`Store::slots`], and at what happened without a model call: prompts, tool calls, retries. Nothing is
+    /// gathered: a year has many.
+    pub fn each_happening(&self, window: Window, mut look: impl FnMut(SlotRow)) -> Result<(), StoreError> {
         let (from, to) = slots_range(window);
         let names = self.names()?;
         let sql = format!(
             "SELECT r.slot, r.session, r.model, {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2 ORDER BY r.slot",
             sums::columns("r")
         );
-        self.rows("listing what happened", &sql, params![from, to], |r| {
-            Ok(SlotRow {
+        let read = |r: &rusqlite::Row<'_>| {
+            look(SlotRow {
                 at: r.get::<_, i64>(0)? * SLOT,
                 session: r.get(1)?,
                 model: names.get(&r.get::<_, i64>(2)?).cloned(),
                 sums: Sums::from_row(r, 3)?,
-            })
-        })
+            });
+            Ok(())
+        };
+        self.rows("listing what happened", &sql, params![from, to], read).map(|_: Vec<()>| ())
     }
 
     /// The sessions that are no other session's subagents.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use crate::insight::loops::Points;
 use crate::insight::spread::Spread;
 use crate::model::money::TOKENS_PER_RATE;
 use crate::model::{Cost, Money, Tokens, Window};
@@ -60,8 +61,8 @@ pub struct Units {
     pub sums: Sums,
     /// Sessions that asked a model; a subagent is a part of another one.
     pub sessions: u64,
-    /// The tokens of each model call, prompt and output.
-    pub requests: Spread,
+    /// How the tokens of model calls spread, prompt and output; nothing without a call.
+    pub requests: Option<Points>,
     /// By model, the ones without a name left out.
     pub models: BTreeMap<Arc<str>, ModelUnits>,
 }
@@ -154,8 +155,8 @@ impl Units {
             Metric::Spend => self.cost().money().map(Money::nanos),
             Metric::PerTask => each(sums.prompts),
             Metric::PerSession => each(i64::try_from(self.sessions).unwrap_or(i64::MAX)),
-            Metric::RequestMedian => self.requests.percentile(50),
-            Metric::RequestMost => self.requests.percentile(99),
+            Metric::RequestMedian => self.requests.map(|points| points.p50),
+            Metric::RequestMost => self.requests.map(|points| points.p99),
             Metric::CacheHit => sums.tokens().cache_hit_permille().map(i64::from),
             Metric::Retries => share(sums.retries, sums.calls.saturating_add(sums.retries)),
             Metric::ToolFailures => share(sums.failures, sums.tools),
@@ -213,9 +214,9 @@ pub fn units(store: &Store, prices: &mut Pricer, asking: &Asking<'_>) -> Result<
     let partial = |window: &Window| begin.is_none_or(|begin| window.from < begin);
     let mut out: Vec<Units> = asking.windows.iter().map(|window| Units { partial: partial(window), ..Units::default() }).collect();
     let mut sessions: Vec<HashSet<i64>> = vec![HashSet::new(); asking.windows.len()];
-    for row in store.happenings(Window { from, to })? {
+    store.each_happening(Window { from, to }, |row| {
         if !(asking.keeps)(row.session) || !(asking.passes)(row.model.as_deref().unwrap_or_default()) {
-            continue;
+            return;
         }
         let found = asking.windows.iter().zip(&mut out).zip(&mut sessions).filter(|((window, _), _)| window.contains(row.at));
         for ((_, units), sessions) in found {
@@ -224,7 +225,7 @@ pub fn units(store: &Store, prices: &mut Pricer, asking: &Asking<'_>) -> Result<
                 sessions.insert(row.session);
             }
         }
-    }
+    })?;
     let names = store.names()?;
     let mut requests: Vec<Vec<i64>> = vec![Vec::new(); asking.windows.len()];
     store.each_call(Window { from, to }, |_, call| {
@@ -244,7 +245,7 @@ pub fn units(store: &Store, prices: &mut Pricer, asking: &Asking<'_>) -> Result<
     })?;
     for ((units, sessions), requests) in out.iter_mut().zip(sessions).zip(requests) {
         units.sessions = sessions.len() as u64;
-        units.requests = requests.into_iter().collect();
+        units.requests = Points::of(&requests.into_iter().collect::<Spread>());
     }
     Ok(out)
 }

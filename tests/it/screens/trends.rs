@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aifinops::engine::{Command, Snapshot};
+use aifinops::insight::loops::Points;
 use aifinops::insight::spread::Spread;
 use aifinops::model::{Cost, Zone};
 use aifinops::query::trends::{Bar, Dimension, PARTS, PERIODS, Pair, Period, Stack, Trends, Units, beginnings};
@@ -50,7 +51,7 @@ fn stack(period: Period, names: &[&str]) -> Stack {
 
 fn units(calls: i64, amount: i64) -> Units {
     let requests: Spread = (1..=100).map(|n| n * 1_900).collect();
-    Units { sums: Sums { retries: 3, ..sums(calls, amount) }, sessions: 7, requests, ..Units::default() }
+    Units { sums: Sums { retries: 3, ..sums(calls, amount) }, sessions: 7, requests: Points::of(&requests), ..Units::default() }
 }
 
 /// A year of work.
