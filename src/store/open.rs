@@ -45,6 +45,12 @@ const BUSY: Duration = Duration::from_secs(2);
 /// A log of more bytes than this is written back by whoever has just answered.
 const TIDY_FROM: u64 = 4 << 20;
 
+/// What is kept in memory of the database's pages, in KiB, as `SQLite` wants it said. A process that stays fills it sooner or
+/// later, however little it does; the system has the pages at hand as well.
+const CACHE: i64 = -4096;
+/// The same during a large import.
+const CACHE_FOR_MUCH: i64 = -49_152;
+
 /// The open database.
 #[derive(Debug)]
 pub struct Store {
@@ -268,8 +274,9 @@ impl Store {
         self.conn
             .execute_batch(
                 "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;
-                 PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 8388608;",
+                 PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 8388608;",
             )
+            .and_then(|()| self.conn.pragma_update(None, "cache_size", CACHE))
             .map_err(&fail)?;
         self.conn.set_prepared_statement_cache_capacity(64);
         Ok(())
@@ -326,10 +333,11 @@ impl Store {
     /// written once, to their place; a rollback journal keeps the few old ones.
     pub fn make_room(&self, much: bool) {
         // Only matters of speed: where another process is looking on, the log stays.
+        let _ = self.conn.pragma_update(None, "cache_size", if much { CACHE_FOR_MUCH } else { CACHE });
         let _ = self.conn.execute_batch(if much {
-            "PRAGMA cache_size = -49152; PRAGMA wal_autocheckpoint = 0"
+            "PRAGMA wal_autocheckpoint = 0"
         } else {
-            "PRAGMA cache_size = -8192; PRAGMA wal_autocheckpoint = 8000; PRAGMA shrink_memory"
+            "PRAGMA wal_autocheckpoint = 8000; PRAGMA shrink_memory"
         });
         let mode = if much && self.is_empty().unwrap_or(false) { "TRUNCATE" } else { "WAL" };
         let _ = self.conn.pragma_update(None, "journal_mode", mode);
