@@ -44,11 +44,10 @@ pub struct Bar {
 #[must_use]
 pub fn histogram(spread: &Spread) -> Vec<Bar> {
     let Some(max) = spread.max() else { return Vec::new() };
-    let values = spread.values();
     let mut bars = Vec::new();
     let (mut from, mut to, mut before) = (1_i64, 1_i64, 0);
     loop {
-        let upto = values.partition_point(|value| *value <= to);
+        let upto = spread.up_to(to);
         bars.push(Bar { from, to, count: upto - before });
         if to >= max {
             return bars;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::Living;
-use super::loops::{self, BASELINE, Baselines, Seen, Short, Tasks, Told as _};
+use super::loops::{self, BASELINE, Baselines, Paid, Short};
 use crate::insight::spread::Spread;
 use crate::model::time::{DAY, HOUR, SLOT, day_of};
 use crate::model::{Millis, Money, Window, Zone};
@@ -30,12 +30,11 @@ pub struct TaskCost {
 }
 
 impl TaskCost {
-    fn of<'a>(tasks: impl Iterator<Item = Seen<'a>>) -> TaskCost {
+    fn of<'a>(tasks: impl Iterator<Item = &'a Paid>) -> TaskCost {
         // A task whose cost is not known whole says nothing about the mean.
         tasks
-            .map(|task| task.cost())
-            .filter(|cost| cost.unpriced_calls == 0)
-            .fold(TaskCost::default(), |sum, cost| TaskCost { tasks: sum.tasks + 1, total: sum.total + cost.known })
+            .filter(|task| task.is_whole)
+            .fold(TaskCost::default(), |sum, task| TaskCost { tasks: sum.tasks + 1, total: sum.total + task.cost })
     }
 
     /// The mean in nano-dollars; `None` without any task.
@@ -73,12 +72,12 @@ pub struct Present {
 
 /// Looks back. Takes some tens of milliseconds on a store of years: not for every frame.
 pub fn baseline(store: &Store, living: &Living, now: Millis, zone: Zone) -> Result<Baseline, StoreError> {
-    let tasks = Tasks::read(store, Window { from: now - BASELINE, to: i64::MAX }, living, now)?;
     let since = |days: i64| now - days * DAY;
-    let week = |from: Millis, to: Millis| TaskCost::of(tasks.iter().filter(|task| (from..to).contains(&task.started_at())));
+    let (lengths, paid) = loops::past(store, living, (now - BASELINE, since(14)), now)?;
+    let week = |from: Millis, to: Millis| TaskCost::of(paid.iter().filter(|task| (from..to).contains(&task.started_at)));
     let weeks = (week(since(7), i64::MAX), week(since(14), since(7)));
     let slots = store.slot_sums(Window { from: since(DAYS_OF_HOURS + 1), to: now })?;
-    Ok(Baseline { loops: Baselines::of(&tasks), weeks, hours: hours(&slots, now), prompts: prompts(&slots, now, zone) })
+    Ok(Baseline { loops: lengths, weeks, hours: hours(&slots, now), prompts: prompts(&slots, now, zone) })
 }
 
 /// What is now, in the same measures.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::insight::loops::{ENOUGH, Place};
-use crate::insight::spread::Spread;
+use crate::insight::spread::{Counts, Spread};
 use crate::model::time::HOUR;
 use crate::model::{Cost, Key, Millis, SessionKind, SessionState, Window};
 use crate::store::read::{SessionRow, TaskRow};
@@ -18,10 +18,12 @@ use super::{Living, project_of, state};
 
 mod groups;
 mod models;
+mod past;
 mod short;
 mod tasks;
 
 pub use groups::{By, Group, Told, group, groups};
+pub use past::{Paid, past};
 pub use short::{MOST_OUTPUT, Short, short};
 pub use tasks::{Seen, Tasks, top};
 
@@ -182,23 +184,31 @@ pub struct Baselines {
     all: Spread,
 }
 
+impl From<HashMap<(Arc<str>, Arc<str>), Counts>> for Baselines {
+    /// From the lengths of each agent in each project.
+    fn from(lengths: HashMap<(Arc<str>, Arc<str>), Counts>) -> Baselines {
+        let (mut by_agent, mut all): (HashMap<Arc<str>, Counts>, Counts) = (HashMap::new(), Counts::default());
+        for ((agent, _), counts) in &lengths {
+            by_agent.entry(agent.clone()).or_default().merge(counts);
+            all.merge(counts);
+        }
+        Baselines {
+            by_project: lengths.into_iter().map(|(of, counts)| (of, counts.into())).collect(),
+            by_agent: by_agent.into_iter().map(|(agent, counts)| (agent, counts.into())).collect(),
+            all: all.into(),
+        }
+    }
+}
+
 impl Baselines {
     /// Those of some tasks; running ones are left out.
     #[must_use]
     pub fn of(tasks: &Tasks) -> Baselines {
-        let over = || tasks.iter().filter(|task| !task.is_running());
-        let mut by_project: HashMap<(Arc<str>, Arc<str>), Vec<i64>> = HashMap::new();
-        let mut by_agent: HashMap<Arc<str>, Vec<i64>> = HashMap::new();
-        for task in over() {
-            let (agent, project) = (Arc::<str>::from(task.agent()), Arc::from(task.project()));
-            by_agent.entry(agent.clone()).or_default().push(task.steps());
-            by_project.entry((agent, project)).or_default().push(task.steps());
+        let mut lengths: HashMap<(Arc<str>, Arc<str>), Counts> = HashMap::new();
+        for task in tasks.iter().filter(|task| !task.is_running()) {
+            lengths.entry((task.agent().into(), task.project().into())).or_default().add(task.steps());
         }
-        Baselines {
-            by_project: by_project.into_iter().map(|(key, steps)| (key, steps.into_iter().collect())).collect(),
-            by_agent: by_agent.into_iter().map(|(key, steps)| (key, steps.into_iter().collect())).collect(),
-            all: over().map(|task| task.steps()).collect(),
-        }
+        lengths.into()
     }
 
     /// Places a task among the nearest tasks of which there are enough.

@@ -90,6 +90,7 @@ pub struct App {
     pub paused: Option<Arc<Snapshot>>,
     /// The rows of the table as last made.
     pub rows: Vec<Row>,
+    made_of: Option<rows::MadeOf>,
     /// The selected session: kept by id while rows move.
     pub selected: Option<i64>,
     /// The selected row's place, for when its session is gone.
@@ -162,6 +163,7 @@ impl App {
             span: options.span,
             paused: None,
             rows: Vec::new(),
+            made_of: None,
             selected: None,
             cursor: 0,
             scroll: 0,
@@ -192,7 +194,8 @@ impl App {
     /// Takes a new picture. The selection stays on its session.
     pub fn take(&mut self, snapshot: &Snapshot) -> Vec<Effect> {
         // What is frozen can be sorted, folded and filtered, and stays what it is.
-        self.rows = rows::rows(&self.paused.as_deref().unwrap_or(snapshot).sessions, &self.order);
+        let sessions = &self.paused.as_deref().unwrap_or(snapshot).sessions;
+        rows::renew(&mut self.rows, &mut self.made_of, sessions, &self.order);
         self.settle()
     }
 

@@ -61,7 +61,7 @@ impl Row {
 }
 
 /// How the table is asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     /// What must be met.
     pub filter: Filter,
@@ -80,6 +80,26 @@ pub struct Order {
 impl Order {
     fn is_folded(&self, id: i64) -> bool {
         self.folded.contains(&id) != self.fold_all
+    }
+}
+
+/// What rows were made of.
+#[derive(Debug, Clone)]
+pub struct MadeOf {
+    sessions: Vec<Arc<SessionView>>,
+    order: Order,
+}
+
+/// Makes the rows anew, unless they were made of the same: pictures come with every key, and thousands of sessions take a while
+/// to put in order.
+pub fn renew(rows: &mut Vec<Row>, made_of: &mut Option<MadeOf>, sessions: &[Arc<SessionView>], order: &Order) {
+    let is_same = |known: &MadeOf| {
+        let mut pairs = known.sessions.iter().zip(sessions);
+        known.sessions.len() == sessions.len() && pairs.all(|(known, now)| Arc::ptr_eq(known, now)) && known.order == *order
+    };
+    if !made_of.as_ref().is_some_and(is_same) {
+        *rows = self::rows(sessions, order);
+        *made_of = Some(MadeOf { sessions: sessions.to_vec(), order: order.clone() });
     }
 }
 

@@ -59,9 +59,15 @@ const NO_MODEL: u32 = 0;
 
 /// A session, and the last part of its directory.
 #[derive(Debug)]
-struct Head {
-    row: SessionRow,
-    project: Arc<str>,
+pub(super) struct Head {
+    pub(super) row: SessionRow,
+    pub(super) project: Arc<str>,
+}
+
+/// All sessions.
+pub(super) fn heads(store: &Store) -> Result<HashMap<i64, Head>, StoreError> {
+    let head = |row: SessionRow| Head { project: project_of(row.cwd.as_deref()), row };
+    Ok(store.heads()?.into_iter().map(|(id, row)| (id, head(row))).collect())
 }
 
 /// Tasks, the oldest first.
@@ -85,9 +91,7 @@ type Side = (i64, Millis, Cost);
 impl Tasks {
     /// The tasks that began in the window. Which models they asked is not known before [`Tasks::find_models`].
     pub fn read(store: &Store, window: Window, living: &Living, now: Millis) -> Result<Tasks, StoreError> {
-        let head = |row: SessionRow| Head { project: project_of(row.cwd.as_deref()), row };
-        let heads = store.heads()?.into_iter().map(|(id, row)| (id, head(row))).collect();
-        let mut tasks = Tasks { heads, models: vec![None], all: Vec::new() };
+        let mut tasks = Tasks { heads: heads(store)?, models: vec![None], all: Vec::new() };
         let sides = tasks.fill(store, window)?;
         tasks.all.sort_unstable_by_key(|task| (task.session, task.started_at, task.key));
         tasks.add_subagents(&sides);
@@ -174,10 +178,10 @@ impl Tasks {
 }
 
 /// The store's ids of sessions by their agent and its own id.
-type Ids<'a> = HashMap<(&'a str, &'a str), i64>;
+pub(super) type Ids<'a> = HashMap<(&'a str, &'a str), i64>;
 
 /// The session of the person that a subagent works for.
-fn root_of(head: &SessionRow, heads: &HashMap<i64, Head>, ids: &Ids<'_>) -> Option<i64> {
+pub(super) fn root_of(head: &SessionRow, heads: &HashMap<i64, Head>, ids: &Ids<'_>) -> Option<i64> {
     let mut head = head;
     for _ in 0..MOST_ANCESTORS {
         if head.kind != SessionKind::Subagent {
