@@ -92,7 +92,7 @@ pub fn verdict(
     let found = match &question {
         Ok(Some(question)) if !is_idle => work(&context, &rules, question, on_failure, &|| clock.wait_for(LATE))
             .map(Some)
-            .map_err(|error| (matches!(error, CliError::Store(StoreError::Partial)) || error.is_damage(), error.to_string())),
+            .map_err(|error| (matches!(error, CliError::Store(StoreError::Partial)) || error.is_damage(), reason(&error))),
         Err(why) if !is_idle => Err((false, why.clone())),
         _ => Ok(None),
     };
@@ -118,6 +118,14 @@ pub fn verdict(
             write_down(&global, &dir, now, agent, &why, on_failure, more);
             without_knowing(on_failure, &why)
         }
+    }
+}
+
+/// Why nobody can tell, in words for who runs the agent.
+fn reason(error: &CliError) -> String {
+    match error {
+        CliError::Store(error) if error.is_busy() => "other processes kept the store busy for too long".to_owned(),
+        error => error.to_string(),
     }
 }
 

@@ -26,13 +26,18 @@ impl Store {
         self.meta(PARTIAL).is_some()
     }
 
-    /// Notes whether that is so.
+    /// Notes whether that is so. Only of a store that nobody has read a log into, which is looked at in the same breath: who
+    /// notes it late, behind whoever has read everything meanwhile, would stop all judgements until all is looked at again.
     pub fn set_partial(&self, partial: bool) -> Result<(), StoreError> {
-        if partial {
-            return self.set_meta(PARTIAL, "1");
-        }
-        let gone = self.conn.execute("DELETE FROM meta WHERE name = ?1", [PARTIAL]);
-        gone.map(|_| ()).map_err(self.fail("remembering a setting"))
+        let done = self.conn.execute(
+            if partial {
+                "INSERT INTO meta SELECT ?1, '1' WHERE NOT EXISTS (SELECT 1 FROM file) ON CONFLICT (name) DO NOTHING"
+            } else {
+                "DELETE FROM meta WHERE name = ?1"
+            },
+            [PARTIAL],
+        );
+        done.map(|_| ()).map_err(self.fail("remembering a setting"))
     }
 
     /// Whether nobody has read any log into it.

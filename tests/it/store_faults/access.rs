@@ -13,7 +13,7 @@ use aifinops::store::Store;
 use rusqlite::Connection;
 
 use super::{history, is_clear, program};
-use crate::logs::{Home, answer, append, look, scan, total, uuid};
+use crate::logs::{Home, answer, append, look, prompt, scan, total, uuid};
 
 #[test]
 fn where_nothing_can_be_written_the_store_lives_in_memory() {
@@ -193,4 +193,19 @@ fn a_store_that_may_only_be_read_is_worked_on_in_memory() {
     assert!(ingest.store.is_writer());
     scan(&mut ingest);
     assert_eq!(total(&ingest), truth);
+}
+
+#[test]
+fn who_notes_late_that_nothing_was_read_stops_no_judgements() {
+    let home = Home::new();
+    let store = Store::open(&home.data()).unwrap().store;
+    store.set_partial(true).unwrap();
+    assert!(store.is_partial(), "nobody has read anything");
+    let session = uuid(1, 1);
+    append(&home.claude(&session), prompt(&session, 1) + "\n");
+    let mut ingest = home.reader(store);
+    scan(&mut ingest);
+    assert!(!ingest.store.is_partial(), "everything has been read");
+    Store::open(&home.data()).unwrap().store.set_partial(true).unwrap();
+    assert!(!ingest.store.is_partial(), "a hook that had looked before is late");
 }
