@@ -1,4 +1,8 @@
-//! Files that are replaced: whole or not at all, readable by their owner only, and never a link replaced by a file.
+//! Files: readable by their owner only, replaced whole or not at all, never a link replaced by a file; and locks on them.
+
+pub mod lock;
+
+pub use lock::Lock;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -156,12 +160,26 @@ pub fn private_directory() -> DirBuilder {
     builder
 }
 
-fn private_file() -> OpenOptions {
+/// What makes a file that was not there, which only its owner may read.
+#[must_use]
+pub fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Opens a file to write at its end. It is made if need be, its owner's alone.
+///
+/// # Errors
+/// What the system says.
+pub fn append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 #[cfg(test)]

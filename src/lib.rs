@@ -29,7 +29,7 @@
 //! | 1 | [`budgets`] | caps, what was spent, and the verdict; pure |
 //! | 1 | [`insight`] | what numbers mean: loop lengths, waste, forecasts; pure |
 //! | 1 | [`pricing`] | what a call costs |
-//! | 0 | [`disk`] | files that are replaced: whole or not at all |
+//! | 0 | [`disk`] | files that are their owner's alone, replaced whole or not at all; locks |
 //! | 0 | [`model`] | the words: money, tokens, time, keys, sessions, calls |
 //!
 //! A module uses floors below it only; `tests/it/architecture.rs` holds the house to that, and says which package may

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::config;
+use crate::disk;
 use crate::model::text::clean;
 
 use super::context::Context;
@@ -145,11 +146,7 @@ fn edit(context: &Context, file: &Path) -> Result<ExitCode, CliError> {
         if let Some(dir) = file.parent() {
             crate::store::open::private_dir(dir)?;
         }
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(file).and_then(|mut new| new.write_all(config::default_text().as_bytes())).map_err(fail)?;
+        disk::private_file().open(file).and_then(|mut new| new.write_all(config::default_text().as_bytes())).map_err(fail)?;
     }
     let named = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     let editor = named("VISUAL").or_else(|| named("EDITOR")).unwrap_or_else(|| "vi".to_owned());

@@ -1,12 +1,13 @@
 //! A log file that grows by whole lines.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 
+use crate::disk::{append, private_directory};
 use crate::model::Millis;
 
 /// Lines for a file, held until they are flushed together.
@@ -44,20 +45,12 @@ impl Log {
         if self.pending.is_empty() {
             return Ok(None);
         }
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = match options.open(&self.path) {
+        let mut file = match append(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let mut dirs = DirBuilder::new();
-                dirs.recursive(true);
-                #[cfg(unix)]
-                std::os::unix::fs::DirBuilderExt::mode(&mut dirs, 0o700);
                 if let Some(dir) = self.path.parent() {
-                    dirs.create(dir)?;
+                    private_directory().create(dir)?;
                 }
-                options.open(&self.path)?
+                append(&self.path)?
             }
             opened => opened?,
         };

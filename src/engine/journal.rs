@@ -2,11 +2,11 @@
 //!
 //! One file beside the store, readable by its owner only, with one line each and a bound on its size.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::disk::append;
 use crate::model::text::clean;
 use crate::model::{Millis, time};
 use crate::store::{Ledger, StoreError};
@@ -28,12 +28,8 @@ pub fn write(dir: &Path, now: Millis, text: &str) -> io::Result<()> {
     if path.metadata().is_ok_and(|meta| meta.len() > MOST) {
         let _ = std::fs::rename(&path, dir.join(format!("{FILE}.1")));
     }
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let line = format!("{} {}\n", time::rfc3339(now), clean(text));
-    options.open(&path)?.write_all(line.as_bytes())
+    append(&path)?.write_all(line.as_bytes())
 }
 
 /// Opens the ledger where nobody is looking. That a damaged one was moved aside, and raises with it, stands in the log.

@@ -1,6 +1,5 @@
 //! How the small databases beside the store are opened: the record of caps, and what gateways have counted.
 
-use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 use super::aside::{mark, set_aside};
 use super::open::{private_dir, private_file, recognize, unless_busy};
+use crate::disk::Lock;
 
 /// The table that says which version a database was brought up to date from. Not a part of any schema: only `doctor` asks.
 pub(super) const CAME_FROM: &str = "came_from";
@@ -122,13 +122,11 @@ fn version(conn: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// Waits until nobody else is mending this database; held until it is dropped.
-fn lock(path: &Path) -> Result<File, StoreError> {
+fn lock(path: &Path) -> Result<Lock, StoreError> {
     let mut name = path.as_os_str().to_owned();
     name.push("-mend");
     let name = PathBuf::from(name);
-    private_file(&name)?;
-    let locked = OpenOptions::new().append(true).open(&name).and_then(|file| file.lock().map(|()| file));
-    locked.map_err(|source| StoreError::Create { path: name, source })
+    Lock::wait(&name).map_err(|source| StoreError::Create { path: name, source })
 }
 
 /// What a failed statement becomes. Damage is marked, so that whoever opens the file next deals with it.

@@ -1,6 +1,6 @@
 //! Opening the database: permissions, settings, migrations, and who may write.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use super::aside::{mark, set_aside};
 use super::beside::note_version;
 use super::rebuild::rebuild;
 use super::rows::pack_old;
+use crate::disk::{self, Lock};
 
 /// The schema's steps, applied in order and never edited.
 const MIGRATIONS: &[&str] = &[
@@ -57,7 +58,7 @@ pub struct Store {
     pub(super) conn: Connection,
     pub(super) path: PathBuf,
     /// Held for as long as this process is the one that writes.
-    lock: Option<File>,
+    lock: Option<Lock>,
 }
 
 /// How opening went.
@@ -418,20 +419,12 @@ pub fn private_dir(dir: &Path) -> Result<(), StoreError> {
     if dir.is_dir() {
         return Ok(());
     }
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(|source| StoreError::Create { path: dir.to_path_buf(), source })
+    disk::private_directory().create(dir).map_err(|source| StoreError::Create { path: dir.to_path_buf(), source })
 }
 
 /// Makes a file that only its owner may read, before `SQLite` would make it with the umask's rights.
 pub(super) fn private_file(path: &Path) -> Result<(), StoreError> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    match disk::append(path) {
         Ok(_) => Ok(()),
         Err(_) if path.exists() => Ok(()), // readable at least: SQLite will say what it can do with it
         Err(source) => Err(StoreError::Create { path: path.to_path_buf(), source }),
@@ -439,15 +432,8 @@ pub(super) fn private_file(path: &Path) -> Result<(), StoreError> {
 }
 
 /// The lock of the one that writes, or nothing while another process holds it.
-fn take_lock(path: &Path) -> Result<Option<File>, StoreError> {
-    private_file(path)?;
-    let fail = |source| StoreError::Create { path: path.to_path_buf(), source };
-    let file = OpenOptions::new().append(true).open(path).map_err(fail)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(std::fs::TryLockError::WouldBlock) => Ok(None),
-        Err(std::fs::TryLockError::Error(source)) => Err(fail(source)),
-    }
+fn take_lock(path: &Path) -> Result<Option<Lock>, StoreError> {
+    Lock::take(path).map_err(|source| StoreError::Create { path: path.to_path_buf(), source })
 }
 
 /// The schema's version, of a file that is `application`'s or empty, and not newer than what is `known`: nothing is written before

@@ -1,14 +1,13 @@
 //! Calls that a proxy has let through and that no log shows yet. All proxies of a machine see each other's: so two agents
 //! at once cannot both use what is left of a cap.
 
-use std::fs::{File, OpenOptions};
 use std::path::Path;
 
 use rusqlite::{TransactionBehavior, params};
 
 use super::StoreError;
 use super::ledger::Ledger;
-use super::open::private_file;
+use crate::disk::Lock;
 use crate::model::{Millis, Money};
 
 /// A proxy that has ended without a word leaves its calls for so long.
@@ -44,20 +43,17 @@ pub struct Pending {
 /// The file that every proxy holds for as long as it runs.
 const PROXIES: &str = "proxies.lock";
 
-/// Says that a proxy runs, for as long as the file is kept.
-pub fn announce(dir: &Path) -> Result<File, StoreError> {
+/// Says that a proxy runs, for as long as the lock is kept.
+pub fn announce(dir: &Path) -> Result<Lock, StoreError> {
     let path = dir.join(PROXIES);
-    private_file(&path)?;
-    let fail = |source| StoreError::Create { path: path.clone(), source };
-    let file = OpenOptions::new().append(true).open(&path).map_err(fail)?;
-    file.lock_shared().map_err(fail)?;
-    Ok(file)
+    Lock::wait_shared(&path).map_err(|source| StoreError::Create { path, source })
 }
 
 /// Whether a proxy may be running: told in microseconds, where opening the ledger to see its calls takes a millisecond.
 #[must_use]
 pub fn is_announced(dir: &Path) -> bool {
-    OpenOptions::new().append(true).open(dir.join(PROXIES)).is_ok_and(|file| file.try_lock().is_err())
+    let path = dir.join(PROXIES);
+    path.exists() && !Lock::take(&path).is_ok_and(|alone| alone.is_some())
 }
 
 impl Ledger {

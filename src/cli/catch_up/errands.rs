@@ -3,11 +3,12 @@
 //! Hooks come by the hundred where agents are at work or something is broken, so not each can have a process of its own. One
 //! works, at most one waits to begin after it, and whoever would be a third leaves its errand to the one that waits.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::disk::{Lock, append};
 use crate::model::Millis;
 use crate::model::text::clean;
 
@@ -73,50 +74,41 @@ impl Errand {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+/// The lock, if it is free before then.
+fn taken(path: &Path, until: Instant) -> io::Result<Option<Lock>> {
+    loop {
+        let lock = Lock::take(path)?;
+        if lock.is_some() || Instant::now() > until {
+            return Ok(lock);
+        }
+        std::thread::sleep(PAUSE);
+    }
 }
 
 /// Leaves errands; gives whether a process is needed for them, or one that waits will do them.
 pub(super) fn leave(dir: &Path, errands: &[Errand]) -> io::Result<bool> {
-    let mut file = open(&dir.join(FILE))?;
+    let mut file = append(&dir.join(FILE))?;
     if file.metadata()?.len() < MOST {
         let text: String = errands.iter().map(Errand::line).collect();
         file.write_all(text.as_bytes())?;
     }
     // Shared, so that those who ask this at the same time do not take each other for somebody who waits.
-    Ok(!matches!(open(&dir.join(WAITING))?.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    Lock::share(&dir.join(WAITING)).map(|nobody_waits| nobody_waits.is_some())
 }
 
 /// The right to do errands. Others wait while it is held.
 #[derive(Debug)]
 pub(super) struct Turn {
     dir: PathBuf,
-    _working: File,
+    _working: Lock,
 }
 
 /// Waits for the turn; nothing where another one waits already, or whoever works does not come to an end.
 pub(super) fn turn(dir: &Path) -> io::Result<Option<Turn>> {
-    let waiting = open(&dir.join(WAITING))?;
     let begun = Instant::now();
     // Those who leave errands hold it for a moment.
-    while waiting.try_lock().is_err() {
-        if begun.elapsed() > SETTLED {
-            return Ok(None);
-        }
-        std::thread::sleep(PAUSE);
-    }
-    let working = open(&dir.join(WORKING))?;
-    while working.try_lock().is_err() {
-        if begun.elapsed() > PATIENCE {
-            return Ok(None);
-        }
-        std::thread::sleep(PAUSE);
-    }
+    let Some(waiting) = taken(&dir.join(WAITING), begun + SETTLED)? else { return Ok(None) };
+    let Some(working) = taken(&dir.join(WORKING), begun + PATIENCE)? else { return Ok(None) };
     // From here on who comes needs a process again: what it leaves may come too late for this one.
     drop(waiting);
     Ok(Some(Turn { dir: dir.to_owned(), _working: working }))

@@ -8,13 +8,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::fs::File;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Ask, Gate, Ticket};
 use crate::budgets::{self, Spend, Standing};
+use crate::disk::Lock;
 use crate::engine::ingest::Ingest;
 use crate::engine::journal;
 use crate::engine::rules::{Rules, decision};
@@ -73,7 +73,7 @@ struct State {
     setup: Setup,
     ledger: Ledger,
     /// Tells hooks that there are calls that no log shows.
-    _announced: File,
+    _announced: Lock,
     run: String,
     since: Millis,
     read_at: Option<Instant>,
