@@ -38,6 +38,7 @@ pub mod rebuild;
 mod rescue;
 pub mod rows;
 pub mod scan;
+mod seal;
 mod shelf;
 pub mod spend;
 pub mod strain;

@@ -10,7 +10,7 @@ use crate::model::{Key, Millis, Window};
 
 use super::merge::CallRow;
 use super::read::{TaskRow, task};
-use super::sums;
+use super::sums::{self, Of};
 use super::{Store, StoreError};
 
 /// Calls that are held at once.
@@ -49,7 +49,7 @@ impl Store {
         let sql = format!(
             "SELECT t.key, t.session, t.started_at, t.ended_at, {} FROM task t
              WHERE t.started_at >= ?1 AND t.started_at < ?2 AND t.calls > 0 ORDER BY t.started_at, t.key",
-            sums::columns("t")
+            sums::columns(Of::Tasks)
         );
         let mut query = self.conn.prepare_cached(&sql).map_err(&fail)?;
         let mut rows = query.query(params![window.from, window.to]).map_err(&fail)?;

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use crate::model::{Key, KeyMap};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, seal};
 
 /// What decides without opening a file whether it has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -125,7 +125,10 @@ fn read(r: &rusqlite::Row<'_>) -> rusqlite::Result<FileRow> {
         lines: unsigned(11)?,
         malformed: unsigned(12)?,
         first_malformed: r.get(13)?,
-        carry: r.get::<_, Option<Vec<u8>>>(14)?.unwrap_or_default(),
+        carry: match r.get_ref(14)?.as_blob_or_null()? {
+            Some(memory) => seal::opened(memory)?.to_vec(),
+            None => Vec::new(),
+        },
     })
 }
 
@@ -157,6 +160,6 @@ pub(super) fn save(tx: &rusqlite::Connection, file: &FileRow, session: Option<i6
         session,
     ])?;
     tx.prepare_cached("INSERT INTO carry VALUES (?1, ?2) ON CONFLICT (path) DO UPDATE SET memory = excluded.memory")?
-        .execute(params![file.path.to_string_lossy(), file.carry])
+        .execute(params![file.path.to_string_lossy(), seal::sealed(&file.carry)])
         .map(|_| ())
 }

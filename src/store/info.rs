@@ -9,7 +9,7 @@ use crate::model::{IdMap, Millis};
 use super::merge::{CallRow, FactRow};
 use super::pack::{self, Packed};
 use super::read::text;
-use super::sums::{self, Sums};
+use super::sums::{self, Of, Sums};
 use super::{Store, StoreError};
 
 /// What is kept of one agent.
@@ -128,7 +128,7 @@ impl Store {
         for (agent, facts) in self.count_rows::<FactRow>(&agent_of)? {
             found.agents.entry(agent).or_default().facts += facts;
         }
-        let sql = format!("SELECT r.session, {} FROM rollup r GROUP BY r.session", sums::sum_columns("r"));
+        let sql = format!("SELECT r.session, {} FROM rollup r GROUP BY r.session", sums::sum_columns(Of::Slots));
         for (session, sums) in self.rows("summing", &sql, [], |r| Ok((r.get::<_, i64>(0)?, Sums::from_row(r, 1)?)))? {
             let held = agent_of.get(&session).filter(|_| alone.contains(&session)).and_then(|agent| found.agents.get_mut(agent));
             if let Some(held) = held {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::read::text;
-use super::sums::{self, Sums};
+use super::sums::{self, Of, Sums};
 use super::{Store, StoreError};
 use crate::model::time::{SLOT, SLOTS_A_DAY};
 use crate::model::{Millis, SessionKind};
@@ -70,7 +70,7 @@ impl Store {
     /// What some sessions have spent over all their life, model by model; what has calls without a price apart.
     pub fn sums_of(&self, ids: &[i64]) -> Result<Vec<Sums>, StoreError> {
         let list = format!("[{}]", ids.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
-        let columns = sums::sum_columns("r");
+        let columns = sums::sum_columns(Of::Slots);
         let members = "r.session IN (SELECT value FROM json_each(?1))";
         // By session there would be thousands of rows, where a few answer as well.
         let sql = format!("SELECT {columns} FROM rollup r WHERE {members} GROUP BY r.model, r.unpriced > 0");

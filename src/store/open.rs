@@ -12,6 +12,7 @@ use super::aside::{mark, set_aside};
 use super::beside::note_version;
 use super::rebuild::rebuild;
 use super::rows::pack_old;
+use super::seal::seal_old;
 use crate::disk::{self, Lock};
 
 /// The schema's steps, applied in order and never edited.
@@ -22,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_days.sql"),
     include_str!("migrations/0005_repeats.sql"),
     include_str!("migrations/0006_told.sql"),
+    include_str!("migrations/0007_seals.sql"),
 ];
 
 /// The newest version of the schema.
@@ -306,6 +308,9 @@ impl Store {
         let found: i64 = tx.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(&fail)?;
         for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
             tx.execute_batch(step).map_err(&fail)?;
+        }
+        if (1..7).contains(&found) {
+            seal_old(&tx).map_err(&fail)?;
         }
         if found < 3 {
             pack_old(&tx).map_err(&fail)?;

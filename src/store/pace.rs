@@ -8,7 +8,7 @@ use crate::model::time::SLOT;
 use crate::model::{Millis, SessionKind, Window};
 
 use super::read::{SlotRow, slots_range};
-use super::sums::{self, Sums};
+use super::sums::{self, Of, Sums};
 use super::{Store, StoreError};
 
 impl Store {
@@ -17,7 +17,7 @@ impl Store {
         let (from, to) = slots_range(window);
         let sql = format!(
             "SELECT r.slot, {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2 GROUP BY r.slot ORDER BY r.slot",
-            sums::sum_columns("r")
+            sums::sum_columns(Of::Slots)
         );
         self.rows("summing up quarters of an hour", &sql, params![from, to], |r| Ok((r.get::<_, i64>(0)? * SLOT, Sums::from_row(r, 1)?)))
     }
@@ -35,7 +35,7 @@ impl Store {
         let names = self.names()?;
         let sql = format!(
             "SELECT r.slot, r.session, r.model, {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2 ORDER BY r.slot",
-            sums::columns("r")
+            sums::columns(Of::Slots)
         );
         let read = |r: &rusqlite::Row<'_>| {
             look(SlotRow {

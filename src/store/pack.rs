@@ -5,11 +5,13 @@
 //! row, a blob that begins at a key and reaches up to where the next one begins. A row that grows too long is split, so
 //! that finding, adding and changing something costs the same however much is stored.
 //!
-//! An entry is its length, its key and what the type makes of it; entries stand in the order of their keys.
+//! An entry is its length, its key and what the type makes of it; entries stand in the order of their keys. Behind the last one
+//! stands the seal of all of them.
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _};
 
+use super::seal;
 use crate::model::{Key, Millis};
 
 /// Entries that a pack is filled with.
@@ -101,6 +103,13 @@ pub(super) fn put_key(to: &mut Vec<u8>, key: Key) {
 /// The entries of a pack: key, and what stands behind it.
 struct Entries<'a>(Bytes<'a>);
 
+impl Entries<'_> {
+    /// Those of a pack as it is stored; an error where it is not what was stored.
+    fn of(packed: &[u8]) -> rusqlite::Result<Entries<'_>> {
+        Ok(Entries(Bytes(seal::opened(packed)?)))
+    }
+}
+
 impl<'a> Iterator for Entries<'a> {
     type Item = rusqlite::Result<(Key, &'a [u8])>;
 
@@ -139,7 +148,7 @@ pub(super) fn find<R: Packed>(tx: &Connection, key: Key) -> rusqlite::Result<Fou
     let mut query = tx.prepare_cached(&sql)?;
     let mut rows = query.query([key.to_sql()])?;
     let Some(row) = rows.next()? else { return Ok(Found::Nothing) };
-    for entry in Entries(Bytes(row.get_ref(0)?.as_blob()?)) {
+    for entry in Entries::of(row.get_ref(0)?.as_blob()?)? {
         let (found, bytes) = entry?;
         if found == key {
             return Ok(R::decode(&mut Bytes(bytes)).map_or(Found::Foreign, Found::Row));
@@ -153,7 +162,7 @@ pub(super) fn each<R: Packed>(tx: &Connection, mut look: impl FnMut(Key, Option<
     let mut query = tx.prepare(&format!("SELECT packed FROM {} ORDER BY first", R::TABLE))?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
-        for entry in Entries(Bytes(row.get_ref(0)?.as_blob()?)) {
+        for entry in Entries::of(row.get_ref(0)?.as_blob()?)? {
             let (key, bytes) = entry?;
             look(key, R::decode(&mut Bytes(bytes)));
         }
@@ -174,7 +183,7 @@ pub(super) fn update<R: Packed>(tx: &Connection, mut change: impl FnMut(&mut R) 
         let mut rows = query.query([first])?;
         while let Some(row) = rows.next()? {
             from = row.get::<_, i64>(0)?.checked_add(1);
-            for entry in Entries(Bytes(row.get_ref(1)?.as_blob()?)) {
+            for entry in Entries::of(row.get_ref(1)?.as_blob()?)? {
                 let (key, bytes) = entry?;
                 let Some(mut row) = R::decode(&mut Bytes(bytes)) else { continue };
                 if change(&mut row) {
@@ -200,13 +209,14 @@ pub(super) fn save<R: Packed>(tx: &Connection, mut rows: Vec<(Key, &R)>) -> rusq
     let mut merged = Merged::default();
     while let Some((key, _)) = rest.first() {
         let pack: Option<(i64, Vec<u8>)> = near.query_row([key.to_sql()], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
-        let (first, packed) = pack.unwrap_or((i64::MIN, Vec::new()));
+        let (first, packed) = pack.unzip();
+        let first = first.unwrap_or(i64::MIN);
         let next: Option<i64> = after.query_row([first], |r| r.get(0))?;
         let (here, later) = rest.split_at(rest.partition_point(|(key, _)| next.is_none_or(|next| key.to_sql() < next)));
         rest = later;
-        merged.fill(&packed, here)?;
+        merged.fill(packed.as_deref(), here)?;
         for (i, (key, bytes)) in merged.packs().enumerate() {
-            write.execute(rusqlite::params![if i == 0 { first } else { key }, bytes])?;
+            write.execute(rusqlite::params![if i == 0 { first } else { key }, seal::sealed(bytes)])?;
         }
     }
     Ok(())
@@ -219,7 +229,7 @@ pub(super) fn remove<R: Packed>(tx: &Connection, key: Key) -> rusqlite::Result<(
     let pack: Option<(i64, Vec<u8>)> = tx.prepare_cached(&near)?.query_row([key.to_sql()], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
     let Some((first, packed)) = pack else { return Ok(()) };
     let mut rest = Merged::default();
-    for entry in Entries(Bytes(&packed)) {
+    for entry in Entries::of(&packed)? {
         let (found, bytes) = entry?;
         if found != key {
             rest.put(found, |to| to.extend_from_slice(bytes));
@@ -228,7 +238,9 @@ pub(super) fn remove<R: Packed>(tx: &Connection, key: Key) -> rusqlite::Result<(
     if rest.bytes.is_empty() {
         tx.prepare_cached(&format!("DELETE FROM {table} WHERE first = ?1"))?.execute([first]).map(|_| ())
     } else {
-        tx.prepare_cached(&format!("UPDATE {table} SET packed = ?2 WHERE first = ?1"))?.execute((first, rest.bytes)).map(|_| ())
+        tx.prepare_cached(&format!("UPDATE {table} SET packed = ?2 WHERE first = ?1"))?
+            .execute((first, seal::sealed(&rest.bytes)))
+            .map(|_| ())
     }
 }
 
@@ -241,11 +253,11 @@ struct Merged {
 }
 
 impl Merged {
-    fn fill<R: Packed>(&mut self, packed: &[u8], rows: &[(Key, &R)]) -> rusqlite::Result<()> {
+    fn fill<R: Packed>(&mut self, packed: Option<&[u8]>, rows: &[(Key, &R)]) -> rusqlite::Result<()> {
         self.bytes.clear();
         self.entries.clear();
         let mut rows = rows.iter().peekable();
-        for entry in Entries(Bytes(packed)) {
+        for entry in packed.map_or_else(|| Ok(Entries(Bytes(&[]))), Entries::of)? {
             let (key, bytes) = entry?;
             while let Some((new, row)) = rows.next_if(|(new, _)| new.to_sql() <= key.to_sql()) {
                 self.put(*new, |to| row.encode(to));
@@ -365,8 +377,9 @@ mod tests {
         let conn = table();
         save(&conn, vec![(Key(1), &fact(1))]).unwrap();
         let mut packed: Vec<u8> = conn.query_row("SELECT packed FROM packed_fact", [], |r| r.get(0)).unwrap();
+        packed.truncate(seal::opened(&packed).unwrap().len());
         packed.extend([11, 5, 0, 0, 0, 0, 0, 0, 0, 9, 9, 9]);
-        conn.execute("UPDATE packed_fact SET packed = ?1", [&packed]).unwrap();
+        conn.execute("UPDATE packed_fact SET packed = ?1", [seal::sealed(&packed)]).unwrap();
         save(&conn, vec![(Key(2), &fact(2)), (Key(9), &fact(9))]).unwrap();
         assert!(matches!(find::<FactRow>(&conn, Key(5)), Ok(Found::Foreign)));
         assert!([1, 2, 9].iter().all(|n| found(&conn, Key(*n)).is_some()));

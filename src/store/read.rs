@@ -11,8 +11,8 @@ use crate::model::{Cost, Key, Millis, Money, SessionKind, Tokens, Turn, Window};
 use super::merge::CallRow;
 use super::pack::{self, Found};
 use super::strain::Billing;
-use super::sums::{self, Sums};
-use super::{Store, StoreError, trail};
+use super::sums::{self, Of, Sums};
+use super::{Store, StoreError, seal, trail};
 
 /// A session and what it did in the window asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,8 +131,8 @@ pub type Place = (Arc<str>, Arc<str>);
 /// A session that was looked for: its id, agent and the agent's own id.
 pub type Match = (i64, Arc<str>, Arc<str>);
 
-const SESSION: &str = "s.id, s.agent, s.uid, s.parent_uid, s.kind, s.started_at, s.last_at, s.cwd, s.branch, s.version, s.role, n.text, s.context, s.window, s.turn, s.remote";
-const SESSION_WIDTH: usize = 16;
+const SESSION: &str = "s.id, s.agent, s.uid, s.parent_uid, s.kind, s.started_at, s.last_at, s.cwd, s.branch, s.version, s.role, n.text, s.context, s.window, s.turn, s.remote, s.model, s.seal";
+const SESSION_WIDTH: usize = 18;
 /// Above this many sessions one scan is cheaper than looking each up.
 const MANY: usize = 400;
 
@@ -150,22 +150,26 @@ fn session(r: &rusqlite::Row<'_>) -> rusqlite::Result<SessionRow> {
 
 /// A session without its sums.
 fn head(r: &rusqlite::Row<'_>) -> rusqlite::Result<SessionRow> {
+    let number = |i: usize| r.get::<_, Option<i64>>(i);
+    let (kind, started_at, last_at, model, context, window, turn) =
+        (r.get(4)?, number(5)?, number(6)?, number(16)?, number(12)?, number(13)?, r.get(14)?);
+    seal::check(r.get(17)?, [Some(kind), started_at, last_at, model, context, window, Some(turn)].map(Option::unwrap_or_default))?;
     Ok(SessionRow {
         id: r.get(0)?,
         agent: text(r, 1)?.unwrap_or_default(),
         uid: text(r, 2)?.unwrap_or_default(),
         parent: text(r, 3)?,
-        kind: SessionKind::from_sql(r.get(4)?),
-        started_at: r.get(5)?,
-        last_at: r.get(6)?,
+        kind: SessionKind::from_sql(kind),
+        started_at,
+        last_at,
         cwd: text(r, 7)?,
         branch: text(r, 8)?,
         version: text(r, 9)?,
         role: text(r, 10)?,
         model: text(r, 11)?,
-        context: r.get::<_, Option<i64>>(12)?.map(i64::cast_unsigned),
-        window: r.get::<_, Option<i64>>(13)?.map(i64::cast_unsigned),
-        turn: Turn::from_sql(r.get(14)?),
+        context: context.map(i64::cast_unsigned),
+        window: window.map(i64::cast_unsigned),
+        turn: Turn::from_sql(turn),
         remote: text(r, 15)?,
         sums: Sums::default(),
     })
@@ -193,7 +197,7 @@ impl Store {
     /// The sessions with any activity in the window, and their sums inside it.
     pub fn sessions(&self, window: Window) -> Result<Vec<SessionRow>, StoreError> {
         let (from, to) = slots_range(window);
-        let sums = sums::sum_columns("r");
+        let sums = sums::sum_columns(Of::Slots);
         let sql = format!(
             "SELECT {SESSION}, {sums} FROM rollup r JOIN session s ON s.id = r.session LEFT JOIN name n ON n.id = s.model
              WHERE r.slot >= ?1 AND r.slot < ?2 GROUP BY r.session"
@@ -201,7 +205,7 @@ impl Store {
         let mut rows = self.rows("listing sessions", &sql, params![from, to], session)?;
         if window == Window::ALL {
             // Sessions that only began: no call, no prompt that counts.
-            let zeros = sums::COLUMNS.map(|_| "0").join(", ");
+            let zeros = sums::zeros();
             let sql = format!(
                 "SELECT {SESSION}, {zeros} FROM session s LEFT JOIN name n ON n.id = s.model
                  WHERE NOT EXISTS (SELECT 1 FROM rollup r WHERE r.session = s.id)"
@@ -220,7 +224,7 @@ impl Store {
     /// Some sessions by id, each looked at once.
     pub fn sessions_by_id(&self, ids: &[i64], windows: [Window; 3]) -> Result<Vec<Looked>, StoreError> {
         let heads = format!("SELECT {SESSION} FROM session s LEFT JOIN name n ON n.id = s.model WHERE s.id = ?1");
-        let slots = format!("SELECT r.slot, r.model, {} FROM rollup r WHERE r.session = ?1", sums::columns("r"));
+        let slots = format!("SELECT r.slot, r.model, {} FROM rollup r WHERE r.session = ?1", sums::columns(Of::Slots));
         let windows = windows.map(slots_range);
         let names = self.names()?;
         let mut found = Vec::with_capacity(ids.len());
@@ -250,7 +254,7 @@ impl Store {
     /// The sums of a window, over everything.
     pub fn total(&self, window: Window) -> Result<Sums, StoreError> {
         let (from, to) = slots_range(window);
-        let sql = format!("SELECT {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2", sums::sum_columns("r"));
+        let sql = format!("SELECT {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2", sums::sum_columns(Of::Slots));
         Ok(self.rows("summing", &sql, params![from, to], |r| Sums::from_row(r, 0))?.into_iter().next().unwrap_or_default())
     }
 
@@ -260,7 +264,7 @@ impl Store {
         let names = self.names()?;
         let sql = format!(
             "SELECT r.slot, r.session, r.model, {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2 AND r.calls <> 0 ORDER BY r.slot",
-            sums::columns("r")
+            sums::columns(Of::Slots)
         );
         self.rows("listing slots", &sql, params![from, to], |r| {
             Ok(SlotRow {
@@ -370,7 +374,7 @@ impl Store {
         let zero = sums::COLUMNS.map(|c| format!("t.{c} = 0")).join(" AND ");
         let sql = format!(
             "SELECT t.key, t.session, t.started_at, t.ended_at, {} FROM task t WHERE t.session = ?1 AND NOT ({zero}) ORDER BY t.started_at, t.key",
-            sums::columns("t")
+            sums::columns(Of::Tasks)
         );
         self.rows("listing tasks", &sql, [id], task)
     }
@@ -449,14 +453,14 @@ impl Store {
 
     /// A session's tools, most used first.
     pub fn tools(&self, id: i64) -> Result<Vec<ToolRow>, StoreError> {
-        let sql = "SELECT coalesce(n.text, '?'), sum(t.calls), sum(t.failures) FROM tool t LEFT JOIN name n ON n.id = t.name
-                   WHERE t.session = ?1 AND (t.calls <> 0 OR t.failures <> 0) GROUP BY 1 ORDER BY 2 DESC, 1";
-        self.rows("listing tools", sql, [id], |r| {
-            Ok(ToolRow {
-                name: text(r, 0)?.unwrap_or_default(),
-                calls: r.get::<_, i64>(1)?.cast_unsigned(),
-                failures: r.get::<_, i64>(2)?.cast_unsigned(),
-            })
+        let seal = seal::without("t", [(2, "session"), (3, "name")]);
+        let sql = format!(
+            "SELECT coalesce(n.text, '?'), sum(t.calls), sum(t.failures), sum({seal}) FROM tool t LEFT JOIN name n ON n.id = t.name
+             WHERE t.session = ?1 AND (t.calls <> 0 OR t.failures <> 0) GROUP BY 1 ORDER BY 2 DESC, 1"
+        );
+        self.rows("listing tools", &sql, [id], |r| {
+            let [calls, failures] = seal::checked(r, 1)?;
+            Ok(ToolRow { name: text(r, 0)?.unwrap_or_default(), calls: calls.cast_unsigned(), failures: failures.cast_unsigned() })
         })
     }
 

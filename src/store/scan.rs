@@ -10,8 +10,8 @@ use crate::model::{IdMap, Key, KeySet, Millis, Window};
 use super::merge::CallRow;
 use super::pack;
 use super::read::{SessionRow, TaskRow, slots_range, task, text};
-use super::sums::{self, Sums};
-use super::{Store, StoreError};
+use super::sums::{self, Of, Sums};
+use super::{Store, StoreError, seal};
 
 /// A tool call that came again in its task, with the same arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Store {
     /// would take as much room as all of them.
     pub fn each_loop(&self, window: Window, mut look: impl FnMut(&TaskRow)) -> Result<(), StoreError> {
         let fail = self.fail("listing tasks");
-        let columns = sums::columns("t");
+        let columns = sums::columns(Of::Tasks);
         let sql = format!(
             "SELECT t.key, t.session, t.started_at, t.ended_at, {columns} FROM task t WHERE t.started_at >= ?1 AND t.started_at < ?2 AND t.calls > 0"
         );
@@ -54,7 +54,7 @@ impl Store {
 
     /// A task by its key.
     pub fn task(&self, key: Key) -> Result<Option<TaskRow>, StoreError> {
-        let sql = format!("SELECT t.key, t.session, t.started_at, t.ended_at, {} FROM task t WHERE t.key = ?1", sums::columns("t"));
+        let sql = format!("SELECT t.key, t.session, t.started_at, t.ended_at, {} FROM task t WHERE t.key = ?1", sums::columns(Of::Tasks));
         Ok(self.rows("looking up a task", &sql, [key.to_sql()], task)?.pop())
     }
 
@@ -64,7 +64,7 @@ impl Store {
         let sql = format!(
             "SELECT t.key, t.session, t.started_at, t.ended_at, {} FROM task t WHERE t.session = ?1 AND NOT ({zero})
              ORDER BY t.started_at DESC, t.key DESC LIMIT 1",
-            sums::columns("t")
+            sums::columns(Of::Tasks)
         );
         Ok(self.rows("looking up the last task", &sql, [session], task)?.pop())
     }
@@ -89,10 +89,14 @@ impl Store {
 
     /// The call that a task has made most often, where any came again.
     pub fn repeat_of(&self, task: Key) -> Result<Option<Repeat>, StoreError> {
-        let sql = "SELECT n.text, r.times FROM repeat r LEFT JOIN name n ON n.id = r.name WHERE r.task = ?1 AND r.times > 0
-                   ORDER BY r.times DESC LIMIT 1";
-        let rows = self.rows("looking up calls that came again", sql, [task.to_sql()], |r| {
-            Ok(Repeat { tool: text(r, 0)?.unwrap_or_else(|| Arc::from("?")), times: r.get::<_, i64>(1)?.cast_unsigned() + 1 })
+        let seal = seal::without("r", [(1, "task"), (2, "call"), (3, "name")]);
+        let sql = format!(
+            "SELECT n.text, r.times, {seal} FROM repeat r LEFT JOIN name n ON n.id = r.name WHERE r.task = ?1 AND r.times > 0
+             ORDER BY r.times DESC LIMIT 1"
+        );
+        let rows = self.rows("looking up calls that came again", &sql, [task.to_sql()], |r| {
+            let [times] = seal::checked(r, 1)?;
+            Ok(Repeat { tool: text(r, 0)?.unwrap_or_else(|| Arc::from("?")), times: times.cast_unsigned() + 1 })
         })?;
         Ok(rows.into_iter().next())
     }
@@ -121,7 +125,7 @@ impl Store {
         let (from, to) = slots_range(window);
         let sql = format!(
             "SELECT r.slot, {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2 GROUP BY r.slot ORDER BY r.slot",
-            sums::sum_columns("r")
+            sums::sum_columns(Of::Slots)
         );
         self.rows("summing quarters of an hour", &sql, params![from, to], |r| {
             Ok((r.get::<_, i64>(0)? * crate::model::time::SLOT, Sums::from_row(r, 1)?))

@@ -7,9 +7,9 @@ use rusqlite::params;
 use super::merge::CallRow;
 use super::pack::{self, Found};
 use super::read::{slots_range, text};
-use super::sums::{self, Sums};
+use super::sums::{self, Of, Sums};
 use super::trail;
-use super::{Store, StoreError};
+use super::{Store, StoreError, seal};
 use crate::model::{Key, Millis, SessionKind, Window};
 
 /// What was spent by one agent in one directory with one model.
@@ -92,7 +92,7 @@ impl Store {
         let sql = format!(
             "SELECT s.agent, s.cwd, n.text, {} FROM rollup r JOIN session s ON s.id = r.session LEFT JOIN name n ON n.id = r.model
              WHERE r.slot >= ?1 AND r.slot < ?2 GROUP BY r.session, r.model",
-            sums::sum_columns("r")
+            sums::sum_columns(Of::Slots)
         );
         self.rows("summing spend", &sql, params![from, to], spend)
     }
@@ -100,16 +100,12 @@ impl Store {
     /// What was spent under a scope from one UTC day up to another, if it has been added up since those days last changed.
     /// The numbers are the caller's own.
     pub fn closed(&self, scope: &str, days: (i64, i64)) -> Result<Option<Closed>, StoreError> {
-        let sql = "SELECT known, assumed, unpriced, lower, tokens, steps FROM closed WHERE scope = ?1 AND from_day = ?2 AND to_day = ?3
-                   AND changes = (SELECT coalesce(sum(changes), 0) FROM day_version WHERE day >= ?2 AND day < ?3)";
-        let read = |r: &rusqlite::Row<'_>| -> rusqlite::Result<Closed> {
-            let mut numbers = [0; 6];
-            for (i, number) in numbers.iter_mut().enumerate() {
-                *number = r.get(i)?;
-            }
-            Ok(numbers)
-        };
-        Ok(self.rows("looking up days that are over", sql, params![scope, days.0, days.1], read)?.pop())
+        let seal = seal::without("c", [(6, "from_day"), (7, "to_day"), (8, "changes")]);
+        let sql = format!(
+            "SELECT known, assumed, unpriced, lower, tokens, steps, {seal} FROM closed c WHERE scope = ?1 AND from_day = ?2 AND to_day = ?3
+             AND changes = (SELECT coalesce(sum(changes), 0) FROM day_version WHERE day >= ?2 AND day < ?3)"
+        );
+        Ok(self.rows("looking up days that are over", &sql, params![scope, days.0, days.1], |r| seal::checked(r, 0))?.pop())
     }
 
     /// Remembers what [`Store::closed`] gives; nothing where another process is the one that writes.
@@ -142,7 +138,7 @@ impl Store {
         let sql = format!(
             "SELECT s.agent, s.cwd, n.text, {} FROM rollup r JOIN session s ON s.id = r.session LEFT JOIN name n ON n.id = r.model
              WHERE r.session = ?1 GROUP BY r.model",
-            sums::sum_columns("r")
+            sums::sum_columns(Of::Slots)
         );
         let mut out = Vec::new();
         for id in ids {
@@ -239,7 +235,7 @@ impl Store {
     /// there is none.
     pub fn last_task(&self, conversation: &[i64]) -> Result<Option<Task>, StoreError> {
         let Some((root, others)) = conversation.split_first() else { return Ok(None) };
-        let columns = sums::columns("t");
+        let columns = sums::columns(Of::Tasks);
         let last = format!(
             "SELECT t.key, t.started_at, {columns} FROM task t WHERE t.session = ?1 ORDER BY t.started_at DESC, t.key DESC LIMIT 1"
         );

@@ -6,6 +6,7 @@ use crate::model::{Key, Millis, Speed, Tier};
 
 use super::merge::CallRow;
 use super::pack::{self, Found};
+use super::sums::{self, Of, Sums};
 use super::{Store, StoreError, trail};
 
 /// What the price of a call depends on besides its model and tokens.
@@ -44,14 +45,16 @@ impl Store {
     /// The tasks in which a tool failed or a context was summarized: of one session, or of all.
     pub fn strains(&self, session: Option<i64>) -> Result<Vec<StrainRow>, StoreError> {
         let of = if session.is_some() { "session = ?1" } else { "?1 IS NULL" };
-        let sql = format!("SELECT key, tools, failures, compactions FROM task WHERE {of} AND (failures > 0 OR compactions > 0)");
+        let columns = sums::columns(Of::Tasks);
+        let sql = format!("SELECT key, {columns} FROM task t WHERE {of} AND (failures > 0 OR compactions > 0)");
         let count = |n: i64| u64::try_from(n).unwrap_or(0);
         self.rows("listing tasks with failures", &sql, params![session], |r| {
+            let sums = Sums::from_row(r, 1)?;
             Ok(StrainRow {
                 task: Key::from_sql(r.get(0)?),
-                tools: count(r.get(1)?),
-                failures: count(r.get(2)?),
-                compactions: count(r.get(3)?),
+                tools: count(sums.tools),
+                failures: count(sums.failures),
+                compactions: count(sums.compactions),
             })
         })
     }

@@ -2,6 +2,7 @@
 
 use rusqlite::Row;
 
+use super::seal;
 use crate::model::{Cost, Fact, FactKind, Money, Tokens};
 
 /// How many counters there are.
@@ -135,13 +136,10 @@ impl Sums {
         }
     }
 
-    /// Reads the counters from a row's columns, beginning at `first`.
+    /// Reads the counters from a row's columns, beginning at `first`, as [`columns`] and [`sum_columns`] have them. An error
+    /// where they are not those that were written.
     pub fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Sums> {
-        let mut values = [0; WIDTH];
-        for (i, value) in values.iter_mut().enumerate() {
-            *value = row.get::<_, Option<i64>>(first + i)?.unwrap_or(0);
-        }
-        Ok(Sums::from_array(values))
+        seal::checked(row, first).map(Sums::from_array)
     }
 
     /// Adds the other, or with a negative `sign` takes it away.
@@ -213,14 +211,49 @@ impl Sums {
     }
 }
 
-/// `sum(alias.calls), sum(alias.input), …` for a query.
-#[must_use]
-pub fn sum_columns(alias: &str) -> String {
-    COLUMNS.map(|c| format!("sum({alias}.{c})")).join(", ")
+/// A table of counters.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Of {
+    /// By quarter of an hour, session and model: `rollup r`.
+    Slots,
+    /// By task: `task t`.
+    Tasks,
 }
 
-/// `alias.calls, alias.input, …` for a query.
+impl Of {
+    const fn alias(self) -> char {
+        match self {
+            Of::Slots => 'r',
+            Of::Tasks => 't',
+        }
+    }
+
+    /// What of a row's seal is that of its counters: the columns that they are kept by come behind them.
+    fn seal(self) -> String {
+        let (alias, keys): (_, &[&str]) = match self {
+            Of::Slots => ("r", &["slot", "session", "model"]),
+            Of::Tasks => ("t", &["key", "session", "started_at", "ended_at"]),
+        };
+        seal::without(alias, (WIDTH..).zip(keys.iter().copied()))
+    }
+}
+
+/// `sum(r.calls), sum(r.input), …` for a query, and the sum of the seals: what [`Sums::from_row`] reads.
 #[must_use]
-pub fn columns(alias: &str) -> String {
-    COLUMNS.map(|c| format!("{alias}.{c}")).join(", ")
+pub(super) fn sum_columns(of: Of) -> String {
+    let alias = of.alias();
+    COLUMNS.map(|c| format!("sum({alias}.{c}), ")).concat() + &format!("sum({})", of.seal())
+}
+
+/// `r.calls, r.input, …` for a query, and the seal: what [`Sums::from_row`] reads.
+#[must_use]
+pub(super) fn columns(of: Of) -> String {
+    let alias = of.alias();
+    COLUMNS.map(|c| format!("{alias}.{c}, ")).concat() + &of.seal()
+}
+
+/// The same of no row: zeros fit a seal of zero.
+#[must_use]
+pub(super) fn zeros() -> String {
+    ["0"; WIDTH + 1].join(", ")
 }

@@ -12,6 +12,7 @@ use crate::model::{Key, Millis};
 
 use super::merge::CallRow;
 use super::pack::{Bytes, put_key, put_number, torn};
+use super::seal;
 
 /// Steps that a row holds at most.
 const MOST: usize = 48;
@@ -40,11 +41,12 @@ impl Trail<'_> {
         let Some((session, ..)) = steps.first() else { return Ok(()) };
         let newest =
             self.newest.query_row([session], |r| Ok((r.get::<_, i64>(0)?, r.get(1)?, r.get(2)?, r.get::<_, Vec<u8>>(3)?))).optional()?;
-        let (mut part, mut first, mut last, mut bytes) = newest.unwrap_or((0, Millis::MAX, Millis::MIN, Vec::new()));
+        let (mut part, mut first, mut last, sealed) = newest.unwrap_or_else(|| (0, Millis::MAX, Millis::MIN, seal::sealed(&[])));
+        let mut bytes = seal::opened(&sealed)?.to_vec();
         let mut held = read(&bytes).count();
         for (_, at, key) in steps {
             if held >= MOST {
-                self.write.execute(params![session, part, first, last, bytes])?;
+                self.write.execute(params![session, part, first, last, seal::sealed(&bytes)])?;
                 (part, first, last, held) = (part + 1, Millis::MAX, Millis::MIN, 0);
                 bytes.clear();
             }
@@ -52,7 +54,7 @@ impl Trail<'_> {
             put_key(&mut bytes, *key);
             (first, last, held) = (first.min(*at), last.max(*at), held + 1);
         }
-        self.write.execute(params![session, part, first, last, bytes]).map(|_| ())
+        self.write.execute(params![session, part, first, last, seal::sealed(&bytes)]).map(|_| ())
     }
 }
 
@@ -76,7 +78,7 @@ pub(super) fn of(tx: &Connection, session: i64, since: Millis, until: Millis) ->
     let mut query = tx.prepare_cached("SELECT steps FROM trail WHERE session = ?1 AND last >= ?2 AND first < ?3")?;
     let mut rows = query.query(params![session, since, until])?;
     while let Some(row) = rows.next()? {
-        for step in read(row.get_ref(0)?.as_blob()?) {
+        for step in read(seal::opened(row.get_ref(0)?.as_blob()?)?) {
             let step = step?;
             if (since..until).contains(&step.0) {
                 steps.insert(step);

@@ -117,7 +117,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("ruzstd", &["tail/pool/cold.rs", "engine/proxy"]),
     ("flate2", &["store/archive"]),
     ("memchr", &["engine/gateways/secret.rs", "sources", "tail", "pricing/line.rs"]),
-    ("rapidhash", &["sources/recent.rs"]),
+    ("rapidhash", &["sources/recent.rs", "store/seal.rs"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli/completions.rs"]),
     ("clap_mangen", &["cli/man.rs"]),
