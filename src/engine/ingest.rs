@@ -104,13 +104,19 @@ impl Ingest {
     pub fn scan(&mut self, watcher: &mut Watcher<'_>) -> Result<ScanReport, StoreError> {
         let (found, roots) = self.catalog.walk();
         let known = self.store.file_stats()?;
-        let is_news = |f: &Found| known.get(&path_key(&f.path)) != Some(&f.stat);
         self.catalog.index(&found); // forks that come later look for their parents
-        let changed: Vec<Found> = found.into_iter().filter(is_news).collect();
+        let mut changed = Vec::new();
+        for file in found {
+            let before = known.get(&path_key(&file.path));
+            if before != Some(&file.stat) {
+                changed.push((file, before.is_some()));
+            }
+        }
         if known.is_empty() && !changed.is_empty() {
             self.store.set_partial(true)?;
         }
-        let mut report = self.read(changed, &|f| known.contains_key(&path_key(&f.path)), watcher, Ending::Keep)?;
+        drop(known); // of many files it is large, and so is what comes now
+        let mut report = self.read(changed, watcher, Ending::Keep)?;
         report.roots = roots;
         if !report.interrupted && self.store.is_partial() {
             self.store.set_partial(false)?;
@@ -136,7 +142,8 @@ impl Ingest {
             }
             news.push(found);
         }
-        self.read(news, &|_| true, &mut Watcher::Bar(&mut |_| ControlFlow::Continue(())), Ending::Keep)
+        let news = news.into_iter().map(|found| (found, true)).collect();
+        self.read(news, &mut Watcher::Bar(&mut |_| ControlFlow::Continue(())), Ending::Keep)
     }
 
     /// Answers a question with the new lines of these files counted.
@@ -157,12 +164,12 @@ impl Ingest {
                 self.catalog.index_paths(self.store.paths()?.iter().map(PathBuf::as_path));
             }
             if known.is_none_or(|known| known.stat != file.stat) {
-                found.push(file);
+                found.push((file, true));
             }
         }
         let ending = if self.store.is_writer() { Ending::Keep } else { Ending::Leave };
         let nobody = &mut Watcher::Bar(&mut |_| ControlFlow::Continue(()));
-        let read = self.read(found, &|_| true, nobody, ending);
+        let read = self.read(found, nobody, ending);
         let answer = read.and_then(|_| question(&self.store));
         self.store.rollback(&mut self.memory);
         answer
@@ -192,22 +199,14 @@ impl Ingest {
         Ok(Job { agent: found.agent, path: found.path, stat: found.stat, known })
     }
 
-    fn read(
-        &mut self,
-        found: Vec<Found>,
-        may_be_known: &dyn Fn(&Found) -> bool,
-        watcher: &mut Watcher<'_>,
-        ending: Ending,
-    ) -> Result<ScanReport, StoreError> {
+    /// Reads files, each with whether it may have been read before.
+    fn read(&mut self, found: Vec<(Found, bool)>, watcher: &mut Watcher<'_>, ending: Ending) -> Result<ScanReport, StoreError> {
         let mut report = ScanReport::default();
-        let mut state = Progress { files: found.len(), bytes: found.iter().map(|f| f.stat.size).sum(), ..Progress::default() };
-        let jobs = found
-            .into_iter()
-            .map(|f| {
-                let known = may_be_known(&f);
-                self.job(f, known)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut state = Progress { files: found.len(), bytes: found.iter().map(|(f, _)| f.stat.size).sum(), ..Progress::default() };
+        let mut jobs = Vec::with_capacity(found.len());
+        for (file, may_be_known) in found {
+            jobs.push(self.job(file, may_be_known)?);
+        }
         if jobs.is_empty() {
             return Ok(report);
         }

@@ -76,14 +76,14 @@ pub fn baseline(store: &Store, living: &Living, now: Millis, zone: Zone) -> Resu
     let (lengths, paid) = loops::past(store, living, (now - BASELINE, since(14)), now)?;
     let week = |from: Millis, to: Millis| TaskCost::of(paid.iter().filter(|task| (from..to).contains(&task.started_at)));
     let weeks = (week(since(7), i64::MAX), week(since(14), since(7)));
-    let slots = store.slot_sums(Window { from: since(DAYS_OF_HOURS + 1), to: now })?;
+    let slots = store.pace(Window { from: since(DAYS_OF_HOURS + 1), to: now })?;
     Ok(Baseline { loops: lengths, weeks, hours: hours(&slots, now), prompts: prompts(&slots, now, zone) })
 }
 
 /// What is now, in the same measures.
 pub fn present(store: &Store, living: &Living, now: Millis, zone: Zone) -> Result<Present, StoreError> {
     let midnight = Window::today(now, zone).from;
-    let slots = store.slot_sums(Window { from: midnight.min(now - HOUR), to: i64::MAX })?;
+    let slots = store.pace(Window { from: midnight.min(now - HOUR), to: i64::MAX })?;
     let last = now.div_euclid(SLOT);
     let today = day_of(now, zone);
     let hour = slots.iter().filter(|(at, _)| (last - SLOTS + 1..=last).contains(&at.div_euclid(SLOT))).map(|(_, sums)| sums.nanos).sum();

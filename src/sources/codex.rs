@@ -30,6 +30,7 @@ mod history;
 mod limits;
 mod line;
 mod locks;
+mod memory;
 mod outcome;
 
 /// The name used everywhere.

@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::params;
-
-use crate::model::time::SLOT;
 use crate::model::{Cost, Key, Millis, Money, SessionKind, Tokens, Turn, Window};
 
 use super::merge::CallRow;
+use super::pace::{IN_WINDOW, slots_range};
 use super::pack::{self, Found};
 use super::strain::Billing;
 use super::sums::{self, Of, Sums};
@@ -136,10 +134,6 @@ const SESSION_WIDTH: usize = 18;
 /// Above this many sessions one scan is cheaper than looking each up.
 const MANY: usize = 400;
 
-pub(super) fn slots_range(window: Window) -> (i64, i64) {
-    (window.from.div_euclid(SLOT), window.to.saturating_add(SLOT - 1).div_euclid(SLOT))
-}
-
 pub(super) fn text(r: &rusqlite::Row<'_>, i: usize) -> rusqlite::Result<Option<Arc<str>>> {
     Ok(r.get_ref(i)?.as_str_or_null()?.map(Arc::from))
 }
@@ -196,13 +190,13 @@ impl Store {
 
     /// The sessions with any activity in the window, and their sums inside it.
     pub fn sessions(&self, window: Window) -> Result<Vec<SessionRow>, StoreError> {
-        let (from, to) = slots_range(window);
         let sums = sums::sum_columns(Of::Slots);
+        // A sum without its session is an error, where a join would leave it out.
         let sql = format!(
-            "SELECT {SESSION}, {sums} FROM rollup r JOIN session s ON s.id = r.session LEFT JOIN name n ON n.id = s.model
-             WHERE r.slot >= ?1 AND r.slot < ?2 GROUP BY r.session"
+            "SELECT {SESSION}, {sums} FROM rollup r LEFT JOIN session s ON s.id = r.session LEFT JOIN name n ON n.id = s.model
+             WHERE {IN_WINDOW} GROUP BY r.session"
         );
-        let mut rows = self.rows("listing sessions", &sql, params![from, to], session)?;
+        let mut rows = self.in_window("listing sessions", &sql, window, session)?;
         if window == Window::ALL {
             // Sessions that only began: no call, no prompt that counts.
             let zeros = sums::zeros();
@@ -251,31 +245,6 @@ impl Store {
         Ok(found)
     }
 
-    /// The sums of a window, over everything.
-    pub fn total(&self, window: Window) -> Result<Sums, StoreError> {
-        let (from, to) = slots_range(window);
-        let sql = format!("SELECT {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2", sums::sum_columns(Of::Slots));
-        Ok(self.rows("summing", &sql, params![from, to], |r| Sums::from_row(r, 0))?.into_iter().next().unwrap_or_default())
-    }
-
-    /// Every slot of the window with a model call, by session and model, oldest first.
-    pub fn slots(&self, window: Window) -> Result<Vec<SlotRow>, StoreError> {
-        let (from, to) = slots_range(window);
-        let names = self.names()?;
-        let sql = format!(
-            "SELECT r.slot, r.session, r.model, {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2 AND r.calls <> 0 ORDER BY r.slot",
-            sums::columns(Of::Slots)
-        );
-        self.rows("listing slots", &sql, params![from, to], |r| {
-            Ok(SlotRow {
-                at: r.get::<_, i64>(0)? * SLOT,
-                session: r.get(1)?,
-                model: names.get(&r.get::<_, i64>(2)?).cloned(),
-                sums: Sums::from_row(r, 3)?,
-            })
-        })
-    }
-
     /// Names of models and tools by their ids.
     pub fn names(&self) -> Result<HashMap<i64, Arc<str>>, StoreError> {
         let rows = self.rows("listing names", "SELECT id, text FROM name", [], |r| Ok((r.get(0)?, text(r, 1)?.unwrap_or_default())))?;
@@ -314,10 +283,9 @@ impl Store {
 
     /// The models that sessions asked in the window, by session.
     pub fn models(&self, window: Window) -> Result<HashMap<i64, Vec<Arc<str>>>, StoreError> {
-        let (from, to) = slots_range(window);
         let names = self.names()?;
-        let sql = "SELECT DISTINCT session, model FROM rollup WHERE slot >= ?1 AND slot < ?2 AND calls > 0";
-        let rows = self.rows("listing models", sql, params![from, to], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?)))?;
+        let sql = format!("SELECT DISTINCT r.session, r.model FROM rollup r WHERE {IN_WINDOW} AND r.calls > 0");
+        let rows = self.in_window("listing models", &sql, window, |r| Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?)))?;
         let mut found: HashMap<i64, Vec<Arc<str>>> = HashMap::new();
         for (session, model) in rows {
             if let Some(name) = names.get(&model) {

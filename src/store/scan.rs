@@ -8,9 +8,10 @@ use rusqlite::params;
 use crate::model::{IdMap, Key, KeySet, Millis, Window};
 
 use super::merge::CallRow;
+use super::pace::IN_WINDOW;
 use super::pack;
-use super::read::{SessionRow, TaskRow, slots_range, task, text};
-use super::sums::{self, Of, Sums};
+use super::read::{SessionRow, TaskRow, task, text};
+use super::sums::{self, Of};
 use super::{Store, StoreError, seal};
 
 /// A tool call that came again in its task, with the same arguments.
@@ -108,9 +109,8 @@ impl Store {
 
     /// When each session asked which models, in quarters of an hour.
     pub fn asked(&self, window: Window) -> Result<IdMap<i64, Vec<Asked>>, StoreError> {
-        let (from, to) = slots_range(window);
-        let sql = "SELECT session, slot, model FROM rollup WHERE slot >= ?1 AND slot < ?2 AND calls > 0";
-        let rows = self.rows("listing models by time", sql, params![from, to], |r| {
+        let sql = format!("SELECT r.session, r.slot, r.model FROM rollup r WHERE {IN_WINDOW} AND r.calls > 0");
+        let rows = self.in_window("listing models by time", &sql, window, |r| {
             Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)? * crate::model::time::SLOT, r.get::<_, i64>(2)?))
         })?;
         let mut found: IdMap<i64, Vec<Asked>> = IdMap::default();
@@ -118,18 +118,6 @@ impl Store {
             found.entry(session).or_default().push((slot, model));
         }
         Ok(found)
-    }
-
-    /// The sums of each quarter of an hour in the window, over everything, oldest first.
-    pub fn slot_sums(&self, window: Window) -> Result<Vec<(Millis, Sums)>, StoreError> {
-        let (from, to) = slots_range(window);
-        let sql = format!(
-            "SELECT r.slot, {} FROM rollup r WHERE r.slot >= ?1 AND r.slot < ?2 GROUP BY r.slot ORDER BY r.slot",
-            sums::sum_columns(Of::Slots)
-        );
-        self.rows("summing quarters of an hour", &sql, params![from, to], |r| {
-            Ok((r.get::<_, i64>(0)? * crate::model::time::SLOT, Sums::from_row(r, 1)?))
-        })
     }
 
     /// The sessions with a line since an instant, without their sums.

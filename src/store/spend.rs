@@ -5,8 +5,9 @@ use std::sync::Arc;
 use rusqlite::params;
 
 use super::merge::CallRow;
+use super::pace::IN_WINDOW;
 use super::pack::{self, Found};
-use super::read::{slots_range, text};
+use super::read::text;
 use super::sums::{self, Of, Sums};
 use super::trail;
 use super::{Store, StoreError, seal};
@@ -82,19 +83,19 @@ fn who(r: &rusqlite::Row<'_>) -> rusqlite::Result<Who> {
 }
 
 fn spend(r: &rusqlite::Row<'_>) -> rusqlite::Result<SpendRow> {
-    Ok(SpendRow { agent: text(r, 0)?.unwrap_or_default(), cwd: text(r, 1)?, model: text(r, 2)?, sums: Sums::from_row(r, 3)? })
+    Ok(SpendRow { agent: r.get(0)?, cwd: text(r, 1)?, model: text(r, 2)?, sums: Sums::from_row(r, 3)? })
 }
 
 impl Store {
     /// The spend of a window by agent, directory and model.
     pub fn spend(&self, window: Window) -> Result<Vec<SpendRow>, StoreError> {
-        let (from, to) = slots_range(window);
+        // A sum without its session is an error, where a join would leave it out.
         let sql = format!(
-            "SELECT s.agent, s.cwd, n.text, {} FROM rollup r JOIN session s ON s.id = r.session LEFT JOIN name n ON n.id = r.model
-             WHERE r.slot >= ?1 AND r.slot < ?2 GROUP BY r.session, r.model",
+            "SELECT s.agent, s.cwd, n.text, {} FROM rollup r LEFT JOIN session s ON s.id = r.session LEFT JOIN name n ON n.id = r.model
+             WHERE {IN_WINDOW} GROUP BY r.session, r.model",
             sums::sum_columns(Of::Slots)
         );
-        self.rows("summing spend", &sql, params![from, to], spend)
+        self.in_window("summing spend", &sql, window, spend)
     }
 
     /// What was spent under a scope from one UTC day up to another, if it has been added up since those days last changed.

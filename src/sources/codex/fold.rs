@@ -3,66 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use crate::model::{Batch, Call, Clock, Fact, FactKind, Key, Millis, SessionKind, SessionUpdate, Speed, Tier, Turn, tell};
+use crate::model::{Batch, Call, Fact, FactKind, Key, Millis, SessionKind, SessionUpdate, Speed, Tier, Turn, tell};
 use crate::sources::lines::Lines;
-use crate::sources::recent::Recent;
 use crate::sources::{Fold, Skim};
 
 use super::AGENT;
-use super::counters::{self, Counters};
-use super::history::{History, Known, begins_with_history, first_counter, possible_history};
+use super::counters;
+use super::history::{Known, begins_with_history, first_counter, possible_history};
 use super::limits;
 use super::line::{Body, Count, Meta, Record, Usage};
+use super::memory::Memory;
 
 /// Pending tools beyond these are forgotten, oldest first.
 const MOST_PENDING: usize = 64;
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts about a thread")]
-struct Memory {
-    thread: Option<String>,
-    parent: Option<String>,
-    subagent: bool,
-    forked: bool,
-    nickname: Option<String>,
-    /// A history that may follow the header: the next record tells, and it may not be written yet.
-    maybe: Option<History>,
-    history: Option<History>,
-    #[serde(flatten)]
-    counters: Counters,
-    /// Whether the model has said anything in this file that is the thread's own.
-    spoke: bool,
-    /// Whether the context was summarized since the last call: several records tell of it.
-    compacted: bool,
-    /// Web searches since the last call.
-    searches: u32,
-    /// Whether a prompt has been met that nothing has followed yet.
-    just_asked: bool,
-    /// The tier that holds from the next turn on.
-    next_tier: Option<u8>,
-    /// Whether the file was read before and was another then: what was cut out of it has been counted.
-    again: bool,
-    turn: Option<String>,
-    task: u64,
-    /// Prompts counted in this turn, and a message that is one if no better record of a prompt comes.
-    prompts: Vec<u64>,
-    fallback: Option<(u64, Millis)>,
-    model: Option<String>,
-    /// When the model was last told.
-    model_at: Millis,
-    tier: u8,
-    pending: Vec<u64>,
-    #[serde(skip_serializing_if = "Recent::is_empty")]
-    recent: Recent,
-    open: bool,
-    last_at: Millis,
-    clock: Clock,
-    /// Tool calls without an id so far.
-    nameless: u64,
-}
 
 /// The fold of one rollout.
 pub(super) struct CodexFold {
@@ -141,9 +94,8 @@ impl CodexFold {
     }
 
     fn set_model(&mut self, model: Arc<str>) {
-        self.memory.model_at = self.memory.clock.now();
+        self.memory.tell_model(&model);
         if self.model.as_ref() != Some(&model) {
-            self.memory.model = Some(model.to_string());
             self.model = Some(model);
         }
     }
@@ -446,7 +398,7 @@ impl Fold for CodexFold {
                 (false, _) => Turn::Ended,
             };
             update.turn = Some((m.clock.now(), turn));
-            update.model = self.model.clone().map(|model| (m.model_at, model));
+            update.model = m.told_model().map(|model| (m.model_at, Arc::from(model)));
         }
     }
 
