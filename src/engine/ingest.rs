@@ -16,6 +16,8 @@ use crate::tail::{Buffer, Catalog, Found, Job, Pool, Reading, RootReport};
 
 /// Rows gathered before they are written: the writer works while the readers read.
 const ROWS_A_WRITE: usize = 16_000;
+/// Rows that come with every piece: its file's, its session's, and what its reader remembers.
+const ROWS_A_PIECE: usize = 3;
 /// Rows written before they are kept. Keys are hashes, so every transaction touches most pages of the file.
 const ROWS_A_TRANSACTION: usize = 250_000;
 /// How long things wait to be written, so that a screen has something to show.
@@ -280,7 +282,7 @@ impl Gathered {
     }
 
     fn is_due(&self) -> bool {
-        self.rows >= ROWS_A_WRITE || self.since.is_some_and(|s| s.elapsed() >= WRITE_AFTER)
+        self.rows + ROWS_A_PIECE * self.pieces.len() >= ROWS_A_WRITE || self.since.is_some_and(|s| s.elapsed() >= WRITE_AFTER)
     }
 
     /// How long what was read may still wait for more.
