@@ -280,6 +280,10 @@ impl Fold for GeminiFold {
                 Record::Rewind => {
                     self.memory.clock.tick(0);
                     self.end();
+                    // It may come alone, long after what it takes back.
+                    if self.memory.session.is_some() {
+                        self.update(out);
+                    }
                 }
             }
         }
