@@ -11,7 +11,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::beside::{self, Opened};
-use super::{StoreError, rescue};
+use super::{StoreError, rescue, seal};
 use crate::model::Millis;
 
 /// The ledger's name in the data directory.
@@ -22,7 +22,11 @@ pub(super) const KIND: beside::Kind = beside::Kind {
     file: FILE,
     // "aifl"
     application: 0x6169_666c,
-    migrations: &[include_str!("migrations/ledger_0001.sql"), include_str!("migrations/ledger_0002.sql")],
+    migrations: &[
+        include_str!("migrations/ledger_0001.sql"),
+        include_str!("migrations/ledger_0002.sql"),
+        include_str!("migrations/ledger_0003.sql"),
+    ],
     synchronous: "FULL",
     opening: "opening the record of caps",
 };
@@ -145,6 +149,11 @@ impl Ledger {
 
     /// Makes the copy that a damaged ledger comes back from. For who has time: not for a hook.
     pub fn keep_copy(&self) -> Result<(), StoreError> {
+        // A number that is not the one that was written must not take a sound one's place; it is marked, and mended by the next.
+        match self.ask("true", &[]) {
+            Err(error) if error.is_damage() => return Ok(()),
+            asked => asked?,
+        };
         rescue::copy(&self.conn, &self.path)
     }
 
@@ -156,8 +165,8 @@ impl Ledger {
     pub fn record(&self, decision: &Decision) -> Result<(), StoreError> {
         self.conn
             .prepare_cached(
-                "INSERT INTO decision (at, kind, cap, agent, session, unit, spent, amount, until, who, why)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                "INSERT INTO decision (at, kind, cap, agent, session, unit, spent, amount, until, who, why, words)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )
             .and_then(|mut q| {
                 q.execute(params![
@@ -171,7 +180,8 @@ impl Ledger {
                     decision.amount,
                     decision.until,
                     decision.who,
-                    decision.why
+                    decision.why,
+                    words(decision.kind.word(), decision)
                 ])
             })
             .map(|_| ())
@@ -190,7 +200,9 @@ impl Ledger {
 
     fn ask(&self, condition: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Decision>, StoreError> {
         let fail = self.fail("reading the record of caps");
-        let sql = format!("SELECT at, kind, cap, agent, session, unit, spent, amount, until, who, why FROM decision WHERE {condition}");
+        let sql = format!(
+            "SELECT at, kind, cap, agent, session, unit, spent, amount, until, who, why, seal, words FROM decision WHERE {condition}"
+        );
         let mut query = self.conn.prepare_cached(&sql).map_err(&fail)?;
         let rows = query.query_map(values, decision).map_err(&fail)?;
         rows.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(&fail)
@@ -257,18 +269,32 @@ impl Ledger {
 
 /// A row; `None` for one of a kind that this release does not know.
 fn decision(r: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Decision>> {
-    let Some(kind) = Kind::from_word(&r.get::<_, String>(1)?) else { return Ok(None) };
-    Ok(Some(Decision {
-        at: r.get(0)?,
-        kind,
+    let word: String = r.get(1)?;
+    let kind = Kind::from_word(&word);
+    let (at, spent, amount, until) = (r.get(0)?, r.get(6)?, r.get(7)?, r.get(8)?);
+    seal::check(r.get(11)?, [at, spent, amount, Option::unwrap_or_default(until)])?;
+    let found = Decision {
+        at,
+        kind: kind.unwrap_or(Kind::Failure),
         cap: r.get(2)?,
         agent: r.get(3)?,
         session: r.get(4)?,
         unit: r.get(5)?,
-        spent: r.get(6)?,
-        amount: r.get(7)?,
-        until: r.get(8)?,
+        spent,
+        amount,
+        until,
         who: r.get(9)?,
         why: r.get(10)?,
-    }))
+    };
+    match r.get::<_, Option<i64>>(12)? {
+        Some(sealed) if sealed != words(&word, &found) => Err(seal::broken()),
+        _ => Ok(kind.is_some().then_some(found)),
+    }
+}
+
+/// The hash of a decision's texts; `kind` may be a word that this release does not know.
+fn words(kind: &str, decision: &Decision) -> i64 {
+    let Decision { cap, agent, session, unit, who, why, .. } = decision;
+    let texts = [Some(kind), Some(cap), agent.as_deref(), session.as_deref(), Some(unit), Some(who), why.as_deref()];
+    seal::words(&texts)
 }

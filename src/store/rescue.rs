@@ -60,6 +60,9 @@ fn make(from: &Connection, path: &Path) -> rusqlite::Result<()> {
     to.pragma_update(None, "journal_mode", "DELETE")
 }
 
+/// Takes out the decision that was put in last, if its seal is not this one.
+const UNSEALED: &str = "DELETE FROM decision WHERE id = last_insert_rowid() AND seal IS NOT ?1";
+
 /// Puts into a new database what the copy holds, and what can still be read of the damaged one. Others may be writing to the
 /// new one already.
 pub(super) fn rescue(conn: &Connection, path: &Path, damaged: &Path) -> Rescued {
@@ -88,11 +91,13 @@ fn rows(
 ) -> rusqlite::Result<()> {
     let is_numbered = table == "decision";
     let statement = to.prepare(&format!("SELECT * FROM {table}"))?;
-    let columns: Vec<&str> = statement.column_names().filter(|column| !(is_numbered && *column == "id")).collect();
+    let columns: Vec<&str> = statement.column_names().filter(|column| !(is_numbered && *column == "id" || *column == "seal")).collect();
     let names = columns.join(", ");
     let marks = vec!["?"; columns.len()].join(", ");
     let (number, key) = if is_numbered { ("id", "id") } else { ("0", "session") };
-    let mut ask = from.prepare(&format!("SELECT {number}, {names} FROM {table} ORDER BY {key} {order}"))?;
+    let is_sealed = is_numbered && from.prepare("SELECT seal FROM decision").is_ok();
+    let seal = if is_sealed { "seal" } else { "NULL" };
+    let mut ask = from.prepare(&format!("SELECT {number}, {names}, {seal} FROM {table} ORDER BY {key} {order}"))?;
     let mut put = to.prepare(&format!("INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"))?;
     let mut rows = ask.query([])?;
     while let Some(row) = rows.next()? {
@@ -101,7 +106,10 @@ fn rows(
         }
         let values: Vec<Value> = (1..=columns.len()).map(|i| row.get(i)).collect::<Result<_, _>>()?;
         // A row whose values are of other kinds than the table takes was hit by the damage.
-        *count += put.execute(params_from_iter(values)).unwrap_or(0);
+        let is_put = put.execute(params_from_iter(values)).is_ok_and(|rows| rows > 0);
+        // So was one whose numbers are not those that were sealed.
+        let is_other = is_put && is_sealed && to.execute(UNSEALED, [row.get::<_, Value>(columns.len() + 1)?])? > 0;
+        *count += usize::from(is_put && !is_other);
     }
     Ok(())
 }

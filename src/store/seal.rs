@@ -45,10 +45,20 @@ pub(super) fn checked<const WIDTH: usize>(row: &Row<'_>, first: usize) -> rusqli
     check(number(WIDTH)?, numbers).map(|()| numbers)
 }
 
+/// What is not what was written.
+pub(super) fn broken() -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, Type::Integer, "a row does not fit its seal".into())
+}
+
 /// An error where numbers are not those that were written.
 pub(super) fn check<const WIDTH: usize>(seal: i64, numbers: [i64; WIDTH]) -> rusqlite::Result<()> {
-    let broken = || rusqlite::Error::FromSqlConversionFailure(0, Type::Integer, "numbers do not fit their seal".into());
     if fits(seal, numbers.into_iter().enumerate()) { Ok(()) } else { Err(broken()) }
+}
+
+/// The seal of texts. None is another one than an empty one.
+pub(super) fn words(texts: &[Option<&str>]) -> i64 {
+    let bytes: Vec<u8> = texts.iter().flat_map(|text| text.map_or(&[0xff][..], str::as_bytes).iter().chain(&[0xfe])).copied().collect();
+    rapidhash_v3(&bytes).cast_signed()
 }
 
 /// Bytes that the seal of a row takes.

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::read::text;
 use super::spend::Closed;
-use super::{Ledger, StoreError};
+use super::{Ledger, StoreError, seal};
 use crate::model::{Dimension, Millis};
 
 /// One tag of a session.
@@ -120,9 +120,8 @@ impl Ledger {
 
     /// What an experiment's sessions of earlier days have cost, if it was added up in this state.
     pub fn trial(&self, name: &str, state: i64) -> Result<Option<Closed>, StoreError> {
-        let sql = "SELECT known, assumed, unpriced, lower, tokens, steps FROM trial WHERE name = ?1 AND state = ?2";
-        let read = |r: &rusqlite::Row<'_>| Ok([r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?]);
-        self.conn.query_row(sql, params![name, state], read).optional().map_err(self.fail("looking up an experiment"))
+        let sql = "SELECT known, assumed, unpriced, lower, tokens, steps, seal FROM trial WHERE name = ?1 AND state = ?2";
+        self.conn.query_row(sql, params![name, state], |r| seal::checked(r, 0)).optional().map_err(self.fail("looking up an experiment"))
     }
 
     /// Remembers what [`Ledger::trial`] gives.

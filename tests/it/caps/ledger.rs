@@ -221,7 +221,7 @@ fn read(ledger: &Ledger) -> Result<Vec<Decision>, StoreError> {
 
 #[test]
 fn decisions_survive_a_torn_ledger() {
-    let (mut met, mut silent) = (0, 0);
+    let (mut met, mut harmless) = (0, 0);
     let sound = tempfile::tempdir().unwrap();
     let truth = full(&sound);
     for seed in 1..=60 {
@@ -229,14 +229,14 @@ fn decisions_survive_a_torn_ledger() {
         let path = dir.path().join(FILE);
         let mut bytes = fs::read(&path).unwrap();
         let mut rng = Rng(seed);
-        match seed % 3 {
+        match seed % 4 {
             0 => bytes.truncate(bytes.len() / 3 + rng.below(bytes.len() / 2)),
             1 => {
                 let (page, pages) = (4096, bytes.len() / 4096);
                 let torn = rng.below(pages) * page;
                 bytes[torn..torn + page].fill(0);
             }
-            _ => (0..100).for_each(|_| {
+            few => (0..if few == 2 { 3 } else { 100 }).for_each(|_| {
                 let at = rng.below(bytes.len());
                 bytes[at] ^= 1 << rng.below(8);
             }),
@@ -255,14 +255,13 @@ fn decisions_survive_a_torn_ledger() {
             met += 1;
             assert!(notices.len() == 1 && notice.contains("came back from its copy"), "seed {seed}: {notices:?}");
             assert!(truth.iter().all(|decision| found.contains(decision)), "seed {seed}: {} of {}", found.len(), truth.len());
-        } else if found != truth {
-            // SQLite keeps no check sums: a flipped bit in a number is a number.
-            assert_eq!(seed % 3, 2, "seed {seed}");
-            silent += 1;
+        } else {
+            assert!(found == truth, "seed {seed}: {} of {}, and nobody is told", found.len(), truth.len());
+            harmless += 1;
         }
         assert!(health::databases(dir.path()).iter().all(|database| database.damage.is_none()), "seed {seed}");
     }
-    assert!(met >= 30, "{met} met, {silent} silent");
+    assert!(met >= 30, "{met} met, {harmless} harmless");
 }
 
 #[test]

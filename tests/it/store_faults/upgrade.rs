@@ -105,21 +105,25 @@ fn a_store_of_every_earlier_schema_keeps_every_total() {
 }
 
 #[test]
-fn a_record_of_caps_of_the_first_schema_keeps_every_decision() {
-    let home = Home::new();
-    restore(&home, "ledger1.sql", ledger::FILE);
-    let (ledger, notice) = Ledger::open(&home.data(), std::time::Duration::from_secs(1)).unwrap();
-    assert_eq!(notice, None);
-    let decisions = ledger.decisions(0, 10).unwrap();
-    let words: Vec<_> = decisions.iter().map(|d| (d.kind, &*d.cap, d.amount, d.why.as_deref())).collect();
-    let expected = [
-        (Kind::Raise, "day-app", 5_000_000_000, Some("release day")),
-        (Kind::Set, "day-app", 5_000_000_000, None),
-        (Kind::Set, "day", 20_000_000_000, None),
-    ];
-    assert_eq!(words, expected);
-    assert_eq!(ledger.raises(decisions[0].at).unwrap().len(), 1, "and the raise is in force");
-    ledger.keep_copy().unwrap();
+fn a_record_of_caps_of_every_earlier_schema_keeps_every_decision() {
+    for schema in 1..=2 {
+        let home = Home::new();
+        restore(&home, &format!("ledger{schema}.sql"), ledger::FILE);
+        let (ledger, notice) = Ledger::open(&home.data(), std::time::Duration::from_secs(1)).unwrap();
+        assert_eq!(notice, None);
+        let decisions = ledger.decisions(0, 10).unwrap();
+        let words: Vec<_> = decisions.iter().map(|d| (d.kind, &*d.cap, d.amount, d.why.as_deref())).collect();
+        let expected = [
+            (Kind::Raise, "day-app", 5_000_000_000, Some("release day")),
+            (Kind::Set, "day-app", 5_000_000_000, None),
+            (Kind::Set, "day", 20_000_000_000, None),
+        ];
+        assert_eq!(words, expected, "schema {schema}");
+        assert_eq!(ledger.raises(decisions[0].at).unwrap().len(), 1, "and the raise is in force");
+        // The first one had no tags.
+        assert_eq!(ledger.tags().unwrap().len(), schema - 1);
+        ledger.keep_copy().unwrap();
+    }
 }
 
 /// A store as 0.1.0 left it: one session with a call, a tool call, and the failure of another that no log shows.
