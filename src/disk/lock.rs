@@ -1,4 +1,4 @@
-//! Locks on files, between processes: who holds one, and who is told so.
+//! Locks on files, between processes.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -8,9 +8,9 @@ use super::append;
 
 /// A lock that is held until it is dropped.
 ///
-/// The system ends one when the last process that has the file open closes it. A child that is about to become another program
-/// has open what its parent had, so a lock whose file is only closed may outlive its holder by that moment; this one is let go of
-/// in so many words (flock(2): "released … by an explicit `LOCK_UN` operation on any of these duplicate file descriptors").
+/// The system ends one when the last process that has the file open closes it (flock(2)). A child that is about to become another
+/// program has open what its parent had, so a lock whose file is only closed may outlive its holder by that moment. This one is
+/// ended by its holder, whoever else has the file open.
 #[derive(Debug)]
 pub struct Lock(File);
 

@@ -200,9 +200,7 @@ impl Ledger {
 
     fn ask(&self, condition: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Decision>, StoreError> {
         let fail = self.fail("reading the record of caps");
-        let sql = format!(
-            "SELECT at, kind, cap, agent, session, unit, spent, amount, until, who, why, seal, words FROM decision WHERE {condition}"
-        );
+        let sql = format!("{DECISION} WHERE {condition}");
         let mut query = self.conn.prepare_cached(&sql).map_err(&fail)?;
         let rows = query.query_map(values, decision).map_err(&fail)?;
         rows.filter_map(Result::transpose).collect::<Result<_, _>>().map_err(&fail)
@@ -267,8 +265,11 @@ impl Ledger {
     }
 }
 
-/// A row; `None` for one of a kind that this release does not know.
-fn decision(r: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Decision>> {
+/// What [`decision`] reads.
+pub(super) const DECISION: &str = "SELECT at, kind, cap, agent, session, unit, spent, amount, until, who, why, seal, words FROM decision";
+
+/// A row; `None` for one of a kind that this release does not know, an error where it is not what was written.
+pub(super) fn decision(r: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Decision>> {
     let word: String = r.get(1)?;
     let kind = Kind::from_word(&word);
     let (at, spent, amount, until) = (r.get(0)?, r.get(6)?, r.get(7)?, r.get(8)?);

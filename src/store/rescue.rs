@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, params_from_iter};
 
 use super::StoreError;
 use super::aside::mark;
+use super::ledger::{DECISION, decision};
 use super::open::private_file;
 
 /// What is rescued: what people and caps have decided and said. What has been told, and what is under way, begins anew.
@@ -60,8 +61,16 @@ fn make(from: &Connection, path: &Path) -> rusqlite::Result<()> {
     to.pragma_update(None, "journal_mode", "DELETE")
 }
 
-/// Takes out the decision that was put in last, if its seal is not this one.
-const UNSEALED: &str = "DELETE FROM decision WHERE id = last_insert_rowid() AND seal IS NOT ?1";
+/// Whether the decision that was put in last is the one that had this seal; else it is taken out again.
+fn is_sealed(to: &Connection, seal: Option<i64>) -> bool {
+    let sql = format!("{DECISION} WHERE id = last_insert_rowid() AND seal = coalesce(?1, seal)");
+    let is_whole = to.query_row(&sql, [seal], decision).is_ok();
+    if !is_whole {
+        // Where that fails, reading it will.
+        let _ = to.execute("DELETE FROM decision WHERE id = last_insert_rowid()", []);
+    }
+    is_whole
+}
 
 /// Puts into a new database what the copy holds, and what can still be read of the damaged one. Others may be writing to the
 /// new one already.
@@ -91,12 +100,15 @@ fn rows(
 ) -> rusqlite::Result<()> {
     let is_numbered = table == "decision";
     let statement = to.prepare(&format!("SELECT * FROM {table}"))?;
-    let columns: Vec<&str> = statement.column_names().filter(|column| !(is_numbered && *column == "id" || *column == "seal")).collect();
+    // A copy may be of an earlier release, and have less.
+    let other = from.prepare(&format!("SELECT * FROM {table}"))?;
+    let is_there = |column: &str| other.column_names().any(|there| there == column);
+    let is_own = |column: &str| column == "seal" || is_numbered && column == "id";
+    let columns: Vec<&str> = statement.column_names().filter(|column| is_there(column) && !is_own(column)).collect();
     let names = columns.join(", ");
     let marks = vec!["?"; columns.len()].join(", ");
     let (number, key) = if is_numbered { ("id", "id") } else { ("0", "session") };
-    let is_sealed = is_numbered && from.prepare("SELECT seal FROM decision").is_ok();
-    let seal = if is_sealed { "seal" } else { "NULL" };
+    let seal = if is_there("seal") { "seal" } else { "NULL" };
     let mut ask = from.prepare(&format!("SELECT {number}, {names}, {seal} FROM {table} ORDER BY {key} {order}"))?;
     let mut put = to.prepare(&format!("INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"))?;
     let mut rows = ask.query([])?;
@@ -107,9 +119,9 @@ fn rows(
         let values: Vec<Value> = (1..=columns.len()).map(|i| row.get(i)).collect::<Result<_, _>>()?;
         // A row whose values are of other kinds than the table takes was hit by the damage.
         let is_put = put.execute(params_from_iter(values)).is_ok_and(|rows| rows > 0);
-        // So was one whose numbers are not those that were sealed.
-        let is_other = is_put && is_sealed && to.execute(UNSEALED, [row.get::<_, Value>(columns.len() + 1)?])? > 0;
-        *count += usize::from(is_put && !is_other);
+        // So was one that is not what was sealed.
+        let is_whole = is_put && (!is_numbered || is_sealed(to, row.get(columns.len() + 1)?));
+        *count += usize::from(is_whole);
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use super::history::History;
 use crate::model::{Clock, Millis};
 use crate::sources::recent::Recent;
 
+/// Where the reading of a rollout stands.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about a thread")]

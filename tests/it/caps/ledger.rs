@@ -264,6 +264,40 @@ fn decisions_survive_a_torn_ledger() {
     assert!(met >= 30, "{met} met, {harmless} harmless");
 }
 
+/// What has been decided since the copy was made is read from the damaged record, but for what is not as it was written: that would be
+/// met as damage again and again.
+#[test]
+fn what_is_rescued_is_what_was_written() {
+    let sound = tempfile::tempdir().unwrap();
+    let truth = full(&sound);
+    let newer = decision(5000, Kind::Raise, Some(9_000_000));
+    for (what, change) in [("a number", "amount = amount + 64"), ("a word", "cap = 'dax'"), ("nothing", "amount = amount")] {
+        let dir = copied(&sound);
+        open(&dir).record(&newer).unwrap();
+        let path = dir.path().join(FILE);
+        let conn = rusqlite::Connection::open(&path).unwrap();
+        // As a flipped bit does it, without the seal being made anew.
+        let schema: String = conn.query_row("SELECT sql FROM sqlite_schema WHERE name = 'decision'", [], |r| r.get(0)).unwrap();
+        let begin = schema.find("GENERATED ALWAYS").unwrap();
+        let end = schema.find("STORED").unwrap() + "STORED".len();
+        let plain = format!("{}{}", &schema[..begin], &schema[end..]);
+        conn.execute_batch("PRAGMA writable_schema = ON").unwrap();
+        conn.execute("UPDATE sqlite_schema SET sql = ?1 WHERE name = 'decision'", [&plain]).unwrap();
+        drop(conn);
+        let conn = rusqlite::Connection::open(&path).unwrap();
+        assert_eq!(conn.execute(&format!("UPDATE decision SET {change} WHERE at = 5000"), []).unwrap(), 1);
+        conn.execute_batch("PRAGMA writable_schema = ON").unwrap();
+        conn.execute("UPDATE sqlite_schema SET sql = ?1 WHERE name = 'decision'", [&schema]).unwrap();
+        drop(conn);
+        let is_met = read(&open(&dir)).is_err();
+        assert_eq!(is_met, what != "nothing", "{what}");
+        let notices: Vec<String> = (0..3).filter_map(|_| Ledger::open(dir.path(), PATIENCE).unwrap().1).collect();
+        assert_eq!(notices.len(), usize::from(is_met), "{what}: {notices:?}");
+        let expected: Vec<Decision> = (!is_met).then(|| newer.clone()).into_iter().chain(truth.clone()).collect();
+        assert!(read(&open(&dir)).unwrap() == expected, "{what}");
+    }
+}
+
 #[test]
 fn of_many_who_meet_the_same_damage_one_mends_it() {
     let sound = tempfile::tempdir().unwrap();

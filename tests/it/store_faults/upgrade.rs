@@ -126,6 +126,18 @@ fn a_record_of_caps_of_every_earlier_schema_keeps_every_decision() {
     }
 }
 
+#[test]
+fn a_record_of_caps_comes_back_from_the_copy_of_an_earlier_release() {
+    for schema in 1..=2 {
+        let home = Home::new();
+        restore(&home, &format!("ledger{schema}.sql"), "ledger.db.copy");
+        fs::write(home.data().join(ledger::FILE), vec![7; 5000]).unwrap();
+        let (ledger, notice) = Ledger::open(&home.data(), std::time::Duration::from_secs(1)).unwrap();
+        assert!(notice.is_some_and(|notice| notice.contains(&format!("{} came back from its copy", 2 + schema))));
+        assert_eq!(ledger.decisions(0, 10).unwrap().len(), 3);
+    }
+}
+
 /// A store as 0.1.0 left it: one session with a call, a tool call, and the failure of another that no log shows.
 fn first_release(dir: &std::path::Path) {
     let schema = include_str!("../../../src/store/migrations/0001_first.sql");
