@@ -119,7 +119,12 @@ impl Target {
 
     /// Sends a signal of this step, and wakes what is stopped, which would not hear it. Gives whether anything was there.
     pub(super) fn take(self, step: Step) -> Result<bool, StopError> {
-        Ok(self.signal(Some(step.signal()))? && self.signal(Some(Signal::SIGCONT))?)
+        let is_there = self.signal(Some(step.signal()))?;
+        if is_there {
+            // By now it may have ended, of the first one.
+            self.signal(Some(Signal::SIGCONT))?;
+        }
+        Ok(is_there)
     }
 
     /// Sends any signal; what is not there any more is no error.
