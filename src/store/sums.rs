@@ -138,7 +138,7 @@ impl Sums {
 
     /// Reads the counters from a row's columns, beginning at `first`, as [`columns`] and [`sum_columns`] have them. An error
     /// where they are not those that were written.
-    pub fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Sums> {
+    pub(super) fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Sums> {
         seal::checked(row, first).map(Sums::from_array)
     }
 
