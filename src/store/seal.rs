@@ -113,12 +113,16 @@ mod tests {
         }
     }
 
+    /// As the generated columns have it.
+    fn seal_of(numbers: &[i64]) -> i64 {
+        numbers.iter().enumerate().map(|(i, n)| n % PRIME * weight(i)).sum()
+    }
+
     #[test]
     fn one_or_two_flipped_bits_of_numbers_show() {
         let numbers: Vec<i64> = (0..24).map(|n| (1 << (2 * n)) + n).collect();
-        let seal = |numbers: &[i64]| numbers.iter().enumerate().map(|(i, n)| n % PRIME * weight(i)).sum::<i64>();
-        let fit =
-            |numbers: &[i64]| fits(seal(&(0..24).map(|n| (1 << (2 * n)) + n).collect::<Vec<i64>>()), numbers.iter().copied().enumerate());
+        let seal = seal_of(&numbers);
+        let fit = |numbers: &[i64]| fits(seal, numbers.iter().copied().enumerate());
         assert!(fit(&numbers));
         for (i, bit) in (0..24).flat_map(|i| (0..64).map(move |bit| (i, bit))) {
             let mut flipped = numbers.clone();
@@ -135,8 +139,7 @@ mod tests {
     #[test]
     fn sums_of_rows_fit_the_sum_of_their_seals_however_large_they_are() {
         let rows = [[i64::MAX, 3, -7], [i64::MIN, i64::MAX, 0], [5, 5, 1 << 40]];
-        let of = |row: &[i64; 3]| row.iter().enumerate().map(|(i, n)| n % PRIME * weight(i)).sum::<i64>();
-        let seals: i64 = rows.iter().map(of).sum();
+        let seals: i64 = rows.iter().map(|row| seal_of(row)).sum();
         let sums = [0, 1, 2].map(|i| rows.iter().map(|row| row[i] % PRIME).sum::<i64>());
         assert!(fits(seals, sums.into_iter().enumerate()));
         assert!(!fits(seals, sums.into_iter().map(|n| n + 1).enumerate()));

@@ -221,20 +221,20 @@ pub(super) enum Of {
 }
 
 impl Of {
-    const fn alias(self) -> char {
+    const fn alias(self) -> &'static str {
         match self {
-            Of::Slots => 'r',
-            Of::Tasks => 't',
+            Of::Slots => "r",
+            Of::Tasks => "t",
         }
     }
 
     /// What of a row's seal is that of its counters: the columns that they are kept by come behind them.
     fn seal(self) -> String {
-        let (alias, keys): (_, &[&str]) = match self {
-            Of::Slots => ("r", &["slot", "session", "model"]),
-            Of::Tasks => ("t", &["key", "session", "started_at", "ended_at"]),
+        let keys: &[&str] = match self {
+            Of::Slots => &["slot", "session", "model"],
+            Of::Tasks => &["key", "session", "started_at", "ended_at"],
         };
-        seal::without(alias, (WIDTH..).zip(keys.iter().copied()))
+        seal::without(self.alias(), (WIDTH..).zip(keys.iter().copied()))
     }
 }
 
