@@ -52,10 +52,12 @@ impl Kind {
     pub(super) fn open(&self, dir: &Path, patience: Duration) -> Result<Opened, StoreError> {
         private_dir(dir)?;
         let path = dir.join(self.file);
+        let before = identity(&path);
         let (conn, aside) = match self.open_file(&path, patience) {
-            Err(error) if error.is_damage() || matches!(error, StoreError::Foreign { .. }) => self.begin_anew(&path, patience)?,
-            // Damage that was met in the middle of somebody's work.
-            Ok(conn) if mark(&path).exists() => {
+            Err(error) if is_lost(&error) || identity(&path) != before => self.begin_anew(&path, patience)?,
+            // Damage that was met in the middle of somebody's work; or somebody was moving the file aside just now, and what was
+            // opened or made is in the middle of that: its log would go the same way.
+            Ok(conn) if mark(&path).exists() || identity(&path) != before => {
                 drop(conn);
                 self.begin_anew(&path, patience)?
             }
@@ -67,10 +69,11 @@ impl Kind {
     /// Several processes may meet the same damage: one moves it aside, and the others go on with what that one has begun.
     fn begin_anew(&self, path: &Path, patience: Duration) -> Result<(Connection, Option<PathBuf>), StoreError> {
         let _alone = lock(path)?;
-        if !mark(path).exists()
-            && let Ok(conn) = self.open_file(path, patience)
-        {
-            return Ok((conn, None));
+        if !mark(path).exists() {
+            match self.open_file(path, patience) {
+                Err(error) if is_lost(&error) => {}
+                opened => return opened.map(|conn| (conn, None)),
+            }
         }
         let aside = set_aside(path);
         Ok((self.open_file(path, patience)?, Some(aside)))
@@ -115,6 +118,20 @@ impl Kind {
         tx.pragma_update(None, "user_version", self.known())?;
         tx.commit()
     }
+}
+
+/// Whether nothing can be done with the file: it is damaged, or another program's.
+fn is_lost(error: &StoreError) -> bool {
+    error.is_damage() || matches!(error, StoreError::Foreign { .. })
+}
+
+/// Which file stands there.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let meta = std::fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    return Some((std::os::unix::fs::MetadataExt::dev(&meta), std::os::unix::fs::MetadataExt::ino(&meta)));
+    #[cfg(not(unix))]
+    return meta.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok().map(|at| (at.as_secs(), u64::from(at.subsec_nanos())));
 }
 
 fn version(conn: &Connection) -> rusqlite::Result<i64> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, params_from_iter};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params_from_iter};
 
 use super::StoreError;
 use super::aside::mark;
@@ -77,6 +77,8 @@ fn is_sealed(to: &Connection, seal: Option<i64>) -> bool {
 pub(super) fn rescue(conn: &Connection, path: &Path, damaged: &Path) -> Rescued {
     let mut found = Rescued::default();
     let mut known = HashSet::new();
+    // All at once: others wait for that a moment, and no row is lost because one of them writes just then.
+    let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate);
     for (from, count) in [(copy_of(path).as_path(), &mut found.copied), (damaged, &mut found.read)] {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let Ok(from) = Connection::open_with_flags(from, flags) else { continue };
@@ -87,7 +89,8 @@ pub(super) fn rescue(conn: &Connection, path: &Path, damaged: &Path) -> Rescued 
             }
         }
     }
-    found
+    // Where none could be begun, each row was put by itself.
+    if tx.is_ok_and(|tx| tx.commit().is_err()) { Rescued::default() } else { found }
 }
 
 /// Takes the rows that are not there yet, up to the first that cannot be read. Decisions get numbers of their own.
