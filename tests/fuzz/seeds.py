@@ -58,10 +58,34 @@ def logs():
         put(target, "hostile", ("\n".join(hostile) + "\n").encode())
 
 
+def joined(rows):
+    """The rows of a database, each as the line that its reader makes of it (src/sources/table.rs)."""
+    by_id = {table: {row["id"]: row for row in rows if row.get("table") == table} for table in ("session", "message")}
+    for row in rows:
+        if row.get("table") not in ("message", "part", "session_message"):
+            continue
+        line = {name: row[name] for name in ("table", "id", "type", "message_id", "session_id", "time_created") if row.get(name) is not None}
+        wanted = ("parent_id", "directory", "version", "time_created", "fork_session_id")
+        session = by_id["session"].get(row.get("session_id"), {})
+        line["session"] = {name: session[name] for name in wanted if session.get(name) is not None}
+        if row["table"] == "part":
+            line["message"] = {"data": by_id["message"].get(row.get("message_id"), {}).get("data")}
+            line["twins"] = 0
+        elif row["table"] == "message":
+            line["parts"] = any(other.get("message_id") == row["id"] for other in rows)
+        else:
+            line["older"] = any(other.get("table") == "message" and other.get("session_id") == row.get("session_id") for other in rows)
+        yield json.dumps({**line, "data": row.get("data")}, separators=(",", ":")).encode()
+
+
 def databases():
     for path in (FIXTURES / "sources/opencode").rglob("*.jsonl"):
         data = path.read_bytes()
         lines = data.split(b"\n")
+        rows = list(joined([json.loads(line) for line in lines if line.strip()]))
+        gone = b'{"table":"part","id":"prt_11","gone":true}'
+        for how in (1, 2):
+            put("opencode", f"{path.parent.name}_{path.stem}.{how}", b"\n".join([*rows, gone]) + b"\n" + bytes([how]))
         half = len(lines) // 2
         put("sqlite", path.name, data + b"\x01")
         put("sqlite", path.name + ".2", b"\n".join(lines[:half]) + BETWEEN + b"\n".join(lines[half:]) + b"\x01")
@@ -109,6 +133,14 @@ def gpus():
     put("exposition", "llama", BETWEEN.join(pages[name] for name in ("llama_cpp.prom", "llama_models.json", "llama_slots.json")))
     put("exposition", "ollama", BETWEEN + pages["ollama_ps.json"])
     put("prometheus", "query", pages["prometheus_query.json"])
+    for name, page in pages.items():
+        # What a Prometheus server would say of the same page.
+        found = re.findall(r"^([\w:]+)(?:\{(.*)\})? ([^ ]+)", page.decode(), re.M) if name.endswith(".prom") else []
+        samples = [{"metric": {"__name__": what, "instance": f"h{i % 2}:9400", **dict(re.findall(r'(\w+)="([^"]*)"', labels))}, "value": [1795305600.5, value]}
+                   for i, (what, labels, value) in enumerate(found)]
+        if samples:
+            answer = {"status": "success", "data": {"resultType": "vector", "result": samples[:60]}}
+            put("prometheus", name, json.dumps(answer, separators=(",", ":")).encode())
     for path in (FIXTURES / "gpus/nvidia_smi").glob("*.csv"):
         put("nvidia_smi", path.name, path.read_bytes())
     for path in (FIXTURES / "gpus/sysfs").glob("*.txt"):
@@ -124,6 +156,35 @@ def wires():
             put("wires", f"{name}{size}", stream + bytes([which + 4 * size]))
     for i, found in enumerate(re.findall(r'r#"(.*?)"#', source, re.S)):
         put("wires", f"raw{i}", found.encode() + bytes([i % 4]))
+
+
+def prices():
+    """A book of each shape of line that the built-in one has, and lists as they are fetched, with a field of each kind."""
+    lines = text("src/pricing/book.tsv").splitlines()
+    head, shapes = [line for line in lines if line.startswith("#") and not line.startswith("# models")], {}
+    for line in lines[len(head) + 1:]:
+        shapes.setdefault(re.sub(r"[\d.]+", "N", line.split("\t", 1)[1]), line)
+    for i, line in enumerate(shapes.values()):
+        put("prices", f"shape{i}", "\n".join([*head, "# models: 1", line, ""]).encode() + b"\x01")
+    kinds = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost", "cache_creation_input_token_cost",
+             "cache_creation_input_token_cost_above_1hr")
+    usual = {"litellm_provider": "openai", "mode": "chat", "max_input_tokens": 200000, kinds[0]: 1.25e-06, kinds[1]: 1e-05}
+    for behind in ("", "_above_200k_tokens", "_priority", "_flex", "_batches", "_above_272k_tokens_priority"):
+        put("prices", f"list{behind}", json.dumps({"gpt-5": {**usual, **{kind + behind: 2.5e-07 for kind in kinds}}}).encode() + b"\x00")
+    search = {"search_context_cost_per_query": {"search_context_size_medium": 0.01}, "input_cost_per_token_cache_hit": "1e-7"}
+    put("prices", "search", json.dumps({"sample_spec": usual, "claude-x": {**usual, **search}, "junk": 7}).encode() + b"\x02")
+    for i, found in enumerate(re.findall(r'r#"(.*?)"#', text("tests/it/pricing/books.rs"), re.S)):
+        put("prices", f"raw{i}", found.encode() + b"\x00")
+
+
+def hooks():
+    """What each agent asks at each moment."""
+    events = ("UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolBatch", "BeforeAgent", "BeforeModel", "chat.params", "SessionStart")
+    for i, event in enumerate(events):
+        question = {"session_id": "s1", "transcript_path": "/h/p/s1.jsonl", "cwd": "/w", "hook_event_name": event, "prompt": "say \"hi\"\n",
+                    "tool_name": "Bash", "tool_use_id": "t1", "tool_input": {"command": "ls"}, "agent_id": "a1", "turn_id": "t", "model": "m"}
+        for which in range(4):
+            put("hook", f"{event}{which}", json.dumps(question).encode() + bytes([which + 4 * (i % 6)]))
 
 
 def words():
@@ -162,7 +223,7 @@ def single():
 
 
 def main():
-    for make in (logs, databases, gateways, gpus, wires, words, single):
+    for make in (logs, databases, gateways, gpus, wires, prices, hooks, words, single):
         make()
     # What once broke a parser is a good beginning as well.
     for path in (ROOT / "tests/fuzz/found").rglob("*"):
