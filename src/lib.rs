@@ -30,6 +30,7 @@
 //! | 1 | [`insight`] | what numbers mean: loop lengths, waste, forecasts; pure |
 //! | 1 | [`pricing`] | what a call costs |
 //! | 0 | [`disk`] | files that are their owner's alone, replaced whole or not at all; locks |
+//! | 0 | [`proc`] | the system's table of processes: who runs, who started whom, who has locked what |
 //! | 0 | [`model`] | the words: money, tokens, time, keys, sessions, calls |
 //!
 //! A module uses floors below it only; `tests/it/architecture.rs` holds the house to that, and says which package may
@@ -75,6 +76,7 @@ pub mod guards;
 pub mod insight;
 pub mod model;
 pub mod pricing;
+pub mod proc;
 pub mod query;
 pub mod sources;
 pub mod store;

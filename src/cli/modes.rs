@@ -54,6 +54,8 @@ pub fn tighten(dir: &Path) -> Vec<Loose> {
     use std::fs;
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
+    use crate::proc::Table;
+
     let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
     let entries: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     let is_ours = |path: &PathBuf| {
@@ -62,7 +64,7 @@ pub fn tighten(dir: &Path) -> Vec<Loose> {
     };
     let alone = entries.iter().all(is_ours);
     // Root may change everybody's files, and is not asked to.
-    let user = fs::metadata("/proc/self").ok().map(|me| me.uid());
+    let user = Table::default().user(std::process::id());
     let close = |path: &Path, meta: &fs::Metadata, may: bool| {
         let mode = meta.permissions().mode() & 0o7777;
         let own = may && user.is_none_or(|user| user == meta.uid());

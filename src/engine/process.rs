@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::proc::Table;
 use crate::model::text;
+use crate::proc::Table;
 
 /// The columns that a command may take where it is named.
 const WIDEST: usize = 60;

@@ -10,6 +10,8 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+use crate::proc::Table;
+
 /// How often it is looked whether a process is still there.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -135,9 +137,7 @@ impl Target {
 
 /// Whether a process has ended and nobody has asked how. Known on Linux only.
 fn is_zombie(number: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
-    // The name in parentheses may hold anything.
-    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
+    Table::default().stat(number).is_some_and(|stat| stat.is_over())
 }
 
 /// The steps one after the other: says when which is due.

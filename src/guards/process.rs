@@ -4,6 +4,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use crate::proc::Table;
+
 /// Ancestors that are looked at; shells and launchers between an agent and its hook are few.
 const FAR: usize = 16;
 
@@ -32,12 +35,8 @@ pub fn ancestor(name: &str) -> Option<u32> {
 /// A process' name and its parent.
 #[cfg(target_os = "linux")]
 fn look(pid: u32) -> Option<(String, u32)> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name is in parentheses and may hold some itself.
-    let (open, close) = (stat.find('(')?, stat.rfind(')')?);
-    let name = stat.get(open + 1..close)?.to_owned();
-    let parent = stat.get(close + 1..)?.split_whitespace().nth(1)?.parse().ok()?;
-    Some((name, parent))
+    let table = Table::default();
+    Some((table.name(pid)?, table.stat(pid)?.parent))
 }
 
 /// A process' name and its parent.

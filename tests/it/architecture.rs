@@ -14,8 +14,9 @@ use source::{File, files, themes};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("disk", &[]),
+    ("proc", &[]),
     ("pricing", &["model"]),
-    ("sources", &["model"]),
+    ("sources", &["model", "proc"]),
     ("wires", &["model"]),
     ("gateways", &["model"]),
     ("gpus", &["model"]),
@@ -40,6 +41,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "insight",
             "model",
             "pricing",
+            "proc",
             "query",
             "sources",
             "store",
@@ -47,7 +49,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "wires",
         ],
     ),
-    ("guards", &["disk", "model", "sources"]),
+    ("guards", &["disk", "model", "proc", "sources"]),
     ("ui", &["budgets", "config", "engine", "insight", "model", "query", "store"]),
     ("export", &["insight", "model", "query", "store"]),
     (
@@ -66,6 +68,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "insight",
             "model",
             "pricing",
+            "proc",
             "query",
             "sources",
             "store",
@@ -298,6 +301,12 @@ fn sql_is_written_in_the_store() {
             assert!(!file.code.contains(word), "{} speaks SQL: {word}", file.path);
         }
     }
+}
+
+#[test]
+fn the_system_s_table_of_processes_is_read_in_one_place() {
+    let wrong: Vec<_> = files().into_iter().filter(|f| f.path != "proc.rs" && f.code.contains("\"/proc")).map(|f| f.path).collect();
+    assert_eq!(wrong, Vec::<String>::new());
 }
 
 /// The one place that knows databases which are not ours.

@@ -8,6 +8,7 @@ use crate::cli::context::{Context, Fresh, PRICES};
 use crate::cli::error::CliError;
 use crate::config;
 use crate::model::text::{clean, without_number};
+use crate::proc::Table;
 use crate::sources;
 use crate::store::Store;
 use crate::store::health::{self, Health};
@@ -309,7 +310,7 @@ fn files(store: &Store) -> Result<Vec<LogFile>, CliError> {
 }
 
 fn inotify() -> Option<Inotify> {
-    let limit = |name: &str| std::fs::read_to_string(format!("/proc/sys/fs/inotify/{name}")).ok()?.trim().parse().ok();
+    let limit = |name: &str| Table::default().text(&format!("sys/fs/inotify/{name}"))?.trim().parse().ok();
     cfg!(target_os = "linux")
         .then(|| Inotify { max_user_watches: limit("max_user_watches"), max_user_instances: limit("max_user_instances") })
 }

@@ -15,6 +15,7 @@ use crate::cli::signals;
 use crate::cli::table::{bytes, count};
 use crate::disk::Beside;
 use crate::model::text::clean;
+use crate::proc::Table;
 use crate::store::Store;
 use crate::store::archive::{ArchiveError, Counts};
 
@@ -110,8 +111,7 @@ fn write(context: &Context, store: &Store, out: &mut impl Write, path: &Path) ->
 
 /// What this machine is called.
 fn machine() -> String {
-    let files = ["/proc/sys/kernel/hostname", "/etc/hostname"];
-    let told = files.iter().find_map(|file| std::fs::read_to_string(file).ok());
+    let told = Table::default().text("sys/kernel/hostname").or_else(|| std::fs::read_to_string("/etc/hostname").ok());
     let name = told.or_else(|| variable("HOSTNAME")).or_else(|| variable("COMPUTERNAME")).unwrap_or_default();
     let name = clean(name.trim());
     if name.is_empty() { "unknown".to_owned() } else { name }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::super::proc::Table;
 use super::super::watched::{Files, Seen as Edited};
 use super::card::{Card, is_held};
 use super::hosts::Hosts;
@@ -29,6 +28,7 @@ use crate::model::gpu_setup::GpuHost;
 use crate::model::text::clean;
 use crate::model::webhook::is_loopback;
 use crate::model::{Millis, Zone};
+use crate::proc::Table;
 
 /// What was seen and not taken yet.
 const QUEUE: usize = 64;

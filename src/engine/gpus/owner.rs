@@ -7,11 +7,11 @@
 use std::collections::HashMap;
 
 use super::super::launch;
-use super::super::proc::{Stat, Table};
 use super::picture::Owner;
 use crate::model::text::clean;
 use crate::model::time::DAY;
 use crate::model::{Millis, SessionKind, SessionState};
+use crate::proc::{Stat, Table};
 use crate::query::{Living, project_of, state};
 use crate::store::gpus::OwnerRow;
 use crate::store::read::SessionRow;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::super::launch;
-use super::super::proc::Table;
+use crate::proc::Table;
 
 /// What `/proc/net/tcp` calls a socket that listens.
 const LISTENS: &str = "0A";

@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use super::super::proc::{Stat, Table};
 use super::super::process::command;
 use super::card::Card;
 use super::ledger::Ledger;
@@ -13,6 +12,7 @@ use super::ports;
 use crate::model::gpu::GpuProcess;
 use crate::model::text::clean;
 use crate::model::{Millis, Money};
+use crate::proc::{Stat, Table};
 
 /// How often it is looked again at what seldom changes: names, parents, and ports.
 const SELDOM: Duration = Duration::from_secs(30);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::model::SessionState;
+use crate::proc::Table;
 use crate::sources::Liveness;
 
 #[derive(Deserialize)]
@@ -58,11 +59,6 @@ fn lives(pid: u32, started: Option<&str>) -> bool {
     if !cfg!(target_os = "linux") {
         return true; // no cheap way to look; entries are removed on a normal exit
     }
-    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
-    // Field 22 is the start time; the second field (the name) may hold spaces and parentheses.
-    let field = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(19));
-    match (started, field) {
-        (Some(started), Some(field)) if started.bytes().all(|b| b.is_ascii_digit()) => started == field,
-        _ => true,
-    }
+    let Some(stat) = Table::default().stat(pid) else { return false };
+    started.and_then(|started| started.parse().ok()).is_none_or(|started: u64| started == stat.started)
 }

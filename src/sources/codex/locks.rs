@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+use crate::proc::{Held, Table};
 use crate::sources::Liveness;
 
 /// The threads whose writer lock is held. Empty where the system has no `/proc/locks`.
@@ -20,17 +21,9 @@ pub(super) fn held(roots: &[PathBuf]) -> Vec<Liveness> {
     if files.is_empty() {
         return Vec::new();
     }
-    let Ok(locks) = std::fs::read_to_string("/proc/locks") else { return Vec::new() };
-    locks
-        .lines()
-        .filter_map(|line| {
-            // 1: FLOCK  ADVISORY  WRITE 4242 08:01:131074 0 EOF
-            let mut fields = line.split_whitespace().skip_while(|f| !matches!(*f, "READ" | "WRITE")).skip(1);
-            let pid = fields.next()?.parse::<u32>().ok();
-            let inode = fields.next()?.rsplit(':').next()?.parse::<u64>().ok()?;
-            files.get(&inode).map(|thread| Liveness { uid: thread.clone(), state: None, pid })
-        })
-        .collect()
+    let locks = Table::default().locks();
+    let live = |held: &Held| files.get(&held.inode).map(|thread| Liveness { uid: thread.clone(), state: None, pid: held.pid });
+    locks.iter().filter_map(live).collect()
 }
 
 #[cfg(unix)]
