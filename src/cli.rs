@@ -37,6 +37,7 @@ pub mod listing;
 pub mod loops;
 pub mod man;
 pub mod modes;
+pub mod moment;
 pub mod out;
 pub mod polling;
 pub mod prices;

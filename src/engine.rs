@@ -18,7 +18,6 @@ pub mod live;
 pub mod lookout;
 pub mod loops;
 mod outlook;
-mod proc;
 pub mod process;
 pub mod proxy;
 pub mod rules;

@@ -1,8 +1,9 @@
 //! A moment to come, as people write it: `midnight`, `2h`, `18:00`, `friday`, `2026-12-01`, `2026-12-01T18:00`.
 
-use chrono::{Datelike as _, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Weekday};
+use chrono::{Datelike as _, Days, NaiveDate, NaiveTime, Weekday};
 
-use crate::model::time::{HOUR, MINUTE, day_of, start_of};
+use super::moment::{length, moment, on_clock};
+use crate::model::time::{day_of, start_of};
 use crate::model::{Millis, Window, Zone};
 
 /// The moment; a day is meant up to its end, a time of day is the next one. `None` where the text says nothing.
@@ -16,7 +17,7 @@ pub fn ahead(text: &str, now: Millis, zone: Zone) -> Option<Millis> {
         "tomorrow" => return end(today.checked_add_days(Days::new(1))?),
         _ => {}
     }
-    if let Some(length) = length(&text) {
+    if let Some(length) = length(&text).filter(|length| *length > 0) {
         return now.checked_add(length);
     }
     if let Ok(weekday) = text.parse::<Weekday>() {
@@ -27,41 +28,9 @@ pub fn ahead(text: &str, now: Millis, zone: Zone) -> Option<Millis> {
         return end(day);
     }
     if let Ok(clock) = NaiveTime::parse_from_str(&text, "%H:%M") {
-        return (0..2).find_map(|days| at(today.checked_add_days(Days::new(days))?, clock, zone).filter(|at| *at > now));
+        return (0..2).find_map(|days| on_clock(today.checked_add_days(Days::new(days))?.and_time(clock), zone).filter(|at| *at > now));
     }
-    let moment = ["%Y-%m-%dt%H:%M", "%Y-%m-%d %H:%M"].iter().find_map(|form| NaiveDateTime::parse_from_str(&text, form).ok());
-    if let Some(moment) = moment {
-        return at(moment.date(), moment.time(), zone);
-    }
-    chrono::DateTime::parse_from_rfc3339(&text.to_uppercase()).ok().map(|moment| moment.timestamp_millis())
-}
-
-/// A clock's moment on a day; where clocks skip it, the one an hour later.
-fn at(day: NaiveDate, clock: NaiveTime, zone: Zone) -> Option<Millis> {
-    let local = day.and_time(clock);
-    let found = zone.from_local_datetime(&local).earliest();
-    found.or_else(|| zone.from_local_datetime(&(local + chrono::Duration::hours(1))).earliest()).map(|at| at.timestamp_millis())
-}
-
-/// `90s`, `30m`, `2h`, `1d`, `1w`, and together: `1h30m`.
-fn length(text: &str) -> Option<Millis> {
-    let (mut total, mut rest) = (0_i64, text);
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).filter(|at| *at > 0)?;
-        let (number, after) = rest.split_at_checked(digits)?;
-        let mut letters = after.chars();
-        let unit = match letters.next()? {
-            's' => 1000,
-            'm' => MINUTE,
-            'h' => HOUR,
-            'd' => 24 * HOUR,
-            'w' => 7 * 24 * HOUR,
-            _ => return None,
-        };
-        total = total.checked_add(unit.checked_mul(Millis::from(number.parse::<u32>().ok()?))?)?;
-        rest = letters.as_str();
-    }
-    (total > 0).then_some(total)
+    moment(&text, zone)
 }
 
 #[cfg(test)]

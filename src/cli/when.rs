@@ -1,14 +1,15 @@
 //! Which stretch of time: `--all`, `--range`, `--since`, `--until`.
 
-use chrono::{Datelike as _, Days, NaiveDate, NaiveDateTime, TimeZone as _, Weekday};
+use chrono::{Datelike as _, Days, NaiveDate, Weekday};
 use clap::Args;
 
 use crate::config::Range;
 use crate::engine::Span;
-use crate::model::time::{HOUR, MINUTE, day_of, start_of};
+use crate::model::time::{day_of, start_of};
 use crate::model::{Millis, Window, Zone};
 
 use super::error::CliError;
+use super::moment::{length, moment};
 use super::words;
 
 /// A range's window that ends with today.
@@ -124,35 +125,8 @@ fn parse(text: &str, now: Millis, zone: Zone) -> Option<Mark> {
     if let Ok(day) = NaiveDate::parse_from_str(&text, "%Y-%m-%d") {
         return Some(Mark::Day(day));
     }
-    if let Ok(moment) = chrono::DateTime::parse_from_rfc3339(&text.to_uppercase()) {
-        return Some(Mark::Moment(moment.timestamp_millis()));
-    }
-    ago(&text, now).map(Mark::Moment).or_else(|| local(&text, zone).map(Mark::Moment))
-}
-
-/// `12h`: so long before now.
-fn ago(text: &str, now: Millis) -> Option<Millis> {
-    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let unit = match unit {
-        "m" => MINUTE,
-        "h" => HOUR,
-        "d" => 24 * HOUR,
-        "w" => 7 * 24 * HOUR,
-        _ => return None,
-    };
-    let number: u32 = number.parse().ok()?;
-    now.checked_sub(unit.checked_mul(Millis::from(number))?)
-}
-
-/// `2026-11-01T10:00` on the viewer's clock; where clocks are put back, the first of the two.
-fn local(text: &str, zone: Zone) -> Option<Millis> {
-    let text = text.replace('t', " ");
-    let clock = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"].iter().find_map(|f| NaiveDateTime::parse_from_str(&text, f).ok())?;
-    zone.from_local_datetime(&clock)
-        .earliest()
-        // An hour that the clocks skip begins where they arrive.
-        .or_else(|| zone.from_local_datetime(&(clock + chrono::Duration::hours(1))).earliest())
-        .map(|moment| moment.timestamp_millis())
+    let ago = |length| now.checked_sub(length);
+    length(&text).and_then(ago).or_else(|| moment(&text, zone)).map(Mark::Moment)
 }
 
 /// The window in words for a headline: `2026-11-22`, `2026-11-16 – 2026-11-22`, `all time`.
@@ -188,6 +162,7 @@ pub fn clock(at: Millis, zone: Zone) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::time::HOUR;
 
     fn zone() -> Zone {
         Zone::named("Europe/Zurich").unwrap()
@@ -222,6 +197,8 @@ mod tests {
             ("thursday", "2026-11-12T00:00:00+01:00"),
             ("12h", "2026-11-18T00:00:00+01:00"),
             ("7d", "2026-11-11T12:00:00+01:00"),
+            ("1h30m", "2026-11-18T10:30:00+01:00"),
+            ("2026-11-01T10:00:30", "2026-11-01T10:00:30+01:00"),
             ("2026-11-01T10:00:00Z", "2026-11-01T11:00:00+01:00"),
         ] {
             assert_eq!(window(Some(text), None).unwrap().unwrap().from, at(expected), "{text}");
