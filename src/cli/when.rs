@@ -44,7 +44,7 @@ pub struct WindowArgs {
     /// From this moment or day on
     ///
     /// A day (`2026-11-01`, `today`, `yesterday`, `monday`), a moment (`2026-11-01T10:00`, or RFC 3339 with its own
-    /// zone), or a time ago (`30m`, `12h`, `7d`, `2w`). Days and moments are of your time zone. Figures are kept per
+    /// zone), or a time ago (`30m`, `12h`, `7d`, `2w`, `1h30m`). Days and moments are of your time zone. Figures are kept per
     /// quarter of an hour: the window is widened to whole quarters.
     #[arg(long, value_name = "WHEN")]
     pub since: Option<String>,
