@@ -10,7 +10,7 @@ use super::rules;
 use super::warden::News;
 use crate::budgets::Standing;
 use crate::model::cap::{Action, Span};
-use crate::model::{Millis, SessionState};
+use crate::model::{Millis, SessionKind, SessionState};
 use crate::query::{Living, SessionView};
 use crate::store::ledger::{Decision, Kind};
 use crate::store::{Ledger, Store, StoreError};
@@ -107,10 +107,16 @@ impl Enforcer {
 fn goes_on(session: &SessionView, standing: &Standing, since: Millis) -> bool {
     let covered = standing.cap.scope.covers(&session.agent, session.cwd.as_deref(), session.model.as_deref());
     let its_own = match standing.cap.span {
-        Span::Session | Span::Task => standing.subject.as_deref() == Some(&*session.uid),
+        // What a subagent does goes on in its session.
+        Span::Session | Span::Task => standing.subject.as_deref().is_some_and(|root| root == &*session.uid || is_below(session, root)),
         Span::Day | Span::Week | Span::Month => true,
     };
     covered && its_own && session.state == SessionState::Working && session.last_at.is_some_and(|last| last > since)
+}
+
+/// Whether a session is a subagent of another one.
+fn is_below(session: &SessionView, root: &str) -> bool {
+    session.kind == SessionKind::Subagent && session.parent.as_deref() == Some(root)
 }
 
 fn decision(culprit: &Culprit, scene: &Scene<'_>, store: &Store, process: &Process) -> Result<Decision, StoreError> {

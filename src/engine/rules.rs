@@ -128,6 +128,12 @@ impl Rules {
         caps::standings(store, &self.asking(raises, &beyond, now), focus)
     }
 
+    /// How all caps stand, those per session or task for each session of the last hour.
+    pub fn standings_of_each(&self, store: &Store, raises: &[Raise], now: Millis) -> Result<Vec<Standing>, StoreError> {
+        let beyond = self.beyond(now);
+        caps::standings_of_each(store, &self.asking(raises, &beyond, now))
+    }
+
     /// How the experiment stands that somebody's session belongs to, if to any.
     pub fn experiment(
         &self,

@@ -50,7 +50,7 @@ pub struct Watch<'a> {
 /// How caps stand, and what there is to tell.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Round {
-    /// Each cap.
+    /// Each cap, those per session or task for each session of the last hour.
     pub standings: Vec<Standing>,
     /// What there is to tell, told before or not.
     pub alerts: Vec<Alert>,
@@ -60,7 +60,7 @@ pub struct Round {
 pub fn round(store: &Store, ledger: &Ledger, watch: &Watch<'_>) -> Result<Round, StoreError> {
     let (rules, now) = (watch.rules, watch.now);
     let raises = caps::raises(ledger, now)?;
-    let standings = rules.standings(store, &raises, None, now)?;
+    let standings = rules.standings_of_each(store, &raises, now)?;
     let experiments = experiments_of(store, ledger, watch)?;
     let mut alerts: Vec<Alert> = standings.iter().chain(&experiments).filter_map(|standing| level(standing, watch)).collect();
     alerts.extend(costly(store, watch)?);

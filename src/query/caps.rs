@@ -1,11 +1,13 @@
 //! How caps stand: what was spent under each of them.
 
+use std::collections::BTreeSet;
+
 use chrono::Weekday;
 
 use crate::budgets::{self, Assumed, Raise, Spend, Standing};
 use crate::model::cap::{Cap, Span, Unit};
 use crate::model::time::{DAY, HOUR};
-use crate::model::{Amount, Key, Millis, Money, Whose, Window, Zone};
+use crate::model::{Amount, Key, Millis, Money, Turn, Whose, Window, Zone};
 use crate::store::read::StepRow;
 use crate::store::spend::{Closed, SpendRow, Task, Who};
 use crate::store::{Ledger, Store, StoreError, Sums};
@@ -66,9 +68,28 @@ pub struct Asking<'a> {
 /// How far back sessions count as running, for caps per session or task that are asked about in general.
 const RECENT: Millis = HOUR;
 
-/// How each cap stands that covers the one asked about; all of them where nobody is asked about. A cap per session or task
-/// then stands as it does for the session that has used up most of it.
+/// How each cap stands that covers the one asked about; all of them where nobody is asked about. A cap per session then stands as it
+/// does for the session that has used up most of it, and one per task as for the running task that has.
 pub fn standings(store: &Store, asking: &Asking<'_>, focus: Option<&Focus>) -> Result<Vec<Standing>, StoreError> {
+    of_all(store, asking, focus, |cap, raised| match focus {
+        Some(focus) => Ok(vec![of_one(store, asking, cap, raised, focus)?]),
+        None => Ok(vec![foremost(store, asking, cap, raised)?]),
+    })
+}
+
+/// How each cap stands, one per session or task for each session of the last hour: what there is to tell and to end is of every one of
+/// them, and of tasks that are over as well.
+pub fn standings_of_each(store: &Store, asking: &Asking<'_>) -> Result<Vec<Standing>, StoreError> {
+    of_all(store, asking, None, |cap, raised| Ok(each(store, asking, cap, raised)?.into_iter().map(|(_, standing)| standing).collect()))
+}
+
+/// How each cap stands; `narrow` says it of those per session or task.
+fn of_all(
+    store: &Store,
+    asking: &Asking<'_>,
+    focus: Option<&Focus>,
+    narrow: impl Fn(&Cap, i64) -> Result<Vec<Standing>, StoreError>,
+) -> Result<Vec<Standing>, StoreError> {
     let mut read = Read::new();
     let mut out = Vec::new();
     for cap in asking.caps {
@@ -83,7 +104,7 @@ pub fn standings(store: &Store, asking: &Asking<'_>, focus: Option<&Focus>) -> R
                 spend.add(&asking.beyond.under(cap, window));
                 out.push(Standing { cap: cap.clone(), window, spend, raised, subject: None });
             }
-            None => out.extend(narrow(store, asking, cap, raised, focus)?),
+            None => out.extend(narrow(cap, raised)?),
         }
     }
     for own in &asking.beyond.budgets {
@@ -174,42 +195,66 @@ pub(super) fn from_closed([known, assumed, unpriced, lower, tokens, steps]: Clos
     }
 }
 
-/// The standing of a cap per session or task.
-fn narrow(store: &Store, asking: &Asking<'_>, cap: &Cap, raised: i64, focus: Option<&Focus>) -> Result<Option<Standing>, StoreError> {
-    let stands = |subject: Option<String>, spend: Spend| Standing { cap: cap.clone(), window: Window::ALL, spend, raised, subject };
-    if let Some(focus) = focus {
-        let spend = focus.session.map(|id| spend_of(store, cap, id, asking.assumed)).transpose()?.unwrap_or_default();
-        return Ok(Some(stands(None, spend)));
-    }
-    let mut worst: Option<Standing> = None;
-    for who in store.sessions_since(asking.now - RECENT)? {
-        if cap.scope.covers(&who.agent, who.cwd.as_deref(), who.model.as_deref()) {
-            let standing = stands(Some(who.uid.to_string()), spend_of(store, cap, who.id, asking.assumed)?);
-            if worst.as_ref().is_none_or(|w| standing.permille() > w.permille()) {
-                worst = Some(standing);
-            }
-        }
-    }
-    Ok(Some(worst.unwrap_or_else(|| stands(None, Spend::default()))))
+/// A cap per session or task, for one of them.
+fn narrow(cap: &Cap, raised: i64, subject: Option<String>, spend: Spend) -> Standing {
+    Standing { cap: cap.clone(), window: Window::ALL, spend, raised, subject }
 }
 
-/// What a session, or its running task, has spent under a cap.
-fn spend_of(store: &Store, cap: &Cap, session: i64, assumed: Assumed) -> Result<Spend, StoreError> {
-    let conversation = store.conversation(session)?;
+/// How a cap per session or task stands for the one asked about.
+fn of_one(store: &Store, asking: &Asking<'_>, cap: &Cap, raised: i64, focus: &Focus) -> Result<Standing, StoreError> {
+    let spent = |id| spend_of(store, cap, &store.conversation(id)?, asking.assumed);
+    Ok(narrow(cap, raised, None, focus.session.map(spent).transpose()?.unwrap_or_default()))
+}
+
+/// How a cap per session or task stands for each conversation of the last hour, with where its last task stands. It is called by the
+/// session that began it: what its subagents spend is its own.
+fn each(store: &Store, asking: &Asking<'_>, cap: &Cap, raised: i64) -> Result<Vec<(Turn, Standing)>, StoreError> {
+    let mut seen = BTreeSet::new();
+    let mut out = Vec::new();
+    for who in store.sessions_since(asking.now - RECENT)? {
+        if !cap.scope.covers(&who.agent, who.cwd.as_deref(), who.model.as_deref()) {
+            continue;
+        }
+        let conversation = store.conversation(who.id)?;
+        let root = conversation.first().copied().unwrap_or(who.id);
+        if !seen.insert(root) {
+            continue;
+        }
+        let root = if root == who.id { who } else { store.who(root)?.unwrap_or(who) };
+        let spend = spend_of(store, cap, &conversation, asking.assumed)?;
+        out.push((root.turn, narrow(cap, raised, Some(root.uid.to_string()), spend)));
+    }
+    Ok(out)
+}
+
+/// How a cap per session or task stands for whoever has used up most of it. A task that is over is stopped by none.
+fn foremost(store: &Store, asking: &Asking<'_>, cap: &Cap, raised: i64) -> Result<Standing, StoreError> {
+    let mut most: Option<Standing> = None;
+    for (turn, standing) in each(store, asking, cap, raised)? {
+        let counts = cap.span != Span::Task || turn != Turn::Ended;
+        if counts && most.as_ref().is_none_or(|most| standing.permille() > most.permille()) {
+            most = Some(standing);
+        }
+    }
+    Ok(most.unwrap_or_else(|| narrow(cap, raised, None, Spend::default())))
+}
+
+/// What a conversation, or its last task, has spent under a cap.
+fn spend_of(store: &Store, cap: &Cap, conversation: &[i64], assumed: Assumed) -> Result<Spend, StoreError> {
     if cap.span == Span::Task {
-        let Some(Task { tasks, began, sums }) = store.last_task(&conversation)? else { return Ok(Spend::default()) };
+        let Some(Task { tasks, began, sums }) = store.last_task(conversation)? else { return Ok(Spend::default()) };
         if cap.limit.unit == Unit::Repeats {
             return repeated(store, &tasks);
         }
         // A task's sums do not tell its models apart; its steps do.
         return if cap.scope.model.is_some() {
-            of_steps(store, cap, &conversation, began, assumed)
+            of_steps(store, cap, conversation, began, assumed)
         } else {
             Ok(spend_of_sums(&sums, assumed))
         };
     }
     // The session itself is covered: of its models those count that the cap names.
-    Ok(under(cap, &store.spend_of(&conversation)?, assumed))
+    Ok(under(cap, &store.spend_of(conversation)?, assumed))
 }
 
 /// How often a task, or a subagent of it, has made the same tool call.

@@ -11,7 +11,7 @@ use super::read::text;
 use super::sums::{self, Of, Sums};
 use super::trail;
 use super::{Store, StoreError, seal};
-use crate::model::{Key, Millis, SessionKind, Window};
+use crate::model::{Key, Millis, SessionKind, Turn, Window};
 
 /// What was spent by one agent in one directory with one model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Who {
     pub cwd: Option<Arc<str>>,
     /// The model last asked.
     pub model: Option<Arc<str>>,
+    /// Where its last task stands.
+    pub turn: Turn,
 }
 
 /// A call that an agent's log shows, as far as it helps to know it again.
@@ -70,7 +72,7 @@ pub struct Task {
 /// Six sums over days that are over.
 pub type Closed = [i64; 6];
 
-const WHO: &str = "SELECT s.id, s.agent, s.uid, s.cwd, n.text FROM session s LEFT JOIN name n ON n.id = s.model";
+const WHO: &str = "SELECT s.id, s.agent, s.uid, s.cwd, n.text, s.turn FROM session s LEFT JOIN name n ON n.id = s.model";
 
 fn who(r: &rusqlite::Row<'_>) -> rusqlite::Result<Who> {
     Ok(Who {
@@ -79,6 +81,7 @@ fn who(r: &rusqlite::Row<'_>) -> rusqlite::Result<Who> {
         uid: text(r, 2)?.unwrap_or_default(),
         cwd: text(r, 3)?,
         model: text(r, 4)?,
+        turn: Turn::from_sql(r.get(5)?),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aifinops::budgets::Standing;
 use aifinops::engine::enforcer::{Enforcer, Scene};
 use aifinops::model::cap::{Action, Cap, Span};
 use aifinops::model::{Millis, Window, Zone};
@@ -35,14 +36,19 @@ impl Desk {
 
     /// How many sessions are to be ended at second `n`.
     fn culprits(&mut self, n: u64, action: Action) -> usize {
+        self.ended(n, &[standing(Cap { action, ..cap("1", Span::Day) }, "2")]).len()
+    }
+
+    /// The sessions that are to be ended at second `n`.
+    fn ended(&mut self, n: u64, standings: &[Standing]) -> Vec<String> {
         let mut ingest = self.home.reader(Store::open(self.data.path()).unwrap().store);
         scan(&mut ingest);
         let living = Living::default();
         let asking = query::Asking { window: Window::ALL, now: at(n), zone: Zone::UTC, living: &living, hour: None };
         let sessions: Vec<_> = query::sessions(&ingest.store, &mut ingest.prices, &asking).unwrap().into_iter().map(Arc::new).collect();
-        let standings = [standing(Cap { action, ..cap("1", Span::Day) }, "2")];
-        let scene = Scene { standings: &standings, sessions: &sessions, living: &living, now: at(n), who: "me" };
-        self.enforcer.culprits(&scene).len()
+        let scene = Scene { standings, sessions: &sessions, living: &living, now: at(n), who: "me" };
+        let culprits = self.enforcer.culprits(&scene);
+        culprits.iter().map(|culprit| sessions.iter().find(|session| session.id == culprit.session).unwrap().uid.to_string()).collect()
     }
 }
 
@@ -55,6 +61,25 @@ fn who_goes_on_past_a_cap_is_ended_after_a_grace() {
     desk.call(1025);
     assert_eq!(desk.culprits(1026, Action::Stop), 1);
     assert_eq!(desk.culprits(1026, Action::Block), 0);
+}
+
+/// Each has its own grace, and one that has spent more shields nobody.
+#[test]
+fn of_caps_per_session_each_session_is_looked_at() {
+    let mut desk = Desk::new();
+    desk.call(1000);
+    let other = uuid(1, 2);
+    append(&desk.home.claude(&other), answer(&other, 1001, 50, 10, Some(50)) + "\n");
+    let stops = |subject: &str, spent| Standing {
+        subject: Some(subject.to_owned()),
+        ..standing(Cap { action: Action::Stop, ..cap("1", Span::Session) }, spent)
+    };
+    let standings = [stops(&uuid(1, 1), "9"), stops(&other, "2")];
+    assert_eq!(desk.ended(1002, &standings), [] as [String; 0]);
+    append(&desk.home.claude(&other), answer(&other, 1010, 51, 10, Some(51)) + "\n");
+    assert_eq!(desk.ended(1013, &standings), [other], "the first one is still, and hides no other");
+    desk.call(1014);
+    assert_eq!(desk.ended(1015, &standings).len(), 2);
 }
 
 #[test]

@@ -99,6 +99,25 @@ fn costly_sessions_broken_guards_stopped_loops_and_models_without_a_price_are_to
     assert_eq!(desk.round(Vec::new(), Some(usd("0.20")), &[]).alerts.len(), 2, "no session is over it");
 }
 
+/// One that has spent more, and whose task is over, hides no other one.
+#[test]
+fn a_cap_per_session_or_task_is_told_of_each() {
+    let desk = Desk::new(10);
+    for (n, calls) in [(2, 4), (3, 1)] {
+        for call in 1..=calls {
+            append(&desk.home.claude(&uuid(1, n)), answer(&uuid(1, n), 20 * n + call, 100 * n + call, 1000, None) + "\n");
+        }
+    }
+    for span in [Span::Session, Span::Task] {
+        let round = desk.round(vec![cap("3 steps", span)], None, &[]);
+        let subjects: Vec<String> = round.standings.iter().filter(|s| s.halts()).filter_map(|s| s.subject.clone()).collect();
+        assert_eq!(subjects, [uuid(1, 2), uuid(1, 1)], "{span:?}");
+        let keys: Vec<&str> = round.alerts.iter().map(|alert| alert.key.as_str()).collect();
+        assert!(round.alerts.iter().all(|alert| alert.kind == AlertKind::CapHit));
+        assert!(keys.len() == 2 && keys[0].contains(&uuid(1, 2)) && keys[1].contains(&uuid(1, 1)), "{keys:?}");
+    }
+}
+
 #[test]
 fn what_of_the_spend_is_assumed_is_told_before_the_limit_too() {
     let desk = Desk::new(0);
