@@ -12,7 +12,7 @@ use super::aside::{mark, set_aside};
 use super::beside::note_version;
 use super::rebuild::rebuild;
 use super::rows::pack_old;
-use super::seal::seal_old;
+use super::seal::{check_names, seal_names, seal_old};
 use crate::disk::{self, Lock};
 
 /// The schema's steps, applied in order and never edited.
@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_repeats.sql"),
     include_str!("migrations/0006_told.sql"),
     include_str!("migrations/0007_seals.sql"),
+    include_str!("migrations/0008_names.sql"),
 ];
 
 /// The newest version of the schema.
@@ -140,6 +141,7 @@ impl Store {
             std::thread::sleep(Duration::from_millis(5));
         }
         store.migrate()?;
+        check_names(&store.conn).map_err(store.fail("reading names"))?;
         // Neither reading nor locking tells whether the database can be written: a write that changes nothing does.
         let fail = |doing| move |source| StoreError::Sqlite { doing, path: path.to_path_buf(), source };
         store.lock = take_lock(&dir.join("writer.lock"))?;
@@ -312,6 +314,9 @@ impl Store {
         if (1..7).contains(&found) {
             seal_old(&tx).map_err(&fail)?;
         }
+        if (1..8).contains(&found) {
+            seal_names(&tx).map_err(&fail)?;
+        }
         if found < 3 {
             pack_old(&tx).map_err(&fail)?;
         }
@@ -429,6 +434,7 @@ pub fn private_dir(dir: &Path) -> Result<(), StoreError> {
 
 /// Makes a file that only its owner may read, before `SQLite` would make it with the umask's rights.
 pub(super) fn private_file(path: &Path) -> Result<(), StoreError> {
+    disk::no_pipe(path).map_err(|source| StoreError::Create { path: path.to_path_buf(), source })?;
     match disk::append(path) {
         Ok(_) => Ok(()),
         Err(_) if path.exists() => Ok(()), // readable at least: SQLite will say what it can do with it

@@ -11,7 +11,7 @@
 use rapidhash::v3::rapidhash_v3;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Type;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, params};
 
 /// 2³¹ - 1: sums of its remainders never overflow.
 const PRIME: i64 = 0x7fff_ffff;
@@ -93,6 +93,29 @@ pub(super) fn seal_old(tx: &Connection) -> rusqlite::Result<()> {
         tx.execute_batch(&format!("UPDATE {table} SET {bytes} = sealed({bytes})"))?;
     }
     tx.remove_function("sealed", 1)
+}
+
+/// The seal of a name.
+pub(super) fn of_name(text: &str) -> i64 {
+    rapidhash_v3(text.as_bytes()).cast_signed()
+}
+
+/// All names, each with its id and its seal.
+fn names(tx: &Connection) -> rusqlite::Result<Vec<(i64, String, i64)>> {
+    tx.prepare("SELECT id, text, seal FROM name")?.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect()
+}
+
+/// Seals the names that releases wrote which had no seals for them.
+pub(super) fn seal_names(tx: &Connection) -> rusqlite::Result<()> {
+    for (id, text, _) in names(tx)? {
+        tx.execute("UPDATE name SET seal = ?2 WHERE id = ?1", params![id, of_name(&text)])?;
+    }
+    Ok(())
+}
+
+/// An error where a name is not the one that was written. There are some dozens of them, so whoever opens the store looks at all.
+pub(super) fn check_names(tx: &Connection) -> rusqlite::Result<()> {
+    if names(tx)?.iter().all(|(_, text, seal)| of_name(text) == *seal) { Ok(()) } else { Err(broken()) }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::memory::{Claim, Memory, other_key};
 use super::merge::{CallRow, FactRow};
 use super::pack::Found;
 use super::rows::read_name;
+use super::seal::of_name;
 use super::{Store, StoreError, family, limits, others};
 
 /// What was read from one file, and how far.
@@ -282,7 +283,9 @@ impl Writer<'_> {
         if let Some(id) = self.memory.names.get(text) {
             return Ok(id);
         }
-        self.tx.prepare_cached("INSERT OR IGNORE INTO name (text) VALUES (?1)")?.execute([text.as_ref()])?;
+        self.tx
+            .prepare_cached("INSERT OR IGNORE INTO name (text, seal) VALUES (?1, ?2)")?
+            .execute(params![text.as_ref(), of_name(text)])?;
         let id = self.tx.prepare_cached("SELECT id FROM name WHERE text = ?1")?.query_row([text.as_ref()], |r| r.get(0))?;
         self.memory.names.learn(text, id);
         Ok(id)

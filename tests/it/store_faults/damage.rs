@@ -130,6 +130,20 @@ fn attempt(home: &Home) -> Result<(Numbers, bool), StoreError> {
     Ok((numbers(&ingest.store)?, opened.notice.is_some()))
 }
 
+/// A letter of a model's name decides at which price its calls are counted.
+#[test]
+fn a_wrong_letter_in_a_name_is_damage() {
+    let (home, truth, db) = stored();
+    let conn = Connection::open(&db).unwrap();
+    assert_eq!(conn.execute("UPDATE name SET text = replace(text, '4', '5') WHERE id = 1", []), Ok(1));
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(conn);
+    let (mut ingest, notice) = open(&home);
+    assert!(notice.is_some_and(|notice| notice.contains("was damaged and has been moved to")));
+    scan(&mut ingest);
+    assert_eq!(total(&ingest), truth);
+}
+
 #[test]
 fn a_damaged_write_ahead_log_costs_nothing() {
     for seed in 1..=10 {
