@@ -9,6 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::StoreError;
 use super::aside::{mark, set_aside};
 use super::open::{private_dir, private_file, recognize, unless_busy};
+use super::rescue::copy_of;
 use crate::disk::Lock;
 
 /// The table that says which version a database was brought up to date from. Not a part of any schema: only `doctor` asks.
@@ -53,6 +54,10 @@ impl Kind {
         private_dir(dir)?;
         let path = dir.join(self.file);
         let before = identity(&path);
+        if is_gone(&path) {
+            let (conn, aside) = self.begin_anew(&path, patience)?;
+            return Ok(Opened { conn, path, aside });
+        }
         let (conn, aside) = match self.open_file(&path, patience) {
             Err(error) if is_lost(&error) || identity(&path) != before => self.begin_anew(&path, patience)?,
             // Damage that was met in the middle of somebody's work; or somebody was moving the file aside just now, and what was
@@ -69,7 +74,7 @@ impl Kind {
     /// Several processes may meet the same damage: one moves it aside, and the others go on with what that one has begun.
     fn begin_anew(&self, path: &Path, patience: Duration) -> Result<(Connection, Option<PathBuf>), StoreError> {
         let _alone = lock(path)?;
-        if !mark(path).exists() {
+        if !mark(path).exists() && !is_gone(path) {
             match self.open_file(path, patience) {
                 Err(error) if is_lost(&error) => {}
                 opened => return opened.map(|conn| (conn, None)),
@@ -123,6 +128,11 @@ impl Kind {
 /// Whether nothing can be done with the file: it is damaged, or another program's.
 fn is_lost(error: &StoreError) -> bool {
     error.is_damage() || matches!(error, StoreError::Foreign { .. })
+}
+
+/// Whether there is nothing in it although there has been: it has a copy.
+fn is_gone(path: &Path) -> bool {
+    std::fs::metadata(path).map_or(true, |meta| meta.len() == 0) && copy_of(path).exists()
 }
 
 /// Which file stands there.

@@ -130,6 +130,9 @@ impl Ledger {
         let Opened { conn, path, aside } = KIND.open(dir, patience)?;
         let notice = aside.map(|aside| {
             let found = rescue::rescue(&conn, &path, &aside);
+            if std::fs::metadata(&aside).map_or(true, |meta| meta.len() == 0) {
+                return format!("the record of caps was gone; {} of its decisions and tags came back from its copy", found.copied);
+            }
             format!(
                 "the record of caps was damaged and has been moved to {}; of its decisions and tags {} came back from its copy and {} \
                  could be read, what else it held is lost",

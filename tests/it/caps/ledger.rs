@@ -58,6 +58,28 @@ fn decisions_are_kept_in_full_and_come_back_newest_first() {
 }
 
 #[test]
+fn a_record_that_is_empty_or_gone_comes_back_from_its_copy() {
+    for empty in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = open(&dir);
+        ledger.record(&decision(1, Kind::Raise, Some(100))).unwrap();
+        ledger.keep_copy().unwrap();
+        drop(ledger);
+        for ending in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(dir.path().join(format!("{FILE}{ending}")));
+        }
+        if empty {
+            fs::write(dir.path().join(FILE), "").unwrap();
+        }
+        let (ledger, notice) = Ledger::open(dir.path(), PATIENCE).unwrap();
+        assert_eq!(notice.unwrap(), "the record of caps was gone; 1 of its decisions and tags came back from its copy");
+        assert_eq!(ledger.decisions(0, 10).unwrap(), [decision(1, Kind::Raise, Some(100))]);
+        drop(ledger);
+        open(&dir); // told once
+    }
+}
+
+#[test]
 fn raises_hold_until_they_end_or_are_ended() {
     let dir = tempfile::tempdir().unwrap();
     let ledger = open(&dir);
