@@ -170,11 +170,38 @@ pub fn private_file() -> OpenOptions {
     options
 }
 
+/// An error for a pipe in the place of a file, which whoever opens it would wait for: there is a deadline. What the shell puts in the
+/// place of a file is none, since it has a writer.
+///
+/// # Errors
+/// That it is a pipe.
+pub fn no_pipe(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt as _;
+        let is_pipe = fs::metadata(path).is_ok_and(|meta| meta.file_type().is_fifo());
+        if is_pipe && !path.starts_with("/dev") {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe, and no file"));
+        }
+    }
+    Ok(())
+}
+
+/// The text of a small file.
+///
+/// # Errors
+/// What the system says, and [`no_pipe`].
+pub fn read_text(path: &Path) -> io::Result<String> {
+    no_pipe(path)?;
+    fs::read_to_string(path)
+}
+
 /// Opens a file to write at its end. It is made if need be, its owner's alone.
 ///
 /// # Errors
-/// What the system says.
+/// What the system says, and [`no_pipe`].
 pub fn append(path: &Path) -> io::Result<File> {
+    no_pipe(path)?;
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
@@ -250,6 +277,17 @@ mod tests {
         symlink(path("victim"), path("link")).unwrap();
         new.keep().unwrap();
         assert_eq!((text("victim").as_str(), text("old").as_str()), ("victim", "new"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nobody_waits_at_a_pipe() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert_eq!(read_text(&pipe).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(append(&pipe).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert!(Lock::take(&pipe).is_err());
     }
 
     #[test]

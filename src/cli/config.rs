@@ -101,10 +101,12 @@ pub fn run(context: &Context, args: &ConfigArgs) -> Result<ExitCode, CliError> {
         Some(ConfigCommand::Edit) => return edit(context, &file),
         Some(ConfigCommand::Set { key, value }) => {
             config::set_in(&context.settings, key, value)?;
+            context.remember();
             done(context, &file, &format!("{key} is set"))?;
         }
         Some(ConfigCommand::Unset { key }) => {
             config::unset_in(&context.settings, key)?;
+            context.remember();
             done(context, &file, &format!("{key} is back at its default"))?;
         }
     }

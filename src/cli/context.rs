@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config::{self, Flags, Loaded, Origin, Problem, Settings};
+use crate::disk;
 use crate::engine::ingest::{Ingest, Progress, ScanReport, Watcher};
 use crate::engine::view::living;
 use crate::model::cap::Amount;
@@ -27,6 +28,11 @@ use super::table::count;
 
 /// How long another process may read logs without having written anything.
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(3);
+/// After so long it is looked whether the last ones can be read at all.
+const PATIENCE_WITH_FEW: Duration = Duration::from_millis(100);
+/// So many at most, of so many bytes.
+const FEW: usize = 16;
+const SMALL: u64 = 16 << 20;
 
 /// Prices fetched by `prices update`, in the data directory.
 pub const PRICES: &str = Book::FILE;
@@ -68,6 +74,11 @@ impl Context {
     #[must_use]
     pub fn reload(&self) -> Loaded {
         load(&self.flags)
+    }
+
+    /// After the settings have been written: a broken edit that comes next falls back to what is in force now.
+    pub fn remember(&self) {
+        let _ = self.reload();
     }
 
     /// The settings as they are on disk when it is called, for whoever runs for long. What an edit breaks stays as it was.
@@ -144,7 +155,7 @@ impl Context {
             problems.push(format!("{}: {why}; using the built-in prices", path.display()));
             Book::embedded()
         };
-        let base = match std::fs::read_to_string(&path) {
+        let base = match disk::read_text(&path) {
             Ok(text) => Book::parse(&text).unwrap_or_else(|error| unusable(&error)),
             Err(error) if error.kind() == ErrorKind::NotFound => Book::embedded(),
             Err(error) => unusable(&format!("cannot be read: {error}")),
@@ -229,9 +240,11 @@ impl Context {
         let store = self.store()?;
         let (book, problems) = self.prices();
         let mut ingest = Ingest::new(store, Pricer::new(book), self.catalog(), self.settings.threads.value);
-        if !ingest.store.is_writer() && !self.wait_for_writer(&mut ingest) {
+        if !ingest.store.is_writer()
+            && let Some(failed) = self.wait_for_writer(&mut ingest)
+        {
             let (_, roots) = ingest.catalog.walk();
-            return Ok(Fresh { ingest, report: ScanReport { roots, ..ScanReport::default() }, problems, labeler: self.labeler() });
+            return Ok(Fresh { ingest, report: ScanReport { roots, failed, ..ScanReport::default() }, problems, labeler: self.labeler() });
         }
         let mut bar = Bar::new(self, "reading logs {bar:30} {bytes} of {total_bytes}, {msg}");
         let mut show = |at: Progress| {
@@ -273,26 +286,35 @@ impl Context {
         Ok(Fresh { ingest, report: ScanReport { roots, ..ScanReport::default() }, problems, labeler: Labeler::default() })
     }
 
-    /// Another process reads the logs: waits until it has read everything, or has ended. Gives whether this one is to
-    /// read in its place.
-    fn wait_for_writer(&self, ingest: &mut Ingest) -> bool {
+    /// Another process reads the logs: waits until it has read all that can be read, and gives what cannot; nothing, where it has ended
+    /// and this one is to read in its place.
+    fn wait_for_writer(&self, ingest: &mut Ingest) -> Option<Vec<(PathBuf, String)>> {
         let mut moved = (Instant::now(), 0);
+        let mut tried = false;
         loop {
             if ingest.store.become_writer() {
-                return true;
+                return None;
             }
-            let (found, _) = ingest.catalog.walk();
+            let (mut behind, _) = ingest.catalog.walk();
             let known = ingest.store.file_stats().unwrap_or_default();
-            let behind = found.iter().filter(|f| known.get(&path_key(&f.path)) != Some(&f.stat)).count();
-            if behind == 0 {
-                return false;
+            behind.retain(|file| known.get(&path_key(&file.path)) != Some(&file.stat));
+            if behind.is_empty() {
+                return Some(Vec::new());
             }
             let version = ingest.store.data_version();
+            let few = behind.len() <= FEW && behind.iter().all(|file| file.stat.size <= SMALL);
             if version != moved.1 {
-                moved = (Instant::now(), version);
+                (moved, tried) = ((Instant::now(), version), false);
+            } else if !tried && few && moved.0.elapsed() > PATIENCE_WITH_FEW {
+                // What the other cannot read stays behind for ever.
+                tried = true;
+                let failed = ingest.unreadable(behind.clone()).unwrap_or_default();
+                if failed.len() == behind.len() {
+                    return Some(failed);
+                }
             } else if moved.0.elapsed() > PATIENCE_WITH_OTHERS {
-                self.note(&format!("another aifinops is reading the logs and has {} to go", count(behind, "file", "files")));
-                return false;
+                self.note(&format!("another aifinops is reading the logs and has {} to go", count(behind.len(), "file", "files")));
+                return Some(Vec::new());
             }
             std::thread::sleep(Duration::from_millis(25));
         }

@@ -83,8 +83,14 @@ fn xdg(env: Env<'_>, name: &str) -> Option<PathBuf> {
     env(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
+/// The zone that `TZ` names: by its name, or by its file in the system's database of zones, see tzset(3).
+pub(super) fn zone_of(text: &str) -> Option<Zone> {
+    let name = text.trim_start_matches(':');
+    Zone::named(name.rsplit_once("/zoneinfo/").map_or(name, |(_, name)| name))
+}
+
 /// `TZ` where it names a zone, else the machine's.
 fn zone(env: Env<'_>) -> Zone {
-    let asked = env("TZ").and_then(|name| Zone::named(name.trim_start_matches(':')));
+    let asked = env("TZ").and_then(|text| zone_of(&text));
     asked.or_else(|| Zone::named(&iana_time_zone::get_timezone().ok()?)).unwrap_or(Zone::UTC)
 }

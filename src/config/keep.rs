@@ -11,9 +11,10 @@ use toml_edit::{Array, DocumentMut, Item, Table, value};
 use super::context::Context;
 use super::node::parse_file;
 use super::policy::{PREFIX, Policy};
-use super::read::{Faults, as_text};
+use super::read::{Faults, as_text, nearest};
 use super::registry::Entry;
 use super::{Loaded, Origin, Problem, Settings, caps, experiments, write};
+use crate::disk;
 use crate::model::Cap;
 use crate::model::cap::OnFailure;
 
@@ -64,11 +65,11 @@ fn settle_caps(loaded: &mut Loaded) {
     let file = loaded.settings.config_file.value.clone();
     let broken = broken_in(loaded, CAPS);
     let path = loaded.settings.data_dir.join(FILE);
-    let before = std::fs::read_to_string(&path).unwrap_or_default();
+    let before = disk::read_text(&path).unwrap_or_default();
     if broken.is_empty() {
         let now = text(&loaded.settings.caps);
-        // A directory that is not there yet has no caps to lose; what a variable or a flag says holds for its run only.
-        if now != before && loaded.settings.caps.origin == Origin::File && loaded.settings.data_dir.is_dir() {
+        // What a variable or a flag says holds for its run only.
+        if now != before && loaded.settings.caps.origin == Origin::File {
             let _ = write::write(&path, &now);
         } else if now != before && !before.is_empty() && loaded.settings.caps.is_empty() {
             let _ = std::fs::remove_file(&path);
@@ -88,15 +89,12 @@ fn settle_experiments(loaded: &mut Loaded) {
         let now = if ours.is_empty() { String::new() } else { format!("{EXPERIMENTS} = {}\n", experiments::node(ours).to_value()) };
         if now.is_empty() && path.exists() {
             let _ = std::fs::remove_file(&path);
-        } else if ours.origin == Origin::File
-            && loaded.settings.data_dir.is_dir()
-            && std::fs::read_to_string(&path).ok().as_ref() != Some(&now)
-        {
+        } else if ours.origin == Origin::File && disk::read_text(&path).ok().as_ref() != Some(&now) {
             let _ = write::write(&path, &now);
         }
         return;
     }
-    let nodes = parse_file(&std::fs::read_to_string(&path).unwrap_or_default()).unwrap_or_default();
+    let nodes = parse_file(&disk::read_text(&path).unwrap_or_default()).unwrap_or_default();
     let (cx, _) = Context::new(&|_| None);
     let before = nodes
         .iter()
@@ -122,12 +120,12 @@ pub fn settle_policy(policy: &mut Policy, data_dir: &Path) {
         let _ = std::fs::remove_file(&remembered);
         return;
     };
-    let before = std::fs::read_to_string(&remembered).unwrap_or_default();
+    let before = disk::read_text(&remembered).unwrap_or_default();
     let broken: Vec<String> = policy.problems.iter().filter_map(|problem| broken(problem, CAPS)).collect();
     let is_failure_broken = policy.problems.iter().any(|problem| problem.key.is_empty() || problem.key == ON_FAILURE);
     if broken.is_empty() && !is_failure_broken {
         let now = policy_text(policy);
-        if now != before && data_dir.is_dir() {
+        if now != before {
             let _ = write::write(&remembered, &now);
         }
         return;
@@ -163,9 +161,12 @@ fn read_on_failure(text: &str) -> Option<OnFailure> {
 /// Puts caps of before in the place of broken ones; gives their names. A cap that is sound, or gone, stays as it is.
 fn restore(caps: &mut Vec<Cap>, broken: &[String], before: Vec<Cap>) -> Vec<String> {
     let mut kept = Vec::new();
+    // A name that no cap has or had may be what is left of any cap's.
+    let has = |caps: &[Cap], name: &str| caps.iter().any(|cap| cap.name.trim_start_matches(PREFIX) == name);
+    let is_any = broken.iter().any(|broken| broken.is_empty() || !has(caps, broken) && !has(&before, broken));
     for cap in before {
         let name = cap.name.trim_start_matches(PREFIX);
-        let is_broken = broken.iter().any(|broken| broken.is_empty() || broken == name);
+        let is_broken = is_any || broken.iter().any(|broken| broken == name);
         if is_broken && caps.iter().all(|other| other.name != cap.name) {
             kept.push(cap.name.clone());
             caps.push(cap);
@@ -180,13 +181,17 @@ fn held(file: &Path, table: &str, kept: &[String]) -> Option<Problem> {
     (!kept.is_empty()).then(|| Problem::in_file(file, &file.display().to_string(), None, table, &message()))
 }
 
-/// The name of the cap or experiment that a problem is about; empty where it may be about any of the table.
+/// The name of the cap or experiment that a problem is about; empty where it may be about any of the table, as a table whose name is
+/// mistyped.
 fn broken(problem: &Problem, table: &str) -> Option<String> {
-    if problem.key.is_empty() || problem.key == table {
-        return Some(String::new());
+    let path = toml_edit::Key::parse(&problem.key).unwrap_or_default();
+    let mut path = path.iter().map(toml_edit::Key::get);
+    let is_known = |name: &str| Entry::of_file().any(|entry| entry.name == name);
+    match path.next() {
+        None => Some(String::new()),
+        Some(first) if first == table => Some(path.next().unwrap_or_default().to_owned()),
+        Some(first) => (!is_known(first) && nearest(first, std::iter::once(table)).is_some()).then(String::new),
     }
-    let rest = problem.key.strip_prefix(table)?.strip_prefix('.')?;
-    Some(toml_edit::Key::parse(rest).ok()?.first().map(|key| key.get().to_owned()).unwrap_or_default())
 }
 
 fn read(text: &str) -> Vec<Cap> {

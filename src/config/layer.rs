@@ -3,13 +3,14 @@
 use std::io;
 use std::path::Path;
 
-use super::context::{Context, Env};
+use super::context::{Context, Env, zone_of};
 use super::input::Shape;
-use super::node::{Node, Raw, dotted};
+use super::node::{Node, Raw, dotted, quoted};
 use super::read::{Fault, Faults, did_you_mean, nearest};
 use super::registry::{Entry, Flags, REGISTRY, Settings};
 use super::salvage::{Broken, salvage};
 use super::{Loaded, Origin, Problem};
+use crate::disk;
 
 /// Reads all settings. Never fails: what cannot be used is told, and the next lower place holds.
 ///
@@ -42,6 +43,13 @@ pub fn load(flags: &Flags, env: Env<'_>) -> Loaded {
         }
     }
     layers.strangers(&nodes, &file.value);
+    if layers.settings.timezone.origin == Origin::Default
+        && let Some(text) = env("TZ").filter(|text| zone_of(text).is_none())
+    {
+        let now = layers.settings.timezone.value;
+        let message = format!("{} names no time zone of the database; {now} holds (`timezone` sets another)", quoted(&text));
+        layers.problems.push(Problem::said_by("TZ".to_owned(), "timezone", &message));
+    }
     Loaded { settings: layers.settings, problems: layers.problems }
 }
 
@@ -152,7 +160,7 @@ impl Layers {
 
     /// The file's values; a file that is not there has none.
     fn read(&mut self, file: &Path, named: bool) -> Vec<(String, Node)> {
-        match std::fs::read_to_string(file) {
+        match disk::read_text(file) {
             Ok(text) => self.parse(&text, file),
             Err(error) if error.kind() == io::ErrorKind::NotFound && !named => Vec::new(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -8,6 +8,7 @@ use super::currency::Currency;
 use super::keys::{ACTIONS, parse};
 use super::node::{Node, Raw, quoted};
 use super::read::{Faults, as_list, as_scalar, as_text, did_you_mean, nearest, note, path};
+use crate::disk;
 use crate::model::Rate;
 use crate::model::text::{columns, is_hostile};
 use crate::pricing::{Book, BookError, Override};
@@ -190,7 +191,7 @@ fn price(model: &str, node: &Node, fields: &[(String, Node)], cx: &Context, faul
 
 /// The list that an incomplete price has to stand in: the fetched one where there is a sound one, else the built-in one.
 fn book(cx: &Context, whole: bool) -> Book {
-    let fetched = || Book::parse(&std::fs::read_to_string(cx.data_dir.join(Book::FILE)).ok()?).ok();
+    let fetched = || Book::parse(&disk::read_text(&cx.data_dir.join(Book::FILE)).ok()?).ok();
     // One that is whole needs no list, and no file to be read.
     (if whole { None } else { fetched() }).unwrap_or_else(Book::embedded)
 }

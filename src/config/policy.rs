@@ -13,6 +13,7 @@ use super::node::Node;
 use super::read::{Faults, as_text};
 use super::salvage::salvage;
 use crate::budgets::Assumed;
+use crate::disk;
 use crate::model::Cap;
 use crate::model::cap::OnFailure;
 
@@ -67,7 +68,7 @@ pub fn read(path: &Path) -> Policy {
     if let Err(why) = is_roots(&meta) {
         return problem(format!("{why}; it is no policy and is left out"));
     }
-    match std::fs::read_to_string(path) {
+    match disk::read_text(path) {
         Ok(text) => parse(&text, path),
         Err(error) => Policy { path: Some(path.to_owned()), ..problem(format!("cannot be read: {error}")) },
     }

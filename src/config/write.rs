@@ -1,6 +1,5 @@
 //! The configuration file on disk.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -9,7 +8,7 @@ use crate::disk;
 
 /// The text of the file; `None` when there is none.
 pub(super) fn read(file: &Path) -> Result<Option<String>, ConfigError> {
-    match fs::read_to_string(file) {
+    match disk::read_text(file) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(ConfigError::Io { path: file.to_owned(), source }),

@@ -177,6 +177,15 @@ impl Ingest {
         answer
     }
 
+    /// Which of these files cannot be read, and why. Nothing of them is kept: for who follows another process that writes, and waits for
+    /// it in vain.
+    pub fn unreadable(&mut self, found: Vec<Found>) -> Result<Vec<(PathBuf, String)>, StoreError> {
+        let nobody = &mut Watcher::Bar(&mut |_| ControlFlow::Continue(()));
+        let read = self.read(found.into_iter().map(|file| (file, true)).collect(), nobody, Ending::Leave);
+        self.store.rollback(&mut self.memory);
+        read.map(|report| report.failed)
+    }
+
     /// Writes calls that no log shows.
     pub fn add(&mut self, agent: AgentId, batch: &Batch) -> Result<(), StoreError> {
         self.store.begin(&mut self.memory)?;

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::GuardError;
-use crate::disk::{replace, target};
+use crate::disk::{no_pipe, replace, target};
 
 /// Settings are kilobytes; what is larger is no settings file.
 const LARGEST: u64 = 8 << 20;
@@ -88,7 +88,7 @@ pub(super) fn read(path: &Path) -> Result<Option<String>, GuardError> {
     if size > LARGEST {
         return Err(invalid("is too large for a settings file"));
     }
-    match fs::read(path) {
+    match no_pipe(path).and_then(|()| fs::read(path)) {
         Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| invalid("is not UTF-8")),
         Err(source) => Err(failed("read", path)(source)),
     }

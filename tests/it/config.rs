@@ -182,7 +182,16 @@ fn a_time_zone_is_local_or_a_name_in_any_case() {
     let zone = |name: &str| Machine::new().flag("timezone", name).settings().timezone.value;
     assert_eq!(zone("local"), Zone::named("Asia/Tokyo").unwrap());
     assert_eq!(zone("europe/zurich"), Zone::named("Europe/Zurich").unwrap());
-    assert_eq!(Machine::new().env("TZ", ":UTC").settings().timezone.value, Zone::UTC);
+    for (text, name) in
+        [(":UTC", "UTC"), ("/usr/share/zoneinfo/Europe/Rome", "Europe/Rome"), (":/usr/share/zoneinfo/Asia/Kolkata", "Asia/Kolkata")]
+    {
+        assert_eq!(Machine::new().env("TZ", text).settings().timezone.value, Zone::named(name).unwrap_or(Zone::UTC), "{text}");
+    }
+    for text in ["UTC-3", "<+03>-3", "Nope/Nope"] {
+        let problems = Machine::new().env("TZ", text).problems();
+        assert!(matches!(problems.as_slice(), [one] if one.contains("names no time zone")), "{text}: {problems:?}");
+        Machine::new().env("TZ", text).flag("timezone", "UTC").settings(); // whoever says it otherwise needs no TZ
+    }
 }
 
 #[test]

@@ -66,6 +66,7 @@ pub fn run(context: &Context, args: &ClearArgs) -> Result<ExitCode, CliError> {
         ledger.end_raises(&cap.name, context.now)?;
         ledger.record(&show::decision(context, cap, Kind::Clear, cap.limit.count))?;
     }
+    context.remember();
     show::keep_copy(context, &ledger);
     let cleared: Vec<String> = chosen.iter().map(|cap| clean(&cap.name)).collect();
     if context.json {

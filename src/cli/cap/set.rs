@@ -138,6 +138,7 @@ fn fields(cap: &Cap) -> Vec<(&'static str, String)> {
 /// Writes a cap into the configuration file and into the ledger. Gives what the person should know besides.
 pub fn write(context: &Context, cap: &Cap) -> Result<Vec<String>, CliError> {
     config::set_table(&context.settings, &["caps", &cap.name], &fields(cap))?;
+    context.remember();
     let mut notes = Vec::new();
     let ledger = show::ledger(context)?;
     ledger.record(&show::decision(context, cap, Kind::Set, cap.limit.count))?;

@@ -196,6 +196,27 @@ fn whatever_key_an_edit_breaks_what_held_before_still_holds() {
 }
 
 #[test]
+fn caps_hold_from_the_first_look_on_whatever_is_left_of_them() {
+    const WEEK: &str = "[caps.week]\nlimit = '$50'\nper = 'week'\n";
+    let machine = Machine::with_file(&format!("[caps.day]\nlimit = '$1.5'\n{WEEK}"));
+    let settled = || {
+        let mut loaded = machine.load();
+        keep::settle(&mut loaded);
+        let mut caps: Vec<_> = loaded.settings.caps.iter().map(|cap| format!("{} {}", cap.name, cap.limit.text())).collect();
+        caps.sort();
+        caps
+    };
+    let both = ["day $1.5", "week $50"];
+    assert_eq!(settled(), both);
+    for begin in ["[caps.day]\nlimit = 'x'\n", "[caps.d\nlimit = '$1.5'\n", "[cap.day]\nlimit = '$1.5'\n", "[caps.day\nlimit = '$9'\n"] {
+        ok(fs::write(machine.file(), format!("{begin}{WEEK}")));
+        assert_eq!(settled(), both, "{begin}");
+    }
+    ok(fs::write(machine.file(), format!("{WEEK}[gpuu]\nx = 1\n")));
+    assert_eq!(settled(), ["week $50"], "what is taken away is gone, whatever else is wrong");
+}
+
+#[test]
 fn a_key_that_is_none_and_an_action_that_is_none_are_refused() {
     let machine = Machine::with_file("theme = 'nord'\n");
     for (key, value, told) in [

@@ -31,6 +31,9 @@ fn a_broken_policy_keeps_the_last_good_one_and_says_so() {
     for broken in [
         "on_failure = 7\n[caps.day\nlimit = '$900'\n[caps.loop]\nlimit = '50 steps'\nper = 'task'\n",
         "caps = 7\non_failure = 'ajar'\n",
+        // What is left of a name is none of theirs.
+        "on_failure = 'closed'\n[caps.d\nlimit = '$20'\n[caps.loop]\nlimit = '50 steps'\nper = 'task'\n",
+        "on_failure = 'closed'\n[cap.day]\nlimit = '$20'\n[caps.loop]\nlimit = '50 steps'\nper = 'task'\n",
         "on_failure = 3\n[caps.day]\nlimit = 'plenty'\n[caps.loop]\nlimit = '-1'\n",
     ] {
         let policy = settled(broken, dir.path());
