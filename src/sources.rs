@@ -166,4 +166,9 @@ pub trait Fold: Send {
 
     /// Shows the companion file.
     fn companion(&mut self, _bytes: &[u8]) {}
+
+    /// Whether the companion file would still say something: it may be written after the log has been begun.
+    fn lacks_companion(&self) -> bool {
+        false
+    }
 }

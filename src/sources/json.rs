@@ -175,8 +175,12 @@ impl<'a> Cursor<'a> {
         if whole.is_empty() || whole.len() > MOST_DIGITS {
             return Ok(None);
         }
-        let number = whole.iter().try_fold(0_u64, |n, c| c.is_ascii_digit().then(|| n * 10 + u64::from(c - b'0')));
-        Ok(number)
+        let plain = |digits: &[u8]| digits.iter().try_fold(0_u64, |n, c| c.is_ascii_digit().then(|| n * 10 + u64::from(c - b'0')));
+        match plain(whole) {
+            Some(number) if whole.len() == text.len() => Ok(Some(number)),
+            // Rare: a fraction, an exponent, or no number.
+            _ => Ok(with_exponent(text).and_then(|digits| plain(&digits))),
+        }
     }
 
     /// A number, literal or string as its text; containers are passed over and are empty.
@@ -300,6 +304,32 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// The digits before the point of a number such as `1.5e3`; nothing where it has too many of them, or is none.
+fn with_exponent(text: &[u8]) -> Option<Vec<u8>> {
+    let (number, exponent) = match text.iter().position(|b| matches!(b, b'e' | b'E')) {
+        Some(at) => (text.get(..at)?, std::str::from_utf8(text.get(at + 1..)?).ok()?.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, rest) = match number.iter().position(|b| *b == b'.') {
+        Some(at) => (number.get(..at)?, number.get(at + 1..)?),
+        None => (number, &b""[..]),
+    };
+    if whole.is_empty() || rest.iter().any(|b| !b.is_ascii_digit()) {
+        return None;
+    }
+    let len = usize::try_from(i32::try_from(whole.len()).ok()?.checked_add(exponent)?).unwrap_or(0);
+    let zeros = std::iter::repeat(&b'0');
+    let mut digits =
+        whole.iter().chain(rest).chain(zeros).take(len.min(2 * MOST_DIGITS)).skip_while(|b| **b == b'0').copied().collect::<Vec<u8>>();
+    if len == 0 && !whole.iter().all(u8::is_ascii_digit) || digits.len() > MOST_DIGITS {
+        return None;
+    }
+    if digits.is_empty() {
+        digits.push(b'0');
+    }
+    Some(digits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -315,7 +345,14 @@ mod tests {
         assert_eq!(counter("7.0"), Some(7));
         assert_eq!(counter("null"), None);
         assert_eq!(counter("-1"), None);
-        assert_eq!(counter("1e999"), None);
+        for (text, number) in
+            [("1e1", 10), ("1.5e3", 1500), ("1.777E+3", 1777), ("12e-1", 1), ("0e5", 0), ("7.0e0", 7), ("5e-9", 0), ("0.5", 0)]
+        {
+            assert_eq!(counter(text), Some(number), "{text}");
+        }
+        for text in ["1e999", "1e40", "-1", "-1.0", "-1e-5", "1e", "e5", ".5", "1.x", "1e99999999999", "0x10", "1e2147483647"] {
+            assert_eq!(counter(text), None, "{text}");
+        }
         assert_eq!(counter("9223372036854775808"), None);
         assert_eq!(counter("{\"a\":1}"), None);
     }

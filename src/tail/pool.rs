@@ -404,9 +404,7 @@ impl<'a> Pool<'a> {
 /// The state of a file that is read from the start.
 fn fresh(source: &'static dyn Source, job: Job, generation: u32) -> FileState {
     let mut fold = source.fold(&job.path, None);
-    if let Some(bytes) = source.companion(&job.path).and_then(|p| read_small(&p)) {
-        fold.companion(&bytes);
-    }
+    show_companion(source, &job.path, &mut *fold);
     let row = FileRow { path: job.path, agent: job.agent.to_owned(), stat: job.stat, generation, ..FileRow::default() };
     FileState { row, fold, agent: job.agent }
 }
@@ -415,7 +413,10 @@ fn fresh(source: &'static dyn Source, job: Job, generation: u32) -> FileState {
 fn resume(source: &'static dyn Source, file: &File, mut job: Job, size: u64) -> io::Result<FileState> {
     let state = match job.known.take() {
         Some(row) if is_same(file, &row, size, &job.stat)? => {
-            let fold = source.fold(&job.path, Some(&row.carry));
+            let mut fold = source.fold(&job.path, Some(&row.carry));
+            if fold.lacks_companion() {
+                show_companion(source, &job.path, &mut *fold);
+            }
             FileState { row: FileRow { stat: job.stat, ..row }, fold, agent: job.agent }
         }
         Some(row) => {
@@ -469,6 +470,12 @@ fn show_ancestor(source: &dyn Source, path: &Path, fold: &mut dyn Fold) -> io::R
         at = to;
     }
     Ok(())
+}
+
+fn show_companion(source: &dyn Source, path: &Path, fold: &mut dyn Fold) {
+    if let Some(bytes) = source.companion(path).and_then(|companion| read_small(&companion)) {
+        fold.companion(&bytes);
+    }
 }
 
 /// A companion file is a few hundred bytes.

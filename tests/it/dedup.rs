@@ -199,3 +199,32 @@ proptest! {
         is_sound(&mut ingest.store);
     }
 }
+
+/// As where a directory is copied while somebody watches: the fork's original is there, and not yet whole.
+#[test]
+fn a_fork_may_come_before_the_end_of_its_original() {
+    const PLACE: &str = "sessions/2026/08/10";
+    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sources/codex/fork_in_a_burst").join(PLACE);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(fixture).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let [original, fork] = files.as_slice() else { panic!("{files:?}") };
+    let at = |file: &PathBuf| format!(".codex/{PLACE}/{}", file.file_name().unwrap().to_str().unwrap());
+    let text = std::fs::read_to_string(original).unwrap();
+    let ends: Vec<usize> = text.match_indices('\n').map(|(end, _)| end + 1).collect();
+    let mut expected: Option<Dump> = None;
+    for cut in ends.into_iter().rev() {
+        let home = Home::new();
+        let mut ingest = home.fresh_reader();
+        home.append(&at(original), &text.as_bytes()[..cut]);
+        scan(&mut ingest);
+        home.append(&at(fork), &std::fs::read(fork).unwrap());
+        scan(&mut ingest);
+        home.append(&at(original), &text.as_bytes()[cut..]);
+        scan(&mut ingest);
+        let found = dump(&ingest.store);
+        match &expected {
+            Some(expected) => assert_eq!(expected.difference(&found), "", "cut at {cut} of {}", text.len()),
+            None => expected = Some(found),
+        }
+    }
+}

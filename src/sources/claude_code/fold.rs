@@ -236,8 +236,18 @@ impl Fold for ClaudeFold {
             agent_type: Option<String>,
         }
         if let Ok(meta) = serde_json::from_slice::<Meta>(bytes) {
-            self.memory.role = meta.agent_type;
+            let role = meta.agent_type;
+            self.memory
+                .talks
+                .iter_mut()
+                .filter(|talk| talk.parent.is_some())
+                .for_each(|talk| talk.role = talk.role.take().or(role.clone()));
+            self.memory.role = role;
         }
+    }
+
+    fn lacks_companion(&self) -> bool {
+        self.memory.role.is_none() && self.memory.talks.iter().any(|talk| talk.parent.is_some())
     }
 }
 

@@ -5,7 +5,8 @@
 //!
 //! 1. `subagent_history_start_ordinal` names it.
 //! 2. The parent's file is there: the first turn that the parent does not have, or, where turns have no ids, the first
-//!    counter that it does not have.
+//!    counter that it does not have. It may have been written to a part only when it is looked at: a turn whose id says that it was
+//!    made before this thread was is a copy all the same.
 //! 3. The parent is gone: a turn whose id (a UUID version 7, which carries its time) was made after this thread was; or
 //!    a record stamped clearly later than the copies, which are written in one burst.
 
@@ -32,6 +33,9 @@ pub(super) struct History {
     pub own_from: Option<u64>,
     /// When the last copied record was stamped, once the copying has begun.
     last_copy: Option<Millis>,
+    /// Whether the turn at hand is older than this thread.
+    #[serde(default)]
+    in_old_turn: bool,
 }
 
 /// What tells a parent's records.
@@ -77,7 +81,7 @@ pub(super) fn count_key(totals: &Usage, last: Option<&Usage>) -> Key {
 
 impl History {
     pub(super) fn new(of: &str, made_at: Option<Millis>, own_from: Option<u64>) -> History {
-        History { of: of.to_owned(), made_at, own_from, last_copy: None }
+        History { of: of.to_owned(), made_at, own_from, last_copy: None, in_old_turn: false }
     }
 
     /// Whether the parent's records would help.
@@ -90,7 +94,11 @@ impl History {
         if let Some(first) = self.own_from {
             return record.ordinal.is_some_and(|n| n >= first);
         }
+        if let Body::Started { turn: Some(turn), .. } | Body::Context { turn: Some(turn), .. } = &record.body {
+            self.in_old_turn = made_at(turn).zip(self.made_at).is_some_and(|(turn, thread)| turn < thread);
+        }
         let own = match &record.body {
+            _ if self.in_old_turn => false,
             Body::Started { turn, .. } | Body::Context { turn, .. } => self.is_own_turn(turn.as_ref(), record.at, known),
             Body::Count(count) => match (known, &count.totals) {
                 (Some(known), Some(totals)) => !known.counts.contains(&count_key(totals, count.last.as_ref())),
@@ -113,7 +121,8 @@ impl History {
     fn is_own_turn(&self, turn: Option<&Arc<str>>, at: Option<Millis>, known: Option<&Known>) -> bool {
         match (known, turn) {
             (Some(known), Some(turn)) if !known.turns.is_empty() => !known.turns.contains(turn),
-            (Some(_), _) => false, // no turns to compare: the counters decide
+            // No turns to compare: where the id does not tell, the counters decide.
+            (Some(_), turn) => turn.and_then(|turn| made_at(turn)).zip(self.made_at).is_some_and(|(turn, thread)| turn >= thread),
             (None, turn) => match (turn.and_then(|t| made_at(t)), self.made_at) {
                 (Some(turn), Some(thread)) => turn >= thread,
                 _ => self.is_late(at),

@@ -308,4 +308,8 @@ impl Fold for GeminiFold {
         };
         self.memory.cwd = cwd.filter(|path| !path.is_empty() && path.len() <= LONGEST && !path.contains('\n'));
     }
+
+    fn lacks_companion(&self) -> bool {
+        self.memory.cwd.is_none()
+    }
 }
