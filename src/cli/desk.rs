@@ -9,15 +9,16 @@ use crate::budgets::Standing;
 use crate::config::policy::{self, Policy};
 use crate::config::{Problem, Settings, keep};
 use crate::engine::rules::Rules;
+use crate::model::Millis;
 use crate::model::cap::{Amount, Span};
 use crate::model::text::{clean, without_number};
-use crate::model::{Millis, time};
 use crate::ui::keymap::Keymap;
 use crate::ui::surroundings::{Change, Surroundings};
 
 use super::cap::{raise, set};
 use super::context::Context;
 use super::error::CliError;
+use super::when::coming;
 use super::{rules, screen};
 
 /// The settings as the screen has them.
@@ -107,10 +108,8 @@ impl Surroundings for Desk {
         self.context.now = (self.clock)();
         let until = Some(until.trim()).filter(|text| !text.is_empty());
         let written = raise::grant(&self.context, standing, by, until, None).map_err(|error| told(&error))?;
-        let until = written.until.map_or_else(String::new, |until| {
-            let at = time::utc(until).with_timezone(&self.context.zone());
-            format!(" until {}", at.format("%a %-d %b %H:%M"))
-        });
+        let until =
+            written.until.map_or_else(String::new, |until| format!(" until {}", coming(until, self.context.now, self.context.zone())));
         Ok(clean(&format!("raised: `{}` by {}{until}", standing.cap.name, self.context.amount(by))))
     }
 

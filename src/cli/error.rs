@@ -53,6 +53,9 @@ pub enum CliError {
         /// The names there are.
         known: String,
     },
+    /// There is no cap at all.
+    #[error("there is no cap to raise")]
+    NoCaps,
     /// The machine's policy sets this cap.
     #[error("`{cap}` is a {words}{}", if *at_gateway { "" } else { " set by this machine's policy" })]
     Managed {
@@ -192,7 +195,7 @@ impl CliError {
             CliError::Usage { .. } => "usage",
             CliError::NoSession(_) | CliError::NoHolder(_) => "not_found",
             CliError::Ambiguous { .. } => "ambiguous",
-            CliError::NoCap { .. } => "no_cap",
+            CliError::NoCap { .. } | CliError::NoCaps => "no_cap",
             CliError::Managed { .. } => "managed",
             CliError::UnknownModel(_) | CliError::NoModel { .. } => "unknown_model",
             CliError::Store(_) => "store",
@@ -221,6 +224,7 @@ impl CliError {
             CliError::Usage { hint, .. } | CliError::Gateway { hint, .. } => hint.clone(),
             CliError::NoSession(_) => "list all ids with `aifinops sessions --all`".to_owned(),
             CliError::Ambiguous { .. } => "give more of the id".to_owned(),
+            CliError::NoCaps => "`aifinops cap set 20` makes a daily cap of $20".to_owned(),
             CliError::NoCap { known, .. } if known.is_empty() => {
                 "there is none at all; `aifinops cap set 20` makes a daily cap of $20".to_owned()
             }
@@ -282,6 +286,7 @@ impl CliError {
             CliError::Usage { .. } | CliError::Ambiguous { .. } => USAGE,
             CliError::NoSession(_)
             | CliError::NoCap { .. }
+            | CliError::NoCaps
             | CliError::NoGateway { .. }
             | CliError::NoHolder(_)
             | CliError::UnknownModel(_)

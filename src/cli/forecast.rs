@@ -117,7 +117,10 @@ fn print(context: &Context, forecast: &Forecast, out: &mut Out) -> io::Result<()
     table.write(out)?;
     if forecast.past.unpriced_calls > 0 {
         let calls = count(forecast.past.unpriced_calls, "call", "calls");
-        out.styled(FAINT, &format!("{calls} of these days have no known price and count for nothing: `aifinops prices` says which"))?;
+        out.styled(
+            FAINT,
+            &format!("not counted: {calls} of these days without a known price; `aifinops report models` says of which model"),
+        )?;
     }
     if forecast.caps.is_empty() {
         return Ok(());

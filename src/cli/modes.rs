@@ -87,20 +87,25 @@ pub fn tighten(_: &Path) -> Vec<Loose> {
     Vec::new()
 }
 
-/// The configuration file, where others may write to it: caps are what it says. That others may read it is usual: it holds no
-/// secrets, and is often a link into files that are shared.
+/// The configuration file and its directory, where others may write to them: caps are what it says. That others may read it is usual: it
+/// holds no secrets, and is often a link into files that are shared.
 #[cfg(unix)]
 #[must_use]
-pub fn writable(config: &Path) -> Option<Loose> {
+pub fn writable(config: &Path) -> Vec<Loose> {
     use std::os::unix::fs::PermissionsExt as _;
 
-    let mode = std::fs::metadata(config).ok()?.permissions().mode() & 0o7777;
-    (mode & 0o022 != 0).then(|| Loose { path: config.to_path_buf(), mode, tightened: false })
+    let mode = |path: &Path| Some(std::fs::metadata(path).ok()?.permissions().mode() & 0o7777);
+    let loose = |path: &Path, mode| Loose { path: path.to_path_buf(), mode, tightened: false };
+    let file = mode(config).filter(|mode| mode & 0o022 != 0).map(|mode| loose(config, mode));
+    // In one that everybody writes to, as /tmp, nobody replaces another one's file.
+    let around = config.parent().filter(|_| config.exists());
+    let directory = around.and_then(|dir| Some((dir, mode(dir).filter(|mode| mode & 0o022 != 0 && mode & 0o1000 == 0)?)));
+    file.into_iter().chain(directory.map(|(dir, mode)| loose(dir, mode))).collect()
 }
 
 /// Where there are no such rights, there is nothing to look at.
 #[cfg(not(unix))]
 #[must_use]
-pub fn writable(_: &Path) -> Option<Loose> {
-    None
+pub fn writable(_: &Path) -> Vec<Loose> {
+    Vec::new()
 }

@@ -159,6 +159,14 @@ pub fn clock(at: Millis, zone: Zone) -> String {
     crate::model::time::utc(at).with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()
 }
 
+/// A moment to come: `Fri 4 Dec 18:00`, with its year where that is another one.
+#[must_use]
+pub fn coming(at: Millis, now: Millis, zone: Zone) -> String {
+    let of = |at| crate::model::time::utc(at).with_timezone(&zone);
+    let form = if of(at).year() == of(now).year() { "%a %-d %b %H:%M" } else { "%a %-d %b %Y %H:%M" };
+    of(at).format(form).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +220,13 @@ mod tests {
             assert_eq!(window(Some(text), None).unwrap_err().code(), "usage", "{text}");
         }
         assert!(window(Some("today"), Some("yesterday")).is_err());
+    }
+
+    #[test]
+    fn what_is_to_come_next_year_says_so() {
+        let now = at("2026-11-18T12:00:00+01:00");
+        assert_eq!(coming(at("2026-12-31T23:59:00+01:00"), now, zone()), "Thu 31 Dec 23:59");
+        assert_eq!(coming(at("2027-01-01T00:00:00+01:00"), now, zone()), "Fri 1 Jan 2027 00:00");
     }
 
     #[test]

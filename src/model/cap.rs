@@ -163,12 +163,15 @@ fn short(count: i64) -> String {
     }
 }
 
-/// `1,000,000` without its commas, which stand before three digits each and never behind the point.
+/// `1,000,000` without its commas, which stand before three digits each, behind one to three that begin with none, and never behind the
+/// point: `0,500` is half of something where commas are points.
 fn without_commas(number: &str) -> Result<String, AmountError> {
     let whole = number.find('.').and_then(|point| number.split_at_checked(point)).map_or(number, |(whole, _)| whole);
-    let mut parts = number.split(',').skip(1);
+    let mut parts = number.split(',');
+    let first = parts.next().unwrap_or_default();
+    let begins = !number.contains(',') || (1..=3).contains(&first.len()) && !first.starts_with('0');
     let is_group = |part: &str| part.bytes().take_while(u8::is_ascii_digit).count() == 3;
-    if number.matches(',').count() == whole.matches(',').count() && parts.all(is_group) {
+    if number.matches(',').count() == whole.matches(',').count() && begins && parts.all(is_group) {
         Ok(number.replace(',', ""))
     } else {
         Err(AmountError::Comma)

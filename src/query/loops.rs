@@ -57,6 +57,8 @@ pub struct Loop {
     pub sums: Sums,
     /// What its subagents cost.
     pub subagents: Cost,
+    /// The model calls of its subagents.
+    pub subagent_steps: i64,
     /// The tool call that it made most often, if any came again with the same arguments.
     pub repeat: Option<Repeat>,
     /// Whether it still runs.
@@ -148,6 +150,7 @@ fn task(row: &TaskRow, head: &SessionRow, model: Option<Arc<str>>, repeat: Optio
         ended_at: row.ended_at,
         sums: row.sums,
         subagents: Cost::default(),
+        subagent_steps: 0,
         repeat,
         is_running: false,
     }
@@ -233,13 +236,10 @@ pub fn running(store: &Store, living: &Living, now: Millis) -> Result<Vec<Loop>,
         }
         let Some(row) = store.newest_task(head.id)? else { continue };
         let repeat = store.repeat_of(row.key)?;
-        let subagents = store.last_task(&store.conversation(head.id)?)?.map_or_else(Cost::default, |all| {
-            let mut sums = all.sums;
-            sums.add(&row.sums, -1);
-            sums.cost()
-        });
+        let mut below = store.last_task(&store.conversation(head.id)?)?.map_or(row.sums, |all| all.sums);
+        below.add(&row.sums, -1);
         let found = task(&row, head, head.model.clone(), repeat);
-        tasks.push(Loop { subagents, is_running: true, ..found });
+        tasks.push(Loop { subagents: below.cost(), subagent_steps: below.calls, is_running: true, ..found });
     }
     tasks.sort_by_key(|task| (task.started_at, task.key));
     Ok(tasks)

@@ -1,6 +1,7 @@
 //! `cap log`: every decision and override.
 
 use std::io::Write as _;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -21,15 +22,19 @@ use crate::store::ledger::{Decision, Kind};
 pub const EXAMPLES: &str = "\
 EXAMPLES:
   aifinops cap log                       the last 50
+  aifinops cap log --all                 every one
   aifinops cap log --since monday --limit 1000
   aifinops cap log --json";
+
+/// So many are shown where nobody says which.
+const SHOWN: usize = 50;
 
 /// The arguments.
 #[derive(Debug, Clone, Args)]
 pub struct LogArgs {
-    /// How many, the newest first
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub limit: usize,
+    /// How many, the newest first [default: 50 in a table, all of a window and in JSON]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<NonZeroUsize>,
     /// The window.
     #[command(flatten)]
     pub window: WindowArgs,
@@ -56,23 +61,28 @@ struct Answer {
 
 /// Lists decisions.
 pub fn run(context: &Context, args: &LogArgs) -> Result<ExitCode, CliError> {
-    let window = args.window.window(context.now, context.zone())?.unwrap_or(Window::ALL);
+    let asked = args.window.window(context.now, context.zone())?;
+    let window = asked.unwrap_or(Window::ALL);
+    let few = if asked.is_none() && !context.json { SHOWN } else { usize::MAX };
     let ledger = show::ledger(context)?;
     let mut decisions = ledger.decisions(window.from, usize::MAX)?;
     decisions.retain(|decision| window.contains(decision.at));
-    decisions.truncate(args.limit);
+    let all = decisions.len();
+    decisions.truncate(args.limit.map_or(few, NonZeroUsize::get));
     if context.json {
         Out::json(&Answer { decisions: decisions.iter().map(as_json).collect() })?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut out = Out::text();
     if decisions.is_empty() {
-        let is_all = window == Window::ALL && args.limit > 0;
-        out.line(if is_all { "Nothing has been decided yet." } else { "Nothing was decided in this window." })?;
+        out.line(if window == Window::ALL { "Nothing has been decided yet." } else { "Nothing was decided in this window." })?;
     } else {
         table(context, &decisions).write(&mut out)?;
     }
     out.flush()?;
+    if decisions.len() < all && args.limit.is_none() {
+        context.note(&format!("{} of {all}; `--all` shows all of them", decisions.len()));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,6 +12,7 @@ use crate::cli::ahead::ahead;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::out::Out;
+use crate::cli::when::coming;
 use crate::model::cap::{Amount, AmountError, Cap, Unit};
 use crate::model::text::clean;
 use crate::model::{Millis, Window, time};
@@ -103,7 +104,7 @@ pub fn run(context: &Context, args: &RaiseArgs) -> Result<ExitCode, CliError> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut out = Out::text();
-    let at = time::utc(until).with_timezone(&context.zone()).format("%a %-d %b %H:%M");
+    let at = coming(until, context.now, context.zone());
     let (more, allowed, left) = (context.amount(by), context.amount(after.allowed()), context.amount(after.left()));
     out.line(&format!("`{}` is raised by {more} to {allowed} until {at}; {left} left.", clean(&cap.name)))?;
     if let Some(name) = stopped_by {
@@ -127,7 +128,7 @@ fn chosen<'a>(standings: &'a Standings, name: Option<&str>, unit: Unit) -> Resul
     let best = best.or_else(|| budgets::binding(&standings.all).map(|s| s.cap.name.clone()));
     match standings.all.iter().find(|s| Some(&s.cap.name) == best.as_ref()) {
         Some(found) => Ok(found),
-        None => Err(CliError::usage("there is no cap to raise", "`aifinops cap set 20` makes a daily cap of $20")),
+        None => Err(CliError::NoCaps),
     }
 }
 

@@ -12,7 +12,8 @@ use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::out::{FAINT, Out};
 use crate::cli::rules::{self, who};
-use crate::cli::table::{Column, Table};
+use crate::cli::table::{Column, Table, count};
+use crate::cli::when::coming;
 use crate::config::policy::Policy;
 use crate::engine::rules::Rules;
 use crate::export::json::Usd;
@@ -297,7 +298,7 @@ fn print(out: &mut Out, context: &Context, standings: &Standings) -> Result<(), 
 fn notes(context: &Context, standings: &Standings, standing: &Standing) -> Vec<String> {
     let mut notes = Vec::new();
     for raise in standings.raises.iter().filter(|raise| raise.cap == standing.cap.name && !standing.cap.managed) {
-        let until = time::utc(raise.until).with_timezone(&context.zone()).format("%a %-d %b %H:%M");
+        let until = coming(raise.until, context.now, context.zone());
         let reason = raise.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
         notes.push(format!("raised by {} until {until}{reason}", context.amount(raise.by)));
     }
@@ -309,8 +310,8 @@ fn notes(context: &Context, standings: &Standings, standing: &Standing) -> Vec<S
     if standing.is_assumed() {
         let assumed = context.money(standing.spend.assumed);
         notes.push(format!(
-            "{assumed} of it is assumed for {} calls without a known price (`assumed_price`)",
-            standing.spend.unpriced_calls
+            "{assumed} of it is assumed for {} without a known price (`assumed_price`)",
+            count(standing.spend.unpriced_calls, "call", "calls")
         ));
     }
     if let Some(session) = &standing.subject {

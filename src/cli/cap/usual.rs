@@ -18,7 +18,9 @@ pub(super) fn limit(context: &Context, text: &str, span: Span, scope: &Scope) ->
     let window = Window { from: context.now - BASELINE, to: i64::MAX };
     let tasks = loops::loops(&fresh.ingest.store, window, &fresh.living(), context.now)?;
     let covered = |task: &&Loop| scope.covers(&task.agent, task.cwd.as_deref(), task.model.as_deref());
-    let steps: Spread = tasks.iter().filter(|task| !task.is_running).filter(covered).map(Loop::steps).collect();
+    // A cap counts what subagents do as their task's.
+    let all = |task: &Loop| task.steps() + task.subagent_steps;
+    let steps: Spread = tasks.iter().filter(|task| !task.is_running).filter(covered).map(all).collect();
     match steps.percentile(percent).filter(|_| steps.count() >= ENOUGH) {
         Some(limit) => Ok(Some((format!("{} steps", limit.max(1)), steps.count()))),
         None => Err(CliError::usage(

@@ -21,8 +21,8 @@ pub(super) struct Brief {
     ended_at: Millis,
     /// What it cost, subagents included.
     cost: Cost,
-    /// What they cost, of a task that has any.
-    subagents: Option<Box<Cost>>,
+    /// What they did, of a task that has any.
+    subagents: Option<Box<Below>>,
     steps: u32,
     tools: u32,
     failures: u32,
@@ -52,6 +52,13 @@ impl Brief {
             is_running: false,
         }
     }
+}
+
+/// What subagents did.
+#[derive(Debug, Clone, Copy, Default)]
+struct Below {
+    cost: Cost,
+    steps: i64,
 }
 
 /// The place of the model that is none.
@@ -86,7 +93,7 @@ pub struct Seen<'a> {
 }
 
 /// What a subagent's task cost, when it began, and the session of the person that it was for.
-type Side = (i64, Millis, Cost);
+type Side = (i64, Millis, Below);
 
 impl Tasks {
     /// The tasks that began in the window. Which models they asked is not known before [`Tasks::find_models`].
@@ -110,7 +117,10 @@ impl Tasks {
         store.each_loop(Window { from: window.from, to: i64::MAX }, |row| {
             let Some(head) = heads.get(&row.session) else { return };
             if head.row.kind == SessionKind::Subagent {
-                sides.extend(root_of(&head.row, heads, &ids).map(|root| (root, row.started_at, row.sums.cost())));
+                sides.extend(
+                    root_of(&head.row, heads, &ids)
+                        .map(|root| (root, row.started_at, Below { cost: row.sums.cost(), steps: row.sums.calls })),
+                );
             } else if window.contains(row.started_at) {
                 if all.len() == all.capacity() {
                     all.reserve_exact((all.len() / 8).max(256)); // twice as much as there is would be too much
@@ -130,12 +140,14 @@ impl Tasks {
 
     /// Adds what subagents cost to the task during which they began.
     fn add_subagents(&mut self, sides: &[Side]) {
-        for (root, began, cost) in sides {
+        for (root, began, below) in sides {
             let own = self.of_session(*root);
             let before = own.partition_point(|task| task.started_at <= *began);
             if let Some(task) = before.checked_sub(1).and_then(|last| own.get_mut(last)) {
-                task.cost += *cost;
-                **task.subagents.get_or_insert_default() += *cost;
+                task.cost += below.cost;
+                let all = task.subagents.get_or_insert_default();
+                all.cost += below.cost;
+                all.steps += below.steps;
             }
         }
     }
@@ -221,8 +233,8 @@ impl Seen<'_> {
         let (Some(Head { row: head, .. }), Some(row)) = (self.head(), store.task(self.brief.key)?) else { return Ok(None) };
         let model = self.model().map(Arc::from);
         let found = task(&row, head, model, store.repeat_of(row.key)?);
-        let subagents = self.brief.subagents.as_deref().copied().unwrap_or_default();
-        Ok(Some(Loop { subagents, is_running: self.brief.is_running, ..found }))
+        let below = self.brief.subagents.as_deref().copied().unwrap_or_default();
+        Ok(Some(Loop { subagents: below.cost, subagent_steps: below.steps, is_running: self.brief.is_running, ..found }))
     }
 }
 

@@ -268,3 +268,36 @@ fn one_moment_of_the_screen_says_how_caps_stand() {
     assert_eq!((now["caps"][0]["name"].as_str(), now["stopped"].as_bool()), (Some("day"), Some(true)));
     assert!(machine.ok(&["top", "--once"]).contains("STOPPED 105% of $0.20 (day)"), "{}", machine.ok(&["top", "--once"]));
 }
+
+#[test]
+fn a_cap_that_has_just_been_set_outlives_a_broken_edit() {
+    let machine = Machine::new();
+    for limit in ["100", "1"] {
+        machine.ok(&["cap", "set", limit]);
+    }
+    let text = fs::read_to_string(machine.config()).unwrap();
+    fs::write(machine.config(), text.replace("$1", "nonsense")).unwrap();
+    assert_eq!(machine.json(&["cap", "show"])["caps"][0]["limit"]["usd"], 1);
+    fs::write(machine.config(), text).unwrap();
+    machine.ok(&["cap", "clear"]);
+    fs::write(machine.config(), "[caps.day]\nlimit = 'nonsense'\n").unwrap();
+    assert_eq!(machine.json(&["cap", "show"])["caps"], serde_json::json!([]), "what was taken away does not come back");
+}
+
+#[test]
+fn the_log_is_whole_where_all_of_it_is_asked_for() {
+    let machine = Machine::new();
+    machine.ok(&["cap", "set", "1"]);
+    let ledger = aifinops::store::Ledger::open(&machine.dir.path().join("data"), std::time::Duration::from_secs(9)).unwrap().0;
+    let first = ledger.decisions(0, 1).unwrap().pop().unwrap();
+    for at in 1..60 {
+        ledger.record(&aifinops::store::ledger::Decision { at, ..first.clone() }).unwrap();
+    }
+    let shown = machine.run(&["cap", "log"]);
+    let lines = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().count();
+    assert_eq!((lines(&shown.stdout), String::from_utf8_lossy(&shown.stderr).trim()), (51, "50 of 60; `--all` shows all of them"));
+    assert_eq!(lines(&machine.run(&["cap", "log", "--all"]).stdout), 61);
+    assert_eq!(machine.json(&["cap", "log"])["decisions"].as_array().unwrap().len(), 60);
+    assert_eq!(machine.json(&["cap", "log", "--limit", "7"])["decisions"].as_array().unwrap().len(), 7);
+    assert_eq!(machine.error(&["cap", "log", "--limit", "0"]).0, 2);
+}

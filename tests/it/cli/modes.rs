@@ -198,7 +198,8 @@ fn whatever_others_have_opened_is_told_and_closed() {
     let set = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).is_ok();
     let names: Vec<PathBuf> = below(&data).into_iter().filter(|path| *path != data && set(path, 0o666)).collect();
     let config = open.machine.path("etc/aifinops/config.toml");
-    assert!(set(&data, 0o777) && set(&config, 0o666) && names.len() >= WRITTEN.len(), "{names:?}");
+    let around = config.parent().unwrap();
+    assert!(set(&data, 0o777) && set(&config, 0o666) && set(around, 0o777) && names.len() >= WRITTEN.len(), "{names:?}");
     let output = open.command(&["doctor", "--json"]).output().unwrap();
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let told: Vec<&str> = found["problems"].as_array().unwrap().iter().map(|problem| problem.as_str().unwrap()).collect();
@@ -208,7 +209,9 @@ fn whatever_others_have_opened_is_told_and_closed() {
         let wanted = if path.is_dir() { 0o700 } else { 0o600 };
         assert!(mode(path).is_none_or(|mode| mode == wanted), "{}", path.display());
     }
-    assert!(told.iter().any(|told| told.starts_with(&format!("{} is open to others (mode 0666)", config.display()))), "{told:#?}");
+    for (path, mode) in [(config.as_path(), "0666"), (around, "0777")] {
+        assert!(told.iter().any(|told| told.starts_with(&format!("{} is open to others (mode {mode})", path.display()))), "{told:#?}");
+    }
     // It may be a link into files that are shared: that is for its owner to say.
     assert_eq!(mode(&config), Some(0o666));
 }

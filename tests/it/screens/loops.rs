@@ -52,6 +52,7 @@ fn task(n: i64) -> Loop {
         ended_at: NOW - n * 3_600_000 + steps * MINUTE / 2,
         sums,
         subagents: Cost::default(),
+        subagent_steps: 0,
         repeat: (n % 5 == 0).then(|| Repeat { tool: Arc::from("Bash"), times: 3 + n.cast_unsigned() % 7 }),
         is_running: false,
     }
