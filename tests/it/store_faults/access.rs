@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -61,6 +61,26 @@ fn of_two_processes_one_writes_and_the_other_takes_over() {
     append(&home.claude(&uuid(1, 0)), answer(&uuid(1, 0), 9001, 9001, 70, None) + "\n");
     assert_eq!(scan(&mut second), 1, "only what is new is read");
     assert_eq!(total(&second).calls, truth.calls + 1);
+}
+
+/// The other one will never have read it: whoever follows looks for himself, says why, and does not wait.
+#[test]
+fn beside_another_process_what_cannot_be_read_is_told_and_not_waited_for() {
+    let (home, truth) = history();
+    let rollout = home.path().join(".codex/sessions/2026/11/02/rollout-2026-11-02T09-00-00-019feae6-7680-7000-8000-000000000001.jsonl.zst");
+    fs::create_dir_all(rollout.parent().unwrap()).unwrap();
+    fs::write(&rollout, "no frame").unwrap();
+    let mut writer = home.resume();
+    assert_eq!(writer.scan_quietly().unwrap().failed.len(), 1);
+    assert_eq!(total(&writer), truth);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aifinops"));
+    let sample = program(&home, "true");
+    command.args(["report", "daily", "--all"]).envs(sample.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let begun = Instant::now();
+    let output = command.output().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && told.contains("1 log file could not be read; `aifinops doctor` says why"), "{told}");
 }
 
 #[test]
