@@ -1,5 +1,6 @@
 //! What every command needs: the settings, the clock, the prices, and a store that has read what is new.
 
+use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -15,9 +16,10 @@ use crate::model::{AgentId, Cost, Millis, Money, Zone};
 use crate::pricing::{Book, Pricer};
 use crate::query::{Asking, Labeler, Living};
 use crate::sources::{self, Places};
+use crate::store::FileStat;
 use crate::store::Store;
 use crate::store::files::path_key;
-use crate::tail::Catalog;
+use crate::tail::{Catalog, Found};
 
 use super::GlobalArgs;
 use super::bar::Bar;
@@ -290,31 +292,39 @@ impl Context {
     /// and this one is to read in its place.
     fn wait_for_writer(&self, ingest: &mut Ingest) -> Option<Vec<(PathBuf, String)>> {
         let mut moved = (Instant::now(), 0);
-        let mut tried = false;
+        // Since when a file is behind as it is, and what cannot be read: that stays behind for ever, however busy the other one is.
+        let mut since: HashMap<PathBuf, (FileStat, Instant)> = HashMap::new();
+        let mut failed: Vec<(PathBuf, String)> = Vec::new();
         loop {
             if ingest.store.become_writer() {
                 return None;
             }
             let (mut behind, _) = ingest.catalog.walk();
             let known = ingest.store.file_stats().unwrap_or_default();
-            behind.retain(|file| known.get(&path_key(&file.path)) != Some(&file.stat));
+            behind.retain(|file| known.get(&path_key(&file.path)) != Some(&file.stat) && failed.iter().all(|(path, _)| *path != file.path));
             if behind.is_empty() {
-                return Some(Vec::new());
+                return Some(failed);
             }
             let version = ingest.store.data_version();
-            let few = behind.len() <= FEW && behind.iter().all(|file| file.stat.size <= SMALL);
-            if version != moved.1 {
-                (moved, tried) = ((Instant::now(), version), false);
-            } else if !tried && few && moved.0.elapsed() > PATIENCE_WITH_FEW {
-                // What the other cannot read stays behind for ever.
-                tried = true;
-                let failed = ingest.unreadable(behind.clone()).unwrap_or_default();
-                if failed.len() == behind.len() {
-                    return Some(failed);
+            let now = Instant::now();
+            let waits = |file: &Found, since: &mut HashMap<PathBuf, (FileStat, Instant)>| {
+                let known = since.entry(file.path.clone()).or_insert((file.stat, now));
+                if known.0 != file.stat {
+                    *known = (file.stat, now);
                 }
+                file.stat.size <= SMALL && now.saturating_duration_since(known.1) > PATIENCE_WITH_FEW
+            };
+            let late: Vec<Found> = behind.iter().take(FEW).filter(|file| waits(file, &mut since)).cloned().collect();
+            if !late.is_empty() {
+                failed.extend(ingest.unreadable(late.clone()).unwrap_or_default());
+                // What can be read is waited for.
+                since.extend(late.into_iter().map(|file| (file.path, (file.stat, now + PATIENCE_WITH_OTHERS))));
+            }
+            if version != moved.1 {
+                moved = (now, version);
             } else if moved.0.elapsed() > PATIENCE_WITH_OTHERS {
                 self.note(&format!("another aifinops is reading the logs and has {} to go", count(behind.len(), "file", "files")));
-                return Some(Vec::new());
+                return Some(failed);
             }
             std::thread::sleep(Duration::from_millis(25));
         }
