@@ -37,7 +37,8 @@ pub(super) fn uncomment(text: &str, doc: &DocumentMut, path: &[String], node: &N
     }
     let line = lines.next().filter(|line| commented(line))?;
     let end = line.trim_start_matches(|c| c != '\r' && c != '\n');
-    out.extend([name, " = ", &node.to_value().to_string(), end]);
+    // The file's last line may have no end yet; what is set has one, as wherever else it is written.
+    out.extend([name, " = ", &node.to_value().to_string(), if end.is_empty() { "\n" } else { end }]);
     out.extend(lines);
     // The line may have been a part of a text over several lines.
     out.parse::<DocumentMut>().ok().filter(|doc| doc.contains_key(name)).map(|_| out)

@@ -71,6 +71,8 @@ pub struct GpusView {
     pub reversed: bool,
     /// Whether what is selected has the room for itself.
     pub opened: bool,
+    /// Whether nobody looks for GPUs as long as this screen is open: there will be no picture.
+    pub unwatched: bool,
 }
 
 impl App {

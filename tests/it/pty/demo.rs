@@ -95,6 +95,10 @@ fn the_demo_is_a_whole_screen_and_every_key_answers() {
     top.press("\u{1b}");
     top.shows(&["Sessions · today"]);
 
+    top.press("7");
+    top.shows(&["No GPU is watched here: the demo has none."]);
+    top.shows_no("Looking for GPUs");
+
     top.press("q");
     assert_eq!(top.ended().exit_code(), 0);
     top.is_restored();
