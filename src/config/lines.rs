@@ -36,9 +36,9 @@ pub(super) fn uncomment(text: &str, doc: &DocumentMut, path: &[String], node: &N
         out.push_str(line);
     }
     let line = lines.next().filter(|line| commented(line))?;
-    let end = line.trim_start_matches(|c| c != '\r' && c != '\n');
     // The file's last line may have no end yet; what is set has one, as wherever else it is written.
-    out.extend([name, " = ", &node.to_value().to_string(), if end.is_empty() { "\n" } else { end }]);
+    let end = Some(line.trim_start_matches(|c| c != '\r' && c != '\n')).filter(|end| !end.is_empty()).unwrap_or("\n");
+    out.extend([name, " = ", &node.to_value().to_string(), end]);
     out.extend(lines);
     // The line may have been a part of a text over several lines.
     out.parse::<DocumentMut>().ok().filter(|doc| doc.contains_key(name)).map(|_| out)
