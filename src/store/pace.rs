@@ -31,7 +31,8 @@ impl Store {
     /// The rows of a query that says [`IN_WINDOW`].
     ///
     /// A scan up to a slot ends at the first row that reads as a later one, so one damaged row would hide all that come after it
-    /// from their seals. Where nothing is later than the window the scan goes to the end instead.
+    /// from their seals. Where nothing is later than the window the scan goes to the end instead. That end is a bound as well: given
+    /// the lower one alone, SQLite reads the sums of all time by their session where a query is grouped by it.
     pub(super) fn in_window<T>(
         &self,
         doing: &'static str,
@@ -42,11 +43,8 @@ impl Store {
         let (from, to) = slots_range(window);
         let last = format!("SELECT r.slot, {} FROM rollup r ORDER BY r.slot DESC LIMIT 1", sums::columns(Of::Slots));
         let last = self.rows(doing, &last, [], |r| Sums::from_row(r, 1).and_then(|_| r.get::<_, i64>(0)))?.pop();
-        if last.is_none_or(|last| last < to) {
-            self.rows(doing, &sql.replace(IN_WINDOW, "r.slot >= ?1"), [from], read)
-        } else {
-            self.rows(doing, &sql.replace(IN_WINDOW, "r.slot >= ?1 AND r.slot < ?2"), [from, to], read)
-        }
+        let to = if last.is_none_or(|last| last < to) { i64::MAX } else { to.saturating_sub(1) };
+        self.rows(doing, &sql.replace(IN_WINDOW, "r.slot >= ?1 AND r.slot <= ?2"), [from, to], read)
     }
 
     /// The sums of a window, over everything.
@@ -92,5 +90,25 @@ impl Store {
     pub fn sessions_of_people(&self) -> Result<HashSet<i64>, StoreError> {
         let sql = "SELECT id FROM session WHERE kind <> ?1";
         Ok(self.rows("listing sessions", sql, [SessionKind::Subagent.to_sql()], |r| r.get(0))?.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cap is asked about before every step: what it costs may depend on its window, and not on all that was ever spent.
+    #[test]
+    fn a_window_is_looked_up_by_its_time_however_it_is_grouped() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap().store;
+        let joined = "FROM rollup r LEFT JOIN session s ON s.id = r.session LEFT JOIN name n ON n.id = r.model";
+        for window in [Window::ALL, Window { from: 0, to: SLOT }] {
+            for group in ["", "GROUP BY r.session", "GROUP BY r.session, r.model", "GROUP BY r.slot ORDER BY r.slot"] {
+                let sql = format!("EXPLAIN QUERY PLAN SELECT s.cwd, n.text, sum(r.nanos) {joined} WHERE {IN_WINDOW} {group}");
+                let plan: Vec<String> = store.in_window("explaining", &sql, window, |r| r.get(3)).unwrap();
+                assert!(plan.iter().any(|step| step == "SEARCH r USING PRIMARY KEY (slot>? AND slot<?)"), "{group}: {plan:?}");
+            }
+        }
     }
 }
