@@ -104,7 +104,7 @@ pub async fn run(mut setup: Setup, engine: Engine) -> std::io::Result<Arc<Vec<He
     let mut has_news = false;
     let mut edits = shown.edits;
     let mut gpus = setup.gpus.take();
-    app.gpus.unwatched = gpus.is_none();
+    app.gpus.instead = gpus.is_none().then_some(app::gpus::UNWATCHED);
     loop {
         if draw_at.is_some_and(|at| at <= Instant::now()) {
             draw(&mut screen, &mut app, &shown, (setup.clock)())?;

@@ -32,7 +32,7 @@ impl Store {
     ///
     /// A scan up to a slot ends at the first row that reads as a later one, so one damaged row would hide all that come after it
     /// from their seals. Where nothing is later than the window the scan goes to the end instead. That end is a bound as well: given
-    /// the lower one alone, SQLite reads the sums of all time by their session where a query is grouped by it.
+    /// the lower one alone, the database reads the sums of all time by their session where a query is grouped by it.
     pub(super) fn in_window<T>(
         &self,
         doing: &'static str,

@@ -52,6 +52,10 @@ impl GpuOrder {
     }
 }
 
+/// That nobody looks for GPUs.
+pub const UNWATCHED: &str = "No GPU is watched here: the demo has none. `aifinops top --gpus` watches those of this machine, and \
+                         `aifinops doctor gpu` says what it finds.";
+
 /// The state of the view.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GpusView {
@@ -71,8 +75,8 @@ pub struct GpusView {
     pub reversed: bool,
     /// Whether what is selected has the room for itself.
     pub opened: bool,
-    /// Whether nobody looks for GPUs as long as this screen is open: there will be no picture.
-    pub unwatched: bool,
+    /// What is said where there will be no picture as long as this screen is open.
+    pub instead: Option<&'static str>,
 }
 
 impl App {

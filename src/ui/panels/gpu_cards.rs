@@ -36,9 +36,6 @@ const BAR: u16 = 10;
 const HOUR: (usize, usize) = (30, 60);
 /// The width from which each minute of the hour has a cell.
 const WIDE: u16 = 170;
-/// What there is to say where there will be no picture.
-const UNWATCHED: &str = "No GPU is watched here: the demo has none. `aifinops top --gpus` watches those of this machine, and \
-                         `aifinops doctor gpu` says what it finds.";
 
 /// Draws them, and tells where the rows are.
 pub fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Hits {
@@ -170,7 +167,7 @@ fn cells(app: &App, card: &CardView, at: i64, hour: usize) -> Vec<Cell> {
 pub fn empty(app: &App, area: Rect, buf: &mut Buffer) {
     let inner = frame("No GPU", "", Role::Focus, &app.theme, area, buf);
     let room = usize::from(inner.width.saturating_sub(2));
-    if let Some(why) = if app.gpus.unwatched { Some(UNWATCHED) } else { app.gpu_picture.is_off.then_some(OFF) } {
+    if let Some(why) = app.gpus.instead.or(app.gpu_picture.is_off.then_some(OFF)) {
         for (line, y) in text::wrap(why, room).into_iter().zip(inner.y..inner.bottom()) {
             buf.set_stringn(inner.x + 1, y, line, room, app.theme.style(Role::Text));
         }
