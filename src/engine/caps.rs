@@ -131,7 +131,7 @@ impl Keeper {
     }
 
     /// There is news for which a person waits.
-    fn now_old(&mut self) {
+    pub(super) fn now_old(&mut self) {
         (self.is_old, self.not_before) = (true, Instant::now());
     }
 
