@@ -396,15 +396,11 @@ impl Worker {
                     self.ingest.store.checkpoint();
                 }
                 self.view.unreadable += report.unreadable;
-                // How caps stood before all of this was read is not what anybody wants to see for the length of their rest.
-                if report.files_read > 0 {
-                    self.view.caps.now_old();
-                }
                 let is_closed = |path: &PathBuf| report.roots.iter().flat_map(|r| &r.problems).any(|(other, _)| other == path);
                 // What could not be looked into could not be watched either.
                 self.opened = self.view.draft.roots.iter().flat_map(|r| &r.problems).any(|(path, _)| !is_closed(path));
                 self.view.draft.roots = report.roots;
-                self.view.refresh(&mut self.ingest, &report.sessions);
+                self.view.refresh_after(&mut self.ingest, &report.sessions, report.files_read);
             }
             Err(error) => self.fail(&error),
         }

@@ -196,6 +196,14 @@ impl View {
         self.refresh_with(&ingest.store, &mut ingest.prices, touched);
     }
 
+    /// After a look at all logs. How caps stood before it is not what anybody wants to see for the length of their rest.
+    pub(super) fn refresh_after(&mut self, ingest: &mut Ingest, touched: &BTreeSet<i64>, files_read: usize) {
+        if files_read > 0 {
+            self.caps.now_old();
+        }
+        self.refresh(ingest, touched);
+    }
+
     pub(super) fn refresh_with(&mut self, store: &Store, prices: &mut Pricer, touched: &BTreeSet<i64>) {
         if touched.is_empty() {
             return;
