@@ -144,7 +144,7 @@ pub async fn run(mut setup: Setup, engine: Engine) -> std::io::Result<Arc<Vec<He
                 if app.hear(&shown) {
                     draw_at = Some(Instant::now());
                 }
-                if app.paused.is_none() {
+                if app.frozen.is_none() {
                     app.take(&shown);
                     let paced = (last_draw + NEWS_PACE).max(Instant::now());
                     // The first news are what everybody waits for.
@@ -258,7 +258,7 @@ fn handle(
         }
     }
     // A picture that was frozen keeps its own rows; a thawed one catches up.
-    if app.paused.is_none() {
+    if app.frozen.is_none() {
         app.take(shown);
     }
     Ok(after)

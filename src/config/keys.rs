@@ -32,7 +32,7 @@ pub const ACTIONS: &[&str] = &[
     "stop",
     "hold",
     "theme",
-    "pause",
+    "freeze",
     "copy-id",
     "open-log",
     "redraw",

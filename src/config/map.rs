@@ -88,7 +88,9 @@ pub(super) fn unknown(name: &str, known: &[&str]) -> String {
 pub(super) fn keys(node: &Node, _: &Context, faults: &mut Faults) -> Option<BTreeMap<String, Vec<String>>> {
     let mut out = BTreeMap::new();
     for (action, part) in note(as_map(node, "actions and their keys"), node, faults)? {
-        if !ACTIONS.contains(&action.as_str()) {
+        // As 0.1.0 called it, when nothing else could be paused.
+        let action = if action == "pause" { "freeze" } else { action.as_str() };
+        if !ACTIONS.contains(&action) {
             let near = nearest(action, ACTIONS.iter().copied());
             faults.below(&[action], part, format!("there is no such action{}; there are {}", did_you_mean(near), ACTIONS.join(", ")));
             continue;
@@ -111,7 +113,7 @@ pub(super) fn keys(node: &Node, _: &Context, faults: &mut Faults) -> Option<BTre
             Err(reason) => faults.below(&[action], part, reason),
         }
         if !keys.is_empty() {
-            out.insert(action.clone(), keys);
+            out.insert(action.to_owned(), keys);
         }
     }
     Some(out)

@@ -87,7 +87,7 @@ pub struct App {
     /// What the sessions and sums cover.
     pub span: Span,
     /// The picture that was frozen.
-    pub paused: Option<Arc<Snapshot>>,
+    pub frozen: Option<Arc<Snapshot>>,
     /// The rows of the table as last made.
     pub rows: Vec<Row>,
     made_of: Option<rows::MadeOf>,
@@ -161,7 +161,7 @@ impl App {
             input: Input::new(options.filter),
             typing: false,
             span: options.span,
-            paused: None,
+            frozen: None,
             rows: Vec::new(),
             made_of: None,
             selected: None,
@@ -194,7 +194,7 @@ impl App {
     /// Takes a new picture. The selection stays on its session.
     pub fn take(&mut self, snapshot: &Snapshot) -> Vec<Effect> {
         // What is frozen can be sorted, folded and filtered, and stays what it is.
-        let sessions = &self.paused.as_deref().unwrap_or(snapshot).sessions;
+        let sessions = &self.frozen.as_deref().unwrap_or(snapshot).sessions;
         rows::renew(&mut self.rows, &mut self.made_of, sessions, &self.order);
         self.settle()
     }
@@ -224,11 +224,11 @@ impl App {
     pub fn complete(&mut self, snapshot: &Snapshot) -> bool {
         let selected = self.selected;
         let knows = |s: &Snapshot| s.detail.as_ref().is_some_and(|d| Some(d.session.id) == selected);
-        if let Some(frozen) = self.paused.as_mut().filter(|frozen| frozen.trends.is_none() && snapshot.trends.is_some()) {
+        if let Some(frozen) = self.frozen.as_mut().filter(|frozen| frozen.trends.is_none() && snapshot.trends.is_some()) {
             Arc::make_mut(frozen).trends.clone_from(&snapshot.trends);
             return true;
         }
-        let Some(frozen) = self.paused.as_mut().filter(|frozen| !knows(frozen) && knows(snapshot)) else { return false };
+        let Some(frozen) = self.frozen.as_mut().filter(|frozen| !knows(frozen) && knows(snapshot)) else { return false };
         Arc::make_mut(frozen).detail.clone_from(&snapshot.detail);
         true
     }
@@ -392,10 +392,10 @@ impl App {
                 let at = self.themes.iter().position(|t| *t == self.theme.name).map_or(0, |i| i + 1);
                 self.themes.get(at).or(self.themes.first()).cloned().map(Effect::Theme).into_iter().collect()
             }
-            Action::Pause => {
-                let frozen = self.paused.take();
+            Action::Freeze => {
+                let frozen = self.frozen.take();
                 if frozen.is_none() {
-                    self.paused = Some(snapshot.clone());
+                    self.frozen = Some(snapshot.clone());
                 }
                 Vec::new()
             }
@@ -439,7 +439,7 @@ impl App {
             Span::Days(_) => Span::All,
             Span::All => Span::Today,
         };
-        self.paused = None;
+        self.frozen = None;
         vec![Effect::Send(Command::Show(self.span))]
     }
 

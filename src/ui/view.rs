@@ -87,7 +87,7 @@ const LEAST: (u16, u16) = (30, 6);
 /// Draws everything, and tells where things are for the mouse. Pure: the same input gives the same picture.
 pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut Buffer) -> Hits {
     buf.set_style(area, app.theme.style(Role::Background));
-    let snapshot = app.paused.as_deref().unwrap_or(snapshot);
+    let snapshot = app.frozen.as_deref().unwrap_or(snapshot);
     if area.width < LEAST.0 || area.height < LEAST.1 {
         return tiny(app, snapshot, area, buf);
     }
@@ -379,7 +379,7 @@ fn tiny(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) -> Hits {
     let lines = [
         vec![format!("{today} today"), today],
         vec![format!("{rate}/h  {} live", snapshot.live), format!("{} live", snapshot.live)],
-        vec![(if app.paused.is_some() { "PAUSED" } else { "make me larger" }).to_owned(), "larger".to_owned()],
+        vec![(if app.frozen.is_some() { "FROZEN" } else { "make me larger" }).to_owned(), "larger".to_owned()],
     ];
     // The fullest that is no other amount; where none is, a mark that there is one.
     let room = usize::from(area.width);

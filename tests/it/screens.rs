@@ -142,7 +142,7 @@ fn the_help() {
 fn a_frozen_picture_says_so() {
     let mut stage = Stage::workday();
     stage.press("f");
-    shows("paused", &mut stage, &[USUAL]);
+    shows("frozen", &mut stage, &[USUAL]);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 mod caps;
 mod columns;
+mod freeze;
 mod full;
 mod keys;
 mod mouse;
-mod pause;
 mod rows;

@@ -31,7 +31,7 @@ impl App {
     /// The caps as they are shown: those of a frozen picture stay.
     #[must_use]
     pub fn caps_of<'a>(&'a self, snapshot: &'a Snapshot) -> &'a Caps {
-        &self.paused.as_deref().unwrap_or(snapshot).caps
+        &self.frozen.as_deref().unwrap_or(snapshot).caps
     }
 
     /// The place of the selected cap.
@@ -80,7 +80,7 @@ impl App {
             | Action::Gpus
             | Action::Cap
             | Action::Theme
-            | Action::Pause
+            | Action::Freeze
             | Action::Redraw
             | Action::Suspend => return None,
         }

@@ -129,7 +129,7 @@ impl App {
     /// The session that is shown in full, once it is read.
     #[must_use]
     pub fn detail<'a>(&'a self, snapshot: &'a Snapshot) -> Option<&'a SessionDetail> {
-        self.paused.as_deref().unwrap_or(snapshot).detail.as_deref().filter(|d| Some(d.session.id) == self.selected)
+        self.frozen.as_deref().unwrap_or(snapshot).detail.as_deref().filter(|d| Some(d.session.id) == self.selected)
     }
 
     /// What a key does here. What changes the table behind does nothing; `None` is for what means the same everywhere.
@@ -173,7 +173,7 @@ impl App {
             | Action::Stop
             | Action::Hold
             | Action::Theme
-            | Action::Pause
+            | Action::Freeze
             | Action::CopyId
             | Action::OpenLog
             | Action::Redraw

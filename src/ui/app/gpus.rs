@@ -83,7 +83,7 @@ impl App {
     /// Takes a new picture of the GPUs; while the screen is frozen it stays as it was. Says whether anything that is on the
     /// screen now has changed.
     pub fn take_gpus(&mut self, picture: &Arc<GpuPicture>) -> bool {
-        if self.paused.is_some() {
+        if self.frozen.is_some() {
             return false;
         }
         // What the first line says of them: cents, and whole per cent.

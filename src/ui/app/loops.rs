@@ -82,7 +82,7 @@ impl App {
     /// The loops as they are shown: those of a frozen picture stay.
     #[must_use]
     pub fn loops_of<'a>(&'a self, snapshot: &'a Snapshot) -> Option<&'a LoopsPicture> {
-        self.paused.as_deref().unwrap_or(snapshot).loops.as_deref()
+        self.frozen.as_deref().unwrap_or(snapshot).loops.as_deref()
     }
 
     /// The rows of the list in front.

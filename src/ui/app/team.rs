@@ -40,7 +40,7 @@ impl App {
     /// The team as it is shown: that of a frozen picture stays.
     #[must_use]
     pub fn team_of<'a>(&'a self, snapshot: &'a Snapshot) -> Option<&'a TeamPicture> {
-        let picture = self.paused.as_deref().unwrap_or(snapshot).team.as_deref();
+        let picture = self.frozen.as_deref().unwrap_or(snapshot).team.as_deref();
         picture.filter(|picture| picture.ask.by == self.team.by() && picture.ask.gateway == self.team.gateway)
     }
 

@@ -91,7 +91,7 @@ impl App {
             | Action::Gpus
             | Action::Cap
             | Action::Theme
-            | Action::Pause
+            | Action::Freeze
             | Action::Redraw
             | Action::Suspend => return None,
         }

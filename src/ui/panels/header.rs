@@ -33,7 +33,7 @@ struct Parts {
     projection: Option<Piece>,
     by: Option<Piece>,
     unpriced: Option<Piece>,
-    paused: Option<Piece>,
+    frozen: Option<Piece>,
     /// How much GPUs are used, and what they have cost.
     gpu: Option<Piece>,
     /// How gateways stand.
@@ -53,7 +53,7 @@ impl Parts {
     }
 
     fn right(&self) -> impl Iterator<Item = &Piece> {
-        self.unpriced.iter().chain(&self.paused).chain(&self.gpu).chain(&self.gateway).chain(std::iter::once(&self.live))
+        self.unpriced.iter().chain(&self.frozen).chain(&self.gpu).chain(&self.gateway).chain(std::iter::once(&self.live))
     }
 
     fn width(&self) -> usize {
@@ -183,7 +183,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, now: Millis, area: Rect, buf: &mut B
         by: snapshot.projection.filter(|_| roomy).map(|to| (by_midnight(app, &to, area.width), Role::Text)),
         unpriced: Some((format!("{} unpriced ", count_of(today.unpriced_calls, "call")), Role::Warn))
             .filter(|_| today.unpriced_calls > 0 && roomy),
-        paused: app.paused.as_ref().map(|_| (" PAUSED ".to_owned(), Role::Warn)),
+        frozen: app.frozen.as_ref().map(|_| (" FROZEN ".to_owned(), Role::Warn)),
         gpu: gpu(app, roomy),
         gateway: gateway(snapshot, now),
         live: (format!(" ●{} live ", snapshot.live), live_role),

@@ -143,7 +143,7 @@ fn a_filter_leaves_the_cards_that_meet_all_its_words() {
 fn a_frozen_picture_stays_and_can_be_moved_in() {
     let mut stage = view(&["f"]);
     let before = text(&stage.draw(120, 36));
-    assert!(before.contains("PAUSED"));
+    assert!(before.contains("FROZEN"));
     let news = Arc::new(hall(3, 0, 0));
     assert!(!stage.app.take_gpus(&news), "nothing is to be drawn");
     assert_eq!(text(&stage.draw(120, 36)), before);
@@ -208,7 +208,7 @@ fn changes(before: &Stage, after: &Stage, effects: &[Effect]) -> Vec<String> {
             ("typing", app.typing.to_string()),
             ("help", app.help.to_string()),
             ("dialog", app.dialog.is_some().to_string()),
-            ("paused", app.paused.is_some().to_string()),
+            ("frozen", app.frozen.is_some().to_string()),
             ("says", app.message.as_ref().map(|message| message.text.clone()).unwrap_or_default()),
         ]
     };
@@ -240,7 +240,7 @@ fn does(action: Action) -> &'static [&'static str] {
         Action::Cap => &["dialog: true"],
         Action::Stop | Action::Hold => &[NEVER],
         Action::Theme => &["Theme(\"light\")"],
-        Action::Pause => &["paused: true"],
+        Action::Freeze => &["frozen: true"],
         Action::CopyId => &["says: copied aaaa0000-1111-2222-3333-444444444444", "Copy(\"aaaa0000-1111-2222-3333-444444444444\")"],
         Action::OpenLog => &["says: this is done with a session: 1 shows them"],
         Action::Redraw => &["Redraw"],

@@ -77,9 +77,9 @@ fn the_demo_is_a_whole_screen_and_every_key_answers() {
     top.shows_no("· by project");
 
     top.press("f");
-    top.shows(&["PAUSED"]);
+    top.shows(&["FROZEN"]);
     top.press("f");
-    top.shows_no("PAUSED");
+    top.shows_no("FROZEN");
 
     top.press("/api");
     top.shows(&["filter api", "enter keeps", "· api"]);

@@ -26,7 +26,7 @@ pub(super) fn views() -> Vec<(&'static str, Stage)> {
         ("a session's subagents", after(&["enter", "tab", "tab", "G"])),
         ("a session that is not read yet", after(&["j", "j", "enter"])),
         ("help", after(&["?"])),
-        ("paused", after(&["f"])),
+        ("frozen", after(&["f"])),
         ("grouped", after(&["b"])),
         ("folded", after(&["z"])),
         ("caps", super::caps::view(world::some_caps())),

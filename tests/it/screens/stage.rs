@@ -46,7 +46,7 @@ impl Stage {
     pub(crate) fn news(&mut self, snapshot: Snapshot) {
         self.snapshot = Arc::new(snapshot);
         self.app.hear(&self.snapshot);
-        if self.app.paused.is_none() {
+        if self.app.frozen.is_none() {
             self.app.take(&self.snapshot);
         } else {
             self.app.complete(&self.snapshot);
@@ -55,7 +55,7 @@ impl Stage {
 
     pub(crate) fn event(&mut self, event: &Event) -> Vec<Effect> {
         let effects = self.app.update(event, &self.snapshot);
-        if self.app.paused.is_none() {
+        if self.app.frozen.is_none() {
             self.app.take(&self.snapshot);
         }
         effects

@@ -24,7 +24,7 @@ fn figures(line: &str) -> BTreeSet<String> {
 fn an_element_of_the_header_is_there_as_a_whole_or_not_at_all() {
     let mut large = Stage::of(ten_thousand().into_iter().take(500).collect());
     for stage in [&mut Stage::workday(), &mut large] {
-        for paused in [false, true] {
+        for frozen in [false, true] {
             let all = figures(&lines(&stage.draw(240, 24))[0]);
             let mut before = usize::MAX;
             for width in (30..=240).rev() {
@@ -33,7 +33,7 @@ fn an_element_of_the_header_is_there_as_a_whole_or_not_at_all() {
                 assert!(shown.is_subset(&all), "{width}: {header}");
                 assert!(shown.len() <= before, "{width}: something came back: {header}");
                 before = shown.len();
-                assert_eq!(header.contains("PAUSED"), paused, "{width}: {header}");
+                assert_eq!(header.contains("FROZEN"), frozen, "{width}: {header}");
                 assert!(!header.contains('…'), "{width}: {header}");
             }
             stage.press("f");
@@ -62,9 +62,9 @@ fn the_smallest_screen_cuts_no_amount() {
         let screen = text(&stage.draw(width, 5));
         assert!(figures(&screen).is_subset(&all), "{width}\n{screen}");
     }
-    let mut paused = Stage::workday();
-    paused.press("f");
-    assert!(text(&paused.draw(20, 5)).contains("PAUSED"));
+    let mut frozen = Stage::workday();
+    frozen.press("f");
+    assert!(text(&frozen.draw(20, 5)).contains("FROZEN"));
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn news_do_not_change_a_frozen_picture() {
     let mut stage = frozen();
     assert_eq!(stage.rows(), ["a", "b", "c"]);
     let screen = text(&stage.draw(120, 30));
-    assert!(screen.contains("PAUSED") && screen.contains("3 live of 3") && !screen.contains("new"), "{screen}");
+    assert!(screen.contains("FROZEN") && screen.contains("3 live of 3") && !screen.contains("new"), "{screen}");
 }
 
 #[test]
@@ -45,14 +45,14 @@ fn f_again_shows_the_present() {
 }
 
 #[test]
-fn other_days_end_the_pause() {
+fn other_days_end_the_frozen_picture() {
     let mut stage = frozen();
     assert_eq!(stage.press("t"), [Effect::Send(Command::Show(Span::Days(7)))]);
-    assert!(stage.app.paused.is_none());
+    assert!(stage.app.frozen.is_none());
 }
 
 #[test]
-fn a_session_that_is_opened_during_the_pause_is_read_all_the_same() {
+fn a_session_that_is_opened_while_the_picture_is_frozen_is_read_all_the_same() {
     let mut stage = frozen();
     stage.press("j");
     stage.press("enter");
