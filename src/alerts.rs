@@ -13,6 +13,7 @@ pub mod webhook;
 
 use std::time::Duration;
 
+use crate::model::time::DAY;
 use crate::model::{Millis, Webhook};
 
 pub use memory::{InMemory, Memory};
@@ -20,6 +21,8 @@ pub use teller::{Hours, Teller};
 
 /// How long a way may take for one alert.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it is remembered at most that a person has been told of something that comes but once.
+pub const REMEMBERED: Millis = 31 * DAY;
 
 /// What an alert is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -15,6 +15,9 @@ mod words;
 
 pub use words::{halt_text, resets, resets_in, spent_text, time_left};
 
+/// From how much of a limit on, in per mille, one is near it.
+pub const NEAR: u64 = 800;
+
 /// What was spent under one cap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Spend {

@@ -265,7 +265,7 @@ pub trait Gateway: Sync {
     /// What this key can do here, and which key with fewer rights would do, in sentences.
     fn advice(&self, me: &Me) -> Vec<String>;
 
-    /// The requests that look whether a budget's holder exists, in the words of [`Gateway::found`]; nothing where budgets
+    /// The request that looks whether a budget's holder exists, in the words of [`Gateway::found`]; nothing where budgets
     /// cannot be set from here.
     fn find(&self, wish: &BudgetWish) -> Option<Request> {
         let _ = wish;

@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use super::{Alert, Known, PATIENCE, Way, WayError, wait};
 use crate::model::Webhook;
+use crate::model::address::is_loopback;
 use crate::model::text::clean;
 use crate::model::time::rfc3339;
-use crate::model::webhook::is_loopback;
 
 /// Slack's own limit is 40 000 characters; nobody reads as many.
 const LONGEST: usize = 2000;

@@ -26,7 +26,7 @@ pub fn resets(standing: &Standing, zone: Zone) -> String {
 
 /// Why the agent was stopped, and how it goes on.
 ///
-/// `$20.31 of $20.00 spent: the daily cap is reached. It resets at midnight (Thu 26 Nov 00:00). To go on now: aifinops cap raise 10`
+/// `aifinops: $20.31 of $20.00 spent: the daily cap is reached and resets at midnight (Thu 26 Nov 00:00). To go on now: aifinops cap raise 11`
 #[must_use]
 pub fn halt_text(standing: &Standing, zone: Zone) -> String {
     if let Some(experiment) = &standing.cap.experiment {

@@ -66,33 +66,32 @@ pub fn themes() -> Words<String> {
     Words { offered: || THEMES.to_vec(), read: |word| Some(word.to_owned()) }
 }
 
+/// The names of all agents.
+fn agent_names() -> Vec<&'static str> {
+    sources::ALL.iter().map(|source| source.agent()).collect()
+}
+
 /// Agents; a part of a name is enough, as in the filter line.
 #[must_use]
 pub fn agents() -> Words<String> {
-    fn names() -> Vec<&'static str> {
-        sources::ALL.iter().map(|source| source.agent()).collect()
-    }
     let read = |word: &str| {
         let part = word.to_lowercase();
-        names().iter().any(|name| name.contains(&part)).then(|| word.to_owned())
+        agent_names().iter().any(|name| name.contains(&part)).then(|| word.to_owned())
     };
-    Words { offered: names, read }
+    Words { offered: agent_names, read }
 }
 
 /// One agent by its whole name; a part of it is enough where it is no other's.
 #[must_use]
 pub fn agent() -> Words<String> {
-    fn names() -> Vec<&'static str> {
-        sources::ALL.iter().map(|source| source.agent()).collect()
-    }
     let read = |word: &str| {
         let part = word.to_lowercase();
-        let names = names();
+        let names = agent_names();
         let mut like = names.iter().filter(|name| **name == part || (!part.is_empty() && name.contains(&part)));
         let exact = names.iter().find(|name| **name == part);
         exact.or_else(|| like.next().filter(|_| like.next().is_none())).map(|name| (*name).to_owned())
     };
-    Words { offered: names, read }
+    Words { offered: agent_names, read }
 }
 
 /// Spans of caps.

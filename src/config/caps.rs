@@ -8,7 +8,7 @@ use super::policy::PREFIX;
 use super::read::{Faults, as_scalar, as_text, did_you_mean, nearest, note};
 use crate::attribution;
 use crate::budgets::Assumed;
-use crate::model::cap::{Action, Amount, Cap, Span, Unit};
+use crate::model::cap::{Action, Amount, Cap, GATEWAY_PREFIX, Span, Unit};
 use crate::model::text::is_hostile;
 use crate::model::{Money, Rate};
 use crate::sources::{ALL, by_agent};
@@ -62,8 +62,8 @@ pub(super) fn check_name(name: &str) -> Result<(), String> {
     if name.starts_with(PREFIX) {
         return Err(format!("names that begin with `{PREFIX}` are those of the machine's policy"));
     }
-    if name.starts_with("gateway.") {
-        return Err("names that begin with `gateway.` are those of budgets at gateways".to_owned());
+    if name.starts_with(GATEWAY_PREFIX) {
+        return Err(format!("names that begin with `{GATEWAY_PREFIX}` are those of budgets at gateways"));
     }
     if name.starts_with(attribution::PREFIX) {
         return Err(format!("names that begin with `{}` are those of experiments", attribution::PREFIX));

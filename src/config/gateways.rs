@@ -14,7 +14,7 @@ use crate::model::{GatewaySetup, KeySource, Millis};
 /// The keys of a gateway.
 const KEYS: &[&str] = &["url", "kind", "token_env", "token_command", "token_file", "keyring", "user", "every"];
 /// The least and the most seconds between two rounds.
-const SECONDS: std::ops::RangeInclusive<u64> = 5..=86_400;
+pub const SECONDS: std::ops::RangeInclusive<u64> = 5..=86_400;
 
 /// The allowed values of a gateway, in words.
 pub(super) fn allowed() -> String {

@@ -9,12 +9,11 @@ use super::map::{as_map, unknown};
 use super::node::{Node, Raw, quoted};
 use super::read::{Faults, as_list, as_scalar, as_text, did_you_mean, nearest, note, path};
 use super::value::{Value, joined};
-use crate::model::gateway::host;
+use crate::model::address::{host, is_loopback};
 use crate::model::gpu::Permille;
 use crate::model::gpu_setup::{GpuHost, GpuSetup};
 use crate::model::text::is_hostile;
 use crate::model::time::{HOUR, MINUTE};
-use crate::model::webhook::is_loopback;
 use crate::model::{KeySource, Millis, Money};
 use crate::pricing::gpu::{For, List, OwnPrice, owned};
 
@@ -244,7 +243,7 @@ fn one_host(name: &str, fields: &[(String, Node)], cx: &Context) -> Result<GpuHo
     Ok(GpuHost { name: name.to_owned(), url, gpus, key })
 }
 
-/// An address without a name, a password or a question in it. No key goes there, so it may be plain HTTP.
+/// An address without a name, a password or a question in it. It may be plain HTTP: [`one_host`] refuses that where a key goes there.
 fn address(text: &str) -> Result<String, String> {
     let text = text.trim().trim_end_matches('/');
     let lower = text.to_ascii_lowercase();

@@ -14,6 +14,6 @@ mod secret;
 pub use client::{Client, Limits, Reply, Trouble, recognize};
 pub use compare::{Drift, EDGE, compare, drift_of, ledgers, local_calls, remote_calls, settle};
 pub use order::{Order, Outcome};
-pub use poll::{MONTH, Poller};
+pub use poll::{LOOK_BACK, Poller};
 pub use round::{Ask, Report, round};
 pub use secret::{KeyError, Secret, forget, keep, look_up};

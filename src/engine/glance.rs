@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::ingest::Ingest;
 use super::journal;
-use super::judge::{MOST_LOG, MOST_TAIL, Question, logs, stranger};
+use super::judge::{MOST_LOG, MOST_TAIL, Question, focus, logs};
 use super::rules::Rules;
 use super::view::living_of;
 use crate::budgets::Standing;
@@ -85,12 +85,7 @@ pub fn glance(ingest: &mut Ingest, dir: &Path, rules: &Rules, wanted: &Wanted, n
     let is_long = ingest.unread(question.agent, &paths)? > MOST_TAIL;
     let read = if is_long { BTreeSet::new() } else { paths };
     let ask = |store: &Store| {
-        let who = match (&question.session, &question.transcript) {
-            (Some(uid), _) => store.session_of(question.agent, uid)?,
-            (None, Some(log)) => store.session_of_file(log)?,
-            (None, None) => None,
-        };
-        let focus = who.map_or_else(|| stranger(question), Focus::from);
+        let focus = focus(store, question)?;
         let mut found = totals(store, dir, rules, Some(&focus), now)?;
         if let Some(id) = focus.session {
             found.session = Some(session(store, id)?);

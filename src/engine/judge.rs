@@ -12,6 +12,7 @@ use super::gate::caps as proxied;
 use super::ingest::Ingest;
 use super::journal;
 use super::rules::{Rules, decision};
+use crate::alerts::REMEMBERED;
 use crate::budgets::{self, Standing};
 use crate::model::Millis;
 use crate::model::cap::{Span, Unit};
@@ -143,12 +144,7 @@ struct Scene<'a> {
 fn look(ingest: &mut Ingest, scene: &Scene<'_>, logs: &BTreeSet<PathBuf>) -> Result<(Vec<Standing>, bool), StoreError> {
     let Scene { rules, labels, question, now } = *scene;
     ingest.ask(question.agent, logs, |store| {
-        let found = match (&question.session, &question.transcript) {
-            (Some(uid), _) => store.session_of(question.agent, uid)?,
-            (None, Some(log)) => store.session_of_file(log)?,
-            (None, None) => None,
-        };
-        let focus = found.map_or_else(|| stranger(question), Focus::from);
+        let focus = focus(store, question)?;
         // Raises are looked up only once a cap is near its limit.
         let mut standings = rules.standings(store, &[], Some(&focus), now)?;
         if let Some((labeler, ledger)) = labels {
@@ -277,12 +273,11 @@ pub fn level_key(standing: &Standing, session: Option<&str>) -> String {
 /// Until when it is remembered that a level was told.
 #[must_use]
 pub fn level_until(standing: &Standing, now: Millis) -> Millis {
-    const MONTH: Millis = 31 * 24 * crate::model::time::HOUR;
     match (&standing.cap.experiment, standing.cap.span.is_calendar()) {
         // It begins anew never.
         (Some(_), _) => Millis::MAX,
         (None, true) => standing.window.to,
-        (None, false) => now + MONTH,
+        (None, false) => now + REMEMBERED,
     }
 }
 
@@ -293,8 +288,18 @@ pub(super) fn logs(ingest: &Ingest, question: &Question) -> BTreeSet<PathBuf> {
     parts.into_iter().chain([log.clone()]).collect()
 }
 
+/// Whose session it is.
+pub(super) fn focus(store: &Store, question: &Question) -> Result<Focus, StoreError> {
+    let found = match (&question.session, &question.transcript) {
+        (Some(uid), _) => store.session_of(question.agent, uid)?,
+        (None, Some(log)) => store.session_of_file(log)?,
+        (None, None) => None,
+    };
+    Ok(found.map_or_else(|| stranger(question), Focus::from))
+}
+
 /// A session that no log shows yet.
-pub(super) fn stranger(question: &Question) -> Focus {
+fn stranger(question: &Question) -> Focus {
     Focus {
         session: None,
         uid: question.session.clone(),

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::alerts::{Alert, AlertKind, Urgency};
+use crate::alerts::{Alert, AlertKind, REMEMBERED, Urgency};
 use crate::insight::unusual::{Usual, growth};
-use crate::model::time::{DAY, HOUR};
+use crate::model::time::DAY;
 use crate::model::tokens::compact;
 use crate::model::{Lookout, Millis, Money};
 use crate::pricing::Class;
@@ -17,8 +17,6 @@ use crate::query::loops::{Loop, MOST_OUTPUT};
 
 use super::gateways::Drift;
 
-/// How long it is remembered that a task was told of.
-const MONTH: Millis = 31 * 24 * HOUR;
 /// An hour that costs less than this is nothing to worry about, however unusual it is.
 const LEAST_HOUR: Money = Money::from_nanos(5_000_000_000);
 /// Something is over below so many percent of its threshold.
@@ -125,7 +123,7 @@ fn long(view: &View<'_>, task: &Loop) -> Option<Alert> {
     };
     let title = format!("A loop has run {steps} steps in {}", task.project);
     let body = format!("{}: {compared}. It has cost {}. {}", task.agent, task.cost().display(), what_to_do(task));
-    Some(alert(view, AlertKind::LoopLong, task_key(AlertKind::LoopLong, task), MONTH, title, body))
+    Some(alert(view, AlertKind::LoopLong, task_key(AlertKind::LoopLong, task), REMEMBERED, title, body))
 }
 
 fn circling(view: &View<'_>, task: &Loop) -> Option<Alert> {
@@ -138,7 +136,7 @@ fn circling(view: &View<'_>, task: &Loop) -> Option<Alert> {
         task.project,
         what_to_do(task)
     );
-    Some(alert(view, AlertKind::SameCall, task_key(AlertKind::SameCall, task), MONTH, title, body))
+    Some(alert(view, AlertKind::SameCall, task_key(AlertKind::SameCall, task), REMEMBERED, title, body))
 }
 
 fn storm(view: &View<'_>, task: &Loop) -> Option<Alert> {
@@ -154,7 +152,7 @@ fn storm(view: &View<'_>, task: &Loop) -> Option<Alert> {
         task.project,
         what_to_do(task)
     );
-    Some(alert(view, AlertKind::RetryStorm, task_key(AlertKind::RetryStorm, task), MONTH, title, body))
+    Some(alert(view, AlertKind::RetryStorm, task_key(AlertKind::RetryStorm, task), REMEMBERED, title, body))
 }
 
 fn burn(view: &View<'_>) -> Option<Found> {

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::alerts::{Alert, AlertKind, Memory, Urgency};
+use crate::alerts::{Alert, AlertKind, Memory, REMEMBERED, Urgency};
 use crate::attribution::PREFIX;
 use crate::budgets::{self, Standing};
 use crate::engine::journal;
@@ -19,8 +19,6 @@ use crate::query::{Labeler, experiments, project_of};
 use crate::store::ledger::{Decision, Kind};
 use crate::store::{Ledger, Store, StoreError};
 
-/// How long it is remembered that something without a window was told.
-const MONTH: Millis = 31 * 24 * HOUR;
 /// Loops stopped longer ago are no news.
 const NEWS: Millis = 10 * MINUTE;
 
@@ -148,7 +146,7 @@ fn costly(store: &Store, watch: &Watch<'_>) -> Result<Vec<Alert>, StoreError> {
             kind: AlertKind::SessionOver,
             key: format!("session:{}:{}:{}", who.agent, who.uid, over.nanos()),
             at: watch.now,
-            until: watch.now + MONTH,
+            until: watch.now + REMEMBERED,
             title: format!("A session has cost {spent}"),
             body: format!(
                 "{} in {}, over {over} (`alerts.session_over`). `aifinops session {}` shows where it went; `aifinops cap set {} --per \
@@ -205,7 +203,7 @@ fn unpriced(store: &Store, watch: &Watch<'_>) -> Result<Vec<Alert>, StoreError> 
         kind: AlertKind::Unpriced,
         key: format!("unpriced:{model}"),
         at: watch.now,
-        until: watch.now + MONTH,
+        until: watch.now + REMEMBERED,
         title: format!("No price is known for {model}"),
         body: format!(
             "Its calls are shown as unknown and count against caps at the assumed price. `aifinops prices set {model}` gives it one."

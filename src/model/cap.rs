@@ -378,6 +378,9 @@ pub fn matches(pattern: &str, text: &str) -> bool {
     wildmatch::WildMatch::new(pattern).matches(text)
 }
 
+/// What the names of gateways' budgets begin with among caps.
+pub const GATEWAY_PREFIX: &str = "gateway.";
+
 /// One cap.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cap {

@@ -3,6 +3,7 @@
 //! Every gateway's answers become these facts, whatever its own words are. Money is nano-dollars, days are UTC days unless
 //! the gateway says otherwise, times are UTC milliseconds.
 
+use super::address::{host, is_loopback};
 use super::money::{Money, Rate};
 use super::time::Millis;
 use super::tokens::Tokens;
@@ -374,19 +375,8 @@ pub fn address(text: &str) -> Result<String, NotAnAddress> {
     if host.is_empty() {
         return Err(NotAnAddress::Shape);
     }
-    if !secure && !super::webhook::is_loopback(host) {
+    if !secure && !is_loopback(host) {
         return Err(NotAnAddress::Open);
     }
     Ok(text.to_owned())
-}
-
-/// The host of an address, without brackets and port.
-#[must_use]
-pub fn host(url: &str) -> &str {
-    let place = url.split_once("//").map_or(url, |(_, rest)| rest).split(['/', '?', '#']).next().unwrap_or_default();
-    let place = place.rsplit('@').next().unwrap_or_default();
-    match place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, _)) => host,
-        None => place.split(':').next().unwrap_or_default(),
-    }
 }

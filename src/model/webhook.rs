@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::address::{host, is_loopback};
+
 /// An address that JSON may be sent to: `https`, or `http` to this very machine.
 ///
 /// It is shown by its host only, also by `Debug`: the rest of it is usually the secret.
@@ -29,20 +31,15 @@ impl Webhook {
     /// Reads an address.
     pub fn parse(text: &str) -> Result<Webhook, NotAWebhook> {
         let text = text.trim();
-        let (secure, rest) = match (after(text, "https://"), after(text, "http://")) {
-            (Some(rest), _) => (true, rest),
-            (None, Some(rest)) => (false, rest),
-            (None, None) => return Err(NotAWebhook::Scheme),
+        let secure = match (begins(text, "https://"), begins(text, "http://")) {
+            (true, _) => true,
+            (false, true) => false,
+            (false, false) => return Err(NotAWebhook::Scheme),
         };
         if text.chars().any(|c| c.is_whitespace() || super::text::is_hostile(c) || c == '\\') {
             return Err(NotAWebhook::Address);
         }
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let place = authority.rsplit('@').next().unwrap_or_default();
-        let host = match place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((host, _)) => host,
-            None => place.split(':').next().unwrap_or_default(),
-        };
+        let host = host(text);
         if host.is_empty() {
             return Err(NotAWebhook::Address);
         }
@@ -65,20 +62,13 @@ impl Webhook {
     }
 }
 
-/// Whether a host, without brackets, is this machine.
-#[must_use]
-pub fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-fn after<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
-    let (head, rest) = text.split_at_checked(scheme.len())?;
-    head.eq_ignore_ascii_case(scheme).then_some(rest)
+fn begins(text: &str, scheme: &str) -> bool {
+    text.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme))
 }
 
 impl fmt::Display for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if after(&self.url, "https://").is_some() { "https" } else { "http" };
+        let scheme = if begins(&self.url, "https://") { "https" } else { "http" };
         write!(f, "{scheme}://{}/…", self.host)
     }
 }

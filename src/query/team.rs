@@ -4,13 +4,12 @@ use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use crate::budgets::NEAR;
 use crate::model::time::DAY;
 use crate::model::{GatewayBudget, Me, Millis, Money, Whose, Window};
 use crate::store::books::{Account, Known, SpendSum};
 use crate::store::{Books, StoreError};
 
-/// From so much of a budget on, somebody is near its end.
-const NEAR: u64 = 800;
 /// A period's pace is worth something when so much of it is over, in per mille.
 const EARLY: Millis = 50;
 
@@ -183,7 +182,7 @@ pub fn team(books: &Books, gateway: &str, by: Whose, now: Millis) -> Result<Opti
     if by == Whose::Tag {
         count_tags(books, gateway, &mut known, now)?;
     }
-    let sees_calls = by != Whose::Tag && books.memory(gateway)?.contains_key("calls") && account.cannot.iter().all(|what| what != "calls");
+    let sees_calls = by != Whose::Tag && books.tells_calls(&account)?;
     let mut rows: BTreeMap<String, [SpendSum; 3]> = BTreeMap::new();
     for (at, days) in spans(now).into_iter().enumerate() {
         for (id, sum) in books.sums(gateway, by, days)? {

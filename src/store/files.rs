@@ -15,7 +15,7 @@ pub struct FileStat {
     pub ino: u64,
     /// Its size in bytes.
     pub size: u64,
-    /// Its modification time in nanoseconds.
+    /// When it last changed, in nanoseconds since 1970: its change time; of a database, and where the system has none, its modification time.
     pub mtime: i64,
     /// The parser's version that read it.
     pub version: u32,

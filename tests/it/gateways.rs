@@ -5,9 +5,10 @@ pub(crate) mod client;
 mod litellm;
 
 use aifinops::gateways::{ALL, Answer, DAY, Gateway, Per, Refusal, by_kind};
-use aifinops::model::gateway::{NotAnAddress, address, host};
+use aifinops::model::address::host;
+use aifinops::model::gateway::{NotAnAddress, address};
 use aifinops::model::{Millis, Money, Whose};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// 2026-11-22, a Sunday, in days since 1970-01-01.
 const TODAY: i64 = 20_779;
@@ -31,6 +32,15 @@ fn usd(text: &str) -> Money {
 
 fn some(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A body in which every value that holds no others is replaced.
+pub(crate) fn replaced(value: &Value, by: &dyn Fn(&Value) -> Value) -> Value {
+    match value {
+        Value::Array(values) => values.iter().map(|value| replaced(value, by)).collect(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), replaced(value, by))).collect(),
+        leaf => by(leaf),
+    }
 }
 
 /// Why an answer is no good one.

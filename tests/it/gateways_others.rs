@@ -15,6 +15,8 @@ use aifinops::gateways::{Answer, Ask, BudgetWish, DAY, Gateway, Method, News, Pe
 use aifinops::model::{DaySpend, GatewayBudget, GatewayCall, GatewayFact, Me, Millis, Money, Named, Tokens, Whose};
 use serde_json::{Value, json};
 
+use crate::gateways::replaced;
+
 /// 2026-11-22, a Sunday.
 const TODAY: i64 = 20_779;
 /// Noon of that day, UTC.
@@ -190,15 +192,6 @@ fn bears_everything(gateway: &dyn Gateway, plan: &Plan, server: impl Fn(&Ask) ->
 fn rows(news: &News) -> Vec<DaySpend> {
     let of = |fact: &GatewayFact| if let GatewayFact::Days { rows, .. } = fact { rows.clone() } else { Vec::new() };
     news.facts.iter().flat_map(of).collect()
-}
-
-/// A body in which every value that holds no others is replaced.
-fn replaced(value: &Value, by: &dyn Fn(&Value) -> Value) -> Value {
-    match value {
-        Value::Array(values) => values.iter().map(|value| replaced(value, by)).collect(),
-        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), replaced(value, by))).collect(),
-        leaf => by(leaf),
-    }
 }
 
 fn wish(whose: Whose, id: &str, limit: Option<Money>, per: Per) -> BudgetWish {

@@ -244,12 +244,6 @@ mod a_price {
                 prop_assert!(cost(&a) <= cost(&(a + more)));
             }
         }
-
-        #[test]
-        fn reads_back_as_it_was_printed(nanos in 0..1_000_000_000_000_000_u64) {
-            let rate = Rate::from_nanos_per_million(nanos);
-            prop_assert_eq!(Rate::parse_usd_per_million(&rate.per_million()), Some(rate));
-        }
     }
 
     fn tokens() -> impl Strategy<Value = Tokens> {

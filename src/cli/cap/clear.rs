@@ -11,7 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::out::Out;
 use crate::cli::rules;
-use crate::config::{self, Origin};
+use crate::config;
 use crate::model::cap::Cap;
 use crate::model::text::clean;
 use crate::store::ledger::Kind;
@@ -59,7 +59,7 @@ pub fn run(context: &Context, args: &ClearArgs) -> Result<ExitCode, CliError> {
     }
     let ledger = show::ledger(context)?;
     for cap in &chosen {
-        if let Some(origin) = from_outside(context, cap) {
+        if let Some(origin) = show::from_outside(context, cap) {
             return Err(CliError::usage(format!("`{}` is set by {origin}, not by the file", clean(&cap.name)), "take it away there"));
         }
         config::unset_path(&context.settings, &["caps", &cap.name])?;
@@ -90,11 +90,4 @@ fn find(context: &Context, name: &str, own: &[Cap]) -> Result<Cap, CliError> {
     }
     let known = own.iter().map(|cap| clean(&cap.name)).collect::<Vec<_>>().join(", ");
     Err(CliError::NoCap { name: clean(name), known })
-}
-
-/// The variable or flag that a cap comes from.
-fn from_outside(context: &Context, cap: &Cap) -> Option<Origin> {
-    let key = config::key(&["caps", &cap.name]);
-    let row = config::describe(&context.settings).into_iter().find(|(name, _, _)| *name == key)?;
-    Some(row.2).filter(|origin| matches!(origin, Origin::Env(_) | Origin::Flag(_)))
 }

@@ -14,7 +14,6 @@ use crate::cli::error::CliError;
 use crate::cli::out::Out;
 use crate::cli::{guard, rules, words};
 use crate::config;
-use crate::config::Origin;
 use crate::model::cap::{Action, Amount, Cap, Scope, Span};
 use crate::model::text::clean;
 use crate::store::ledger::Kind;
@@ -147,7 +146,7 @@ pub fn write(context: &Context, cap: &Cap) -> Result<Vec<String>, CliError> {
         notes.push("the raises of the cap that it replaces have ended".to_owned());
     }
     show::keep_copy(context, &ledger);
-    if let Some(origin) = overriding(context, cap) {
+    if let Some(origin) = show::from_outside(context, cap) {
         notes.push(format!("{origin} sets a cap of the same name, which goes before the file"));
     }
     let mut all: Vec<Cap> = context.settings.caps.iter().filter(|other| other.name != cap.name).cloned().collect();
@@ -175,13 +174,6 @@ fn toothless(context: &Context, cap: &Cap) -> Option<String> {
     let install = if more { "--all" } else { first };
     let (verb, all) = (if more { "do" } else { "does" }, silent.join(", "));
     Some(format!("{all} {verb} not ask before spending yet: `aifinops guard install {install}`"))
-}
-
-/// The variable or flag that goes before what was written.
-fn overriding(context: &Context, cap: &Cap) -> Option<Origin> {
-    let key = config::key(&["caps", &cap.name]);
-    let row = config::describe(&context.settings).into_iter().find(|(name, _, _)| *name == key)?;
-    Some(row.2).filter(|origin| matches!(origin, Origin::Env(_) | Origin::Flag(_)))
 }
 
 #[derive(Serialize)]

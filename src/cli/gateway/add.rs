@@ -13,12 +13,12 @@ use crate::cli::bar::Bar;
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
 use crate::cli::out::{FAINT, Out};
-use crate::config::{check_gateway_name, gateway_parts, set_table};
+use crate::config::{GATEWAY_SECONDS, check_gateway_name, gateway_parts, set_table};
 use crate::engine::gateways::{self, Ask, recognize};
 use crate::gateways::{ALL, Gateway, by_kind};
 use crate::model::gateway::address;
 use crate::model::text::clean;
-use crate::model::{GatewaySetup, KeySource, Me};
+use crate::model::{GatewaySetup, KeySource, Me, Millis};
 
 /// Shown under `--help`.
 pub const EXAMPLES: &str = "\
@@ -51,8 +51,8 @@ pub struct AddArgs {
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
     /// Seconds between two looks while a screen is open
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(5..=86_400))]
-    pub every: Option<u32>,
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(GATEWAY_SECONDS))]
+    pub every: Option<u64>,
 }
 
 fn kinds() -> clap::builder::PossibleValuesParser {
@@ -117,7 +117,7 @@ pub fn run(context: &Context, args: &AddArgs) -> Result<ExitCode, CliError> {
         kind: gateway.kind().to_owned(),
         key,
         user: args.user.clone(),
-        every: args.every.map(|seconds| i64::from(seconds) * 1000),
+        every: args.every.and_then(|seconds| Millis::try_from(seconds * 1000).ok()),
     };
     let mut books = books(context)?;
     let mut bar = Bar::new(context, TEMPLATE);

@@ -65,7 +65,7 @@ pub fn sync(context: &Context, books: &mut Books, setup: &GatewaySetup, again_fr
     let ask = Ask { now, again_from, calls: true };
     let report = wait(gateways::round(books, setup, ask, &mut |report| bar.say(|| words(&setup.name, report))))?;
     let store = crate::store::Store::open_beside(&context.settings.data_dir, ask::PATIENCE)?;
-    gateways::settle(&store, books, &setup.name, now - gateways::MONTH, true, now)?;
+    gateways::settle(&store, books, &setup.name, now - gateways::LOOK_BACK, true, now)?;
     Ok(report)
 }
 

@@ -1,6 +1,6 @@
 //! What a line can be made of, in words.
 
-use crate::budgets::{self, Standing};
+use crate::budgets::{self, NEAR, Standing};
 use crate::config::Currency;
 use crate::engine::glance::Glance;
 use crate::model::Millis;
@@ -14,8 +14,6 @@ use super::input::Given;
 /// The names of all parts.
 pub const NAMES: [&str; 11] = ["session", "today", "cap", "burn", "loop", "context", "5h", "week", "model", "project", "live"];
 
-/// From how much of something on it is near its limit, in per mille.
-const NEAR: u64 = 800;
 /// From how much of a context or a plan's window on there is hardly anything left, in per mille.
 const OVER: u64 = 900;
 

@@ -8,9 +8,8 @@ use reqwest::{Method, Url};
 
 use super::secret::{KeyError, Secret};
 use crate::gateways::{self, Answer, Auth, Gateway, Refusal, Request, is_release};
-use crate::model::gateway::host;
+use crate::model::address::{host, is_loopback};
 use crate::model::text::{chain, clean};
-use crate::model::webhook::is_loopback;
 use crate::store::StoreError;
 
 /// How long an answer may take, and how large it may be.

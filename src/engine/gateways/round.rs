@@ -87,7 +87,7 @@ async fn rounds(
     while let Some(next) = asks.pop_front() {
         if report.requests >= MOST {
             // What was not reached must not look as if it were gone.
-            return Err(Trouble::Endless(crate::model::gateway::host(&setup.url).to_owned()));
+            return Err(Trouble::Endless(crate::model::address::host(&setup.url).to_owned()));
         }
         if report.requests > 0 && !between.is_zero() {
             tokio::time::sleep(between).await;

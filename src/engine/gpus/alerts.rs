@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::picture::{CardView, GpuPicture, ProcessView, ServerView};
 use super::rules;
 use super::words::price_command;
-use crate::alerts::{Alert, AlertKind, Urgency};
+use crate::alerts::{Alert, AlertKind, REMEMBERED, Urgency};
 use crate::insight::gpu::{State, cost};
 use crate::model::gpu::{Permille, Vendor};
 use crate::model::gpu_setup::GpuSetup;
@@ -16,8 +16,6 @@ use crate::model::text::clean;
 use crate::model::time::{DAY, HOUR, MINUTE, span};
 use crate::model::{Millis, Money};
 
-/// How long it is remembered that a price is missing.
-const MONTH: Millis = 31 * DAY;
 /// Heat and full caches have to last for so long.
 const LASTS: Millis = MINUTE;
 /// So many degrees below the threshold it is over.
@@ -235,7 +233,7 @@ fn faults(card: &CardView, picture: &GpuPicture) -> Vec<Alert> {
     let reading = &card.reading;
     let one = |what: String, count: u64, body: String| {
         let key = format!("{}:{count}", key(AlertKind::GpuFault, &format!("{}:{what}", reading.id)));
-        alert(picture, AlertKind::GpuFault, key, MONTH, format!("{} reports {what} {count}", name(card)), body)
+        alert(picture, AlertKind::GpuFault, key, REMEMBERED, format!("{} reports {what} {count}", name(card)), body)
     };
     let xid = reading.xid.filter(|code| *code > 0).map(|code| {
         one(
@@ -278,7 +276,14 @@ fn unpriced(card: &CardView, picture: &GpuPicture) -> Option<Alert> {
     let model = clean(&reading.name);
     let body = format!("What its time costs is not known, and is shown as such. `{}` gives it one.", price_command(&model));
     fits.then(|| {
-        alert(picture, AlertKind::GpuUnpriced, key(AlertKind::GpuUnpriced, &model), MONTH, format!("No price is known for {model}"), body)
+        alert(
+            picture,
+            AlertKind::GpuUnpriced,
+            key(AlertKind::GpuUnpriced, &model),
+            REMEMBERED,
+            format!("No price is known for {model}"),
+            body,
+        )
     })
 }
 

@@ -14,10 +14,9 @@ use super::{News, Seen, Sight, Trouble};
 use crate::gateways::{Auth, Refusal, Request};
 use crate::gpus::{EXPORTERS, Exposition, SERVERS, Server, prometheus};
 use crate::model::Millis;
-use crate::model::gateway::host as host_of;
+use crate::model::address::{host as host_of, is_loopback};
 use crate::model::gpu_setup::GpuHost;
 use crate::model::text::{clean, without_number};
-use crate::model::webhook::is_loopback;
 
 /// An exporter that takes longer than this says nothing this time; more than this is no page of figures.
 const LIMITS: Limits = Limits { connect: Duration::from_secs(1), whole: Duration::from_secs(2), largest: 16 };

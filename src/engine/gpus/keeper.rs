@@ -23,10 +23,9 @@ use super::users::Users;
 use super::{EVERY, GpuSettings, News, TICK, alerts};
 use crate::gpus::Places;
 use crate::insight::gpu::Serving;
-use crate::model::gateway::host as host_of;
+use crate::model::address::{host as host_of, is_loopback};
 use crate::model::gpu_setup::GpuHost;
 use crate::model::text::clean;
-use crate::model::webhook::is_loopback;
 use crate::model::{Millis, Zone};
 use crate::proc::Table;
 

@@ -7,10 +7,9 @@ use super::{Seen, Sight};
 use crate::insight::gpu::meter::Scaled;
 use crate::insight::gpu::rate::{Counts, Done};
 use crate::insight::gpu::{Flow, Serving, Worth};
-use crate::model::gateway::host as host_of;
+use crate::model::address::{host as host_of, is_loopback};
 use crate::model::gpu::{ServerReading, plain_uuid};
 use crate::model::time::{HOUR, MINUTE};
-use crate::model::webhook::is_loopback;
 use crate::model::{Millis, Money};
 use crate::store::gpus::ServingRow;
 

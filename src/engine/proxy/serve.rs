@@ -9,9 +9,8 @@ use hyper::{Method, Request, Response};
 use reqwest::Url;
 use tokio::sync::mpsc;
 
-use crate::model::gateway::host;
+use crate::model::address::{host, is_loopback};
 use crate::model::text::chain;
-use crate::model::webhook::is_loopback;
 use crate::wires::{self, Answer};
 
 use super::call::{self, Call};

@@ -4,15 +4,12 @@
 //! gateway holds for the developer is a cap like the others: whichever has less left binds.
 
 use crate::budgets::{Spend, Standing};
-use crate::model::cap::{Amount, Cap, Span, Unit};
+use crate::model::cap::{Amount, Cap, GATEWAY_PREFIX, Span, Unit};
 use crate::model::gateway::Per;
 use crate::model::time::DAY;
 use crate::model::{GatewayBudget, Me, Millis, Money, Whose, Window};
 use crate::store::books::Extra;
 use crate::store::{Books, StoreError};
-
-/// What the names of gateways' budgets begin with among caps.
-pub const PREFIX: &str = "gateway.";
 
 /// What is known beyond the logs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,7 +40,7 @@ impl Beyond {
         let mut out = Beyond::default();
         for account in books.accounts()?.into_iter().filter(|account| gateways.contains(&account.name)) {
             let (user, me) = (account.own_user(), account.me.clone().unwrap_or_default());
-            let tells_calls = account.cannot.iter().all(|what| what != "calls") && books.memory(&account.name)?.contains_key("calls");
+            let tells_calls = books.tells_calls(&account)?;
             let team = me.key.as_deref().map(|key| books.team_of_key(&account.name, key)).transpose()?.flatten();
             let budgets = books.budgets_of(&account.name, [user.as_deref(), me.key.as_deref(), team.as_deref()])?;
             for budget in budgets.into_iter().filter(|budget| is_own(budget, user.as_deref(), &me, team.as_deref())) {
@@ -102,8 +99,8 @@ fn is_own(budget: &GatewayBudget, user: Option<&str>, me: &Me, team: Option<&str
 pub(super) fn cap(gateway: &str, budget: &GatewayBudget) -> Option<Cap> {
     let limit = budget.limit?;
     let name = match budget.whose {
-        Whose::User => format!("{PREFIX}{gateway}"),
-        whose => format!("{PREFIX}{gateway}.{}", whose.word()),
+        Whose::User => format!("{GATEWAY_PREFIX}{gateway}"),
+        whose => format!("{GATEWAY_PREFIX}{gateway}.{}", whose.word()),
     };
     let span = match budget.period.as_deref().map(|period| Per::from_period(period).unwrap_or_else(|| nearest(budget))) {
         Some(Per::Day) => Span::Day,

@@ -11,10 +11,10 @@ use crate::model::{Millis, text};
 use crate::query::caps::DAYS;
 use crate::ui::app::App;
 use crate::ui::theme::Role;
+use crate::ui::widgets::bars::EIGHTHS;
 
 use super::frame;
 
-const EIGHTHS: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 /// The limit, where no bar hides it.
 const LIMIT: &str = "┄";
 

@@ -1,10 +1,7 @@
 //! How much of a limit is used, as a bar with half cells.
 
-use crate::budgets::Standing;
+use crate::budgets::{NEAR, Standing};
 use crate::ui::theme::Role;
-
-/// From this part of a limit on it is close.
-const CLOSE: u64 = 800;
 
 /// A gauge: its full and its empty part, together so many cells.
 #[must_use]
@@ -26,7 +23,7 @@ pub fn gauge(permille: u64, cells: u16) -> (String, String) {
 pub fn role(standing: &Standing) -> Role {
     match standing.permille() {
         _ if standing.is_reached() => Role::Over,
-        CLOSE.. => Role::Warn,
+        NEAR.. => Role::Warn,
         _ => Role::Ok,
     }
 }

@@ -3,7 +3,8 @@
 use super::harmless;
 use aifinops::attribution::{Pattern, Template};
 use aifinops::config::keys;
-use aifinops::model::gateway::{address, host, is_variable};
+use aifinops::model::address::host;
+use aifinops::model::gateway::{address, is_variable};
 use aifinops::model::{Quiet, Webhook, Zone, time};
 use aifinops::pricing::gpu::For;
 use aifinops::pricing::{Class, Target, lookup};

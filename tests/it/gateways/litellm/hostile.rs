@@ -10,7 +10,7 @@ use aifinops::store::Books;
 use serde_json::{Value, json};
 
 use super::{Told, all_calls, day_rows, developer, master, no, ok, old, place, plan, read, round, tag_rows, told_budgets, viewer};
-use crate::gateways::{ANN_KEY, NOW, SECRET, tells_a_secret};
+use crate::gateways::{ANN_KEY, NOW, SECRET, replaced, tells_a_secret};
 
 /// All questions of all rounds, each with its good answer.
 fn cases() -> Vec<(Ask, Told)> {
@@ -34,15 +34,6 @@ fn is_empty(news: &News) -> bool {
     let facts = &news.facts;
     let no_rows = day_rows(facts).is_empty() && tag_rows(facts).is_empty() && all_calls(facts).is_empty();
     no_rows && told_budgets(facts).is_empty() && !facts.iter().any(|fact| matches!(fact, GatewayFact::Me(_)))
-}
-
-/// A body in which every value that holds no others is replaced.
-fn replaced(value: &Value, by: &dyn Fn(&Value) -> Value) -> Value {
-    match value {
-        Value::Array(values) => values.iter().map(|value| replaced(value, by)).collect(),
-        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), replaced(value, by))).collect(),
-        leaf => by(leaf),
-    }
 }
 
 fn value(told: &Told) -> Value {
