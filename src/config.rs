@@ -45,7 +45,7 @@ pub use caps::check as check_cap;
 pub use choice::{COLUMNS, Group, NotAllowed, Range, THEMES, WAYS, WeekStart};
 pub use currency::Currency;
 pub use edit::{ConfigError, key, set, set_in, set_table, unset, unset_in, unset_path};
-pub use gateways::{check_name as check_gateway_name, parts as gateway_parts};
+pub use gateways::{SECONDS as GATEWAY_SECONDS, check_name as check_gateway_name, parts as gateway_parts};
 pub use layer::load;
 pub use read::nearest;
 pub use registry::{Flags, Settings};

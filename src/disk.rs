@@ -187,6 +187,16 @@ pub fn no_pipe(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Which file stands there: its device and its inode, or when it was made; nothing where there is none.
+#[must_use]
+pub fn identity(path: &Path) -> Option<(u64, u64)> {
+    let meta = fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    return Some((std::os::unix::fs::MetadataExt::dev(&meta), std::os::unix::fs::MetadataExt::ino(&meta)));
+    #[cfg(not(unix))]
+    return meta.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok().map(|at| (at.as_secs(), u64::from(at.subsec_nanos())));
+}
+
 /// The text of a small file.
 ///
 /// # Errors

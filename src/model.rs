@@ -11,6 +11,7 @@
 //!
 //! Everything above this floor speaks in these types only.
 
+pub mod address;
 pub mod bill;
 pub mod call;
 pub mod cap;

@@ -1,5 +1,6 @@
 //! What every command needs: the settings, the clock, the prices, and a store that has read what is new.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
@@ -59,6 +60,8 @@ pub struct Context {
     pub json: bool,
     /// Whether notes are left unsaid.
     pub quiet: bool,
+    /// What was done to databases that were damaged: `doctor` tells it, whatever else is unsaid.
+    pub mended: RefCell<Vec<String>>,
 }
 
 impl Context {
@@ -69,7 +72,15 @@ impl Context {
             return Err(CliError::usage(problem.to_string(), "`aifinops --help` lists the flags"));
         }
         let now = clock();
-        Ok(Context { settings: loaded.settings, problems: loaded.problems, now, flags, json: global.json, quiet: global.quiet })
+        Ok(Context {
+            settings: loaded.settings,
+            problems: loaded.problems,
+            now,
+            flags,
+            json: global.json,
+            quiet: global.quiet,
+            mended: RefCell::default(),
+        })
     }
 
     /// The configuration as it is now on disk, the same flags in force.
@@ -128,6 +139,12 @@ impl Context {
         if !self.quiet && !self.json {
             note(FAINT, &clean(&without_number(text)));
         }
+    }
+
+    /// Says what was done to a database.
+    pub fn note_mended(&self, notice: String) {
+        self.note(&notice);
+        self.mended.borrow_mut().push(notice);
     }
 
     /// Says what is wrong with the configuration.
@@ -212,7 +229,7 @@ impl Context {
         let _ = modes::tighten(&self.settings.data_dir); // `doctor` tells of it
         let opened = Store::open(&self.settings.data_dir)?;
         if let Some(notice) = opened.notice {
-            self.note(&notice);
+            self.note_mended(notice);
         }
         Ok(opened.store)
     }
@@ -256,7 +273,7 @@ impl Context {
         };
         let mut scanned = ingest.store.reprice(&mut ingest.prices).and_then(|_| ingest.scan(&mut Watcher::Bar(&mut show)));
         if scanned.as_ref().is_err_and(crate::store::StoreError::is_damage) {
-            self.note(&ingest.heal()?);
+            self.note_mended(ingest.heal()?);
             scanned = ingest.scan(&mut Watcher::Bar(&mut show));
         }
         drop(bar);

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use crate::model::text::clean;
+use crate::store::Ledger;
 
+use super::cap::show::PATIENCE;
 use super::context::Context;
 use super::error::{CliError, FAILURE};
 use super::modes;
@@ -50,6 +52,14 @@ pub struct DoctorArgs {
     pub rebuild: bool,
 }
 
+/// Opens the record of caps, if there is one: who does that mends what is damaged, and `doctor` is asked for no less. Why it cannot be
+/// opened stands beside its schema.
+fn mend_record(context: &Context) {
+    if let Ok(Some((ledger, notice))) = Ledger::open_existing(&context.settings.data_dir, PATIENCE) {
+        context.mended.borrow_mut().extend(notice.into_iter().chain(ledger.regain()));
+    }
+}
+
 /// Looks at everything.
 pub fn run(context: &Context, args: &DoctorArgs) -> Result<ExitCode, CliError> {
     if args.what == Some(What::Gpu) {
@@ -66,9 +76,10 @@ pub fn run(context: &Context, args: &DoctorArgs) -> Result<ExitCode, CliError> {
         return Err(CliError::Busy);
     }
     let rebuilt = if args.rebuild { Some(fresh.ingest.store.rebuild()?) } else { None };
+    mend_record(context);
     let mut findings = Findings::of(context, &fresh, rebuilt.as_ref())?;
     let loose = loose.into_iter().chain(modes::writable(&context.settings.config_file));
-    findings.problems.extend(loose.map(|found| clean(&found.words())));
+    findings.problems.extend(loose.map(|found| clean(&found.words())).chain(context.mended.take().iter().map(|notice| clean(notice))));
     if let Some(why) = unusable {
         findings.store = StoreState::unusable(&context.settings.data_dir, &why);
     }

@@ -18,7 +18,7 @@ impl Context {
         match Labeler::open(attribution.clone(), &self.settings.data_dir, PATIENCE) {
             Ok((labeler, notice)) => {
                 if let Some(notice) = notice {
-                    self.note(&notice);
+                    self.note_mended(notice);
                 }
                 labeler
             }

@@ -84,7 +84,8 @@ pub fn verdict(
             if is_idle {
                 late(Answer::Go, &|| ());
             } else {
-                late(without_knowing(on_failure, &why), &|| write_down(&global, &dir, now, agent, &why, on_failure, &[]));
+                // The store may be of an earlier release, and more to bring up to date than there is time for here.
+                late(without_knowing(on_failure, &why), &|| write_down(&global, &dir, now, agent, &why, on_failure, &[Errand::Read]));
             }
         }
     });

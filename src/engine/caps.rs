@@ -20,6 +20,8 @@ const DECISIONS: usize = 100;
 const PATIENCE: Duration = Duration::from_millis(200);
 /// After a look there is none for so many times as long as it took.
 const REST: u32 = 150;
+/// The days before today are looked up at most this often where the day of UTC that they end in has news: most of it is today's.
+const DAYS_REST: Duration = Duration::from_secs(30);
 /// The ledger is copied at most this often.
 const COPY: Duration = Duration::from_mins(1);
 /// Sessions and tasks that were over a moment ago count for their caps no more: looked at this often without news.
@@ -57,6 +59,8 @@ pub struct Caps {
 pub(super) struct Keeper {
     setup: Setup,
     pub(super) picture: Arc<Caps>,
+    /// What was done to a ledger that was damaged.
+    pub(super) notices: Vec<String>,
     ledger: Option<Ledger>,
     /// The ledger's version when it was last read.
     version: Option<i64>,
@@ -66,8 +70,10 @@ pub(super) struct Keeper {
     until: Millis,
     /// No look before this, so that many news do not cost much.
     not_before: Instant,
-    /// What the days were made of: today's beginning, and how often the days before it had changed.
-    days_of: Option<(Millis, i64)>,
+    /// What the days were made of: today's beginning, and how often the days before it had changed, and the one that it lies in.
+    days_of: Option<(Millis, i64, i64)>,
+    /// When the days are made again for what may be news of today alone.
+    days_not_before: Instant,
     /// Who says what sessions were for.
     labeler: Labeler,
     /// The ledger's version that the labeler was made of; nothing, where it has to be made anew.
@@ -81,12 +87,14 @@ impl Keeper {
         Keeper {
             setup,
             picture: Arc::default(),
+            notices: Vec::new(),
             ledger: None,
             version: None,
             is_old: true,
             until: Millis::MIN,
             not_before: Instant::now(),
             days_of: None,
+            days_not_before: Instant::now(),
             labeler: Labeler::default(),
             labels_of: None,
             copied: (None, Instant::now() + COPY),
@@ -132,7 +140,7 @@ impl Keeper {
 
     /// There is news for which a person waits.
     pub(super) fn now_old(&mut self) {
-        (self.is_old, self.not_before) = (true, Instant::now());
+        (self.is_old, self.not_before, self.days_not_before) = (true, Instant::now(), Instant::now());
     }
 
     /// Writes down what was decided on this screen.
@@ -140,7 +148,7 @@ impl Keeper {
         if self.ledger.is_none() {
             let (ledger, notice) = Ledger::open(&self.setup.dir, PATIENCE)?;
             self.ledger = Some(ledger);
-            self.tell(notice);
+            self.notices.extend(notice);
         }
         if let Some(ledger) = &self.ledger {
             ledger.record(&Decision { who: self.setup.who.clone(), ..decision })?;
@@ -152,11 +160,14 @@ impl Keeper {
 
     /// Looks whether another process has written to the ledger. A ledger that nobody has begun is not begun here.
     pub(super) fn tick(&mut self) {
+        if self.ledger.take_if(|ledger| ledger.is_displaced()).is_some() {
+            self.version = None;
+        }
         if self.ledger.is_none() && self.setup.dir.join(FILE).exists() {
             match Ledger::open(&self.setup.dir, PATIENCE) {
                 Ok((ledger, notice)) => {
+                    self.notices.extend(notice.into_iter().chain(ledger.regain()));
                     self.ledger = Some(ledger);
-                    self.tell(notice);
                 }
                 Err(error) => self.tell(Some(error.to_string())),
             }
@@ -164,9 +175,12 @@ impl Keeper {
         let Some(ledger) = &self.ledger else { return };
         let version = ledger.data_version();
         if self.copied.0 != Some(version) && Instant::now() >= self.copied.1 {
-            // Without a copy everything goes on; it is tried again with the next change.
-            let _ = ledger.keep_copy();
             self.copied = (Some(version), Instant::now() + COPY);
+            // Without a copy everything goes on; it is tried again with the next change.
+            if let Ok(Some(notice)) = ledger.keep_copy() {
+                self.notices.push(notice);
+                self.now_old();
+            }
         }
         if self.version != Some(version) {
             self.now_old();
@@ -180,6 +194,13 @@ impl Keeper {
             return Ok(());
         }
         self.is_old = false;
+        let looked = self.look_now(store, now);
+        self.is_old |= looked.is_err(); // once more, as soon as it may be
+        self.not_before = Instant::now() + begin.elapsed() * REST;
+        looked
+    }
+
+    fn look_now(&mut self, store: &Store, now: Millis) -> Result<(), StoreError> {
         let mut caps = (*self.picture).clone();
         if let Some(ledger) = &self.ledger {
             // Before the rows, so that what is written meanwhile is seen the next time.
@@ -201,12 +222,17 @@ impl Keeper {
         let standings =
             if rules.caps.is_empty() && beyond.budgets.is_empty() { Vec::new() } else { caps::standings(store, &asking, None)? };
         let today = Window::today(now, rules.zone).from;
+        // Of UTC's days, the last that has something of yesterday has something of today as well, but where both begin together.
+        let (whole, last) = (today.div_euclid(DAY), (today + DAY - 1).div_euclid(DAY));
         // A month that the oldest of the days lies in may have begun as long before.
-        let closed = (today.div_euclid(DAY) - 2 * i64::try_from(DAYS).unwrap_or(30) - 2, today.div_euclid(DAY));
-        let days_of = (today, if rules.caps.is_empty() { 0 } else { store.changes_of_days(closed)? });
-        if self.days_of != Some(days_of) {
+        let first = whole - 2 * i64::try_from(DAYS).unwrap_or(30) - 2;
+        let changes = |days| if rules.caps.is_empty() { Ok(0) } else { store.changes_of_days(days) };
+        let days_of = (today, changes((first, whole))?, changes((whole, last))?);
+        let is_due =
+            |of: (Millis, i64, i64)| (of.0, of.1) != (days_of.0, days_of.1) || of != days_of && Instant::now() >= self.days_not_before;
+        if self.days_of.is_none_or(is_due) {
             caps.days = caps::days(store, &asking)?;
-            self.days_of = Some(days_of);
+            (self.days_of, self.days_not_before) = (Some(days_of), Instant::now() + DAYS_REST);
         }
         let narrow = rules.caps.iter().any(|cap| !cap.span.is_calendar()).then_some(now + NARROW);
         let ends = standings.iter().filter_map(Standing::ends);
@@ -215,7 +241,6 @@ impl Keeper {
         if caps != *self.picture {
             self.picture = Arc::new(caps);
         }
-        self.not_before = Instant::now() + begin.elapsed() * REST;
         Ok(())
     }
 

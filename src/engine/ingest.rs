@@ -250,7 +250,7 @@ impl Ingest {
 
     /// Moves a damaged store aside and begins a new one; gives what to tell the user.
     pub fn heal(&mut self) -> Result<String, StoreError> {
-        let dir = self.store.path().parent().map(Path::to_path_buf).unwrap_or_default();
+        let dir = self.store.dir();
         self.store = Store::in_memory()?; // closes the damaged one
         let opened = Store::replace(&dir)?;
         self.move_to(opened.store);

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
@@ -17,7 +17,6 @@ use tokio::sync::watch;
 use crate::model::text::without_number;
 use crate::model::{Millis, Zone};
 use crate::sources;
-use crate::store::{Store, StoreError, open};
 use crate::tail::RootReport;
 use crate::tail::watch::Watch;
 
@@ -30,6 +29,10 @@ use super::snapshot::{Snapshot, Span};
 use super::team::TeamAsk;
 use super::view::View;
 use super::watched::{Files, Seen};
+
+mod home;
+
+use home::HOME;
 
 /// What a screen may ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,8 +113,6 @@ const RESCAN: Duration = Duration::from_secs(30);
 const RESCAN_DEAF: Duration = Duration::from_secs(1);
 /// How often a follower looks whether the writer has written.
 const FOLLOW: Duration = Duration::from_millis(200);
-/// How often it is tried to open a store that could not be opened.
-const HOME: Duration = Duration::from_secs(3);
 /// How long a process that is to be stopped waits for its store.
 const MOST_REST: Duration = Duration::from_secs(1);
 
@@ -334,26 +335,6 @@ impl Worker {
         let _ = done.send(()); // whoever asked may have stopped waiting
     }
 
-    /// What could not be written is read again later: nothing is lost, since no offset has moved.
-    fn fail(&mut self, error: &StoreError) {
-        // Who only follows leaves that to who writes.
-        if error.is_damage() && self.ingest.store.is_writer() && !self.ingest.store.is_in_memory() {
-            let dir = self.ingest.store.path().parent().map(Path::to_path_buf).unwrap_or_default();
-            match self.ingest.heal() {
-                Ok(notice) => {
-                    self.view.notices.insert(0, notice);
-                    self.view.forget();
-                    self.rescan_at = Instant::now();
-                    return;
-                }
-                // Until it can be begun anew, this goes on in memory.
-                Err(_) => self.homeless = Some((dir, Instant::now() + HOME)),
-            }
-        }
-        self.failing = Some(error.to_string());
-        self.rescan_at = Instant::now() + Duration::from_secs(2);
-    }
-
     fn rescan(&mut self, inbox: &mpsc::Receiver<Wake>) -> ControlFlow<()> {
         if !self.ingest.store.is_writer() && !self.take_over() {
             let (_, roots) = self.ingest.catalog.walk();
@@ -407,35 +388,6 @@ impl Worker {
         stop
     }
 
-    /// Reads the logs in the place of whoever has done so until now, if that one has ended (or this one was stopped, and
-    /// goes on): beginning with what it wrote, and then with everything that is new.
-    fn take_over(&mut self) -> bool {
-        if !self.ingest.store.become_writer() {
-            return false;
-        }
-        self.rescan_at = Instant::now();
-        self.refresh_all();
-        true
-    }
-
-    /// Another process writes: look what it wrote.
-    fn follow(&mut self) {
-        if self.ingest.store.is_writer() {
-            return;
-        }
-        if self.take_over() {
-            return;
-        }
-        let version = self.ingest.store.data_version();
-        if version != self.data_version {
-            self.data_version = version;
-            if self.view.draft.roots.iter().all(|r| r.files == 0) {
-                self.rescan_at = Instant::now();
-            }
-            self.refresh_all();
-        }
-    }
-
     /// What changes because time passes.
     fn tick(&mut self, watch: &mut Watch) {
         let appeared = self.view.draft.roots.iter().any(|r| !r.exists && r.path.is_dir());
@@ -449,24 +401,6 @@ impl Worker {
         }
         self.go_home();
         self.view.tick(&mut self.ingest);
-    }
-
-    /// Where the store could not be opened, tries that again: what was read meanwhile is read once more, into it.
-    fn go_home(&mut self) {
-        let Some((dir, at)) = &mut self.homeless else { return };
-        if Instant::now() < *at {
-            return;
-        }
-        *at = Instant::now() + HOME;
-        if let Ok(opened) = Store::open_on_disk(dir) {
-            self.homeless = None;
-            self.ingest.move_to(opened.store);
-            self.view.notices.retain(|notice| !notice.starts_with(open::FORGETFUL));
-            self.view.notices.extend(opened.notice);
-            self.view.forget();
-            self.refresh_all();
-            self.rescan_at = Instant::now();
-        }
     }
 
     /// What cannot be read just now.

@@ -68,7 +68,8 @@ impl Outlook {
     /// Where today ends. The past is read anew once an hour, at midnight, and when days that are over have changed.
     pub(super) fn midnight(&mut self, store: &Store, now: Millis, zone: Zone, today: Cost) -> Result<Option<Midnight>, StoreError> {
         let from = Window::today(now, zone).from;
-        let last = from.div_euclid(DAY);
+        // Days of UTC, of which the last may have begun before this day here.
+        let last = (from + DAY - 1).div_euclid(DAY);
         let first = last - i64::try_from(MOST_DAYS).unwrap_or(0) - 3;
         let days_of = (from, store.changes_of_days((first, last))?);
         let begin = Instant::now();

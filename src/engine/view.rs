@@ -29,7 +29,7 @@ const MANY: usize = 300;
 const LOOK_BACK_PACE: Millis = 1000;
 /// Calls older than this before the newest are not looked at again with every news.
 const UNSETTLED: Millis = 2 * MINUTE;
-/// And without any news not more often than this: it only moves on.
+/// The last hour is looked at without any news not more often than this: it only moves on.
 const LOOK_BACK_REST: Millis = 10_000;
 
 /// The picture in the making.
@@ -40,7 +40,7 @@ pub(super) struct View {
     pub(super) window: Window,
     pub(super) wanted: Option<i64>,
     pub(super) living: Living,
-    /// What each session cost in the last hour, as of the last tick: it changes slowly, and asking costs most of all.
+    /// What each session cost in the last hour, as it was last looked at: it changes slowly, and asking costs most of all.
     pub(super) hour: HashMap<i64, Cost>,
     /// The same, second by second.
     recent: LastHour,
@@ -69,7 +69,7 @@ pub(super) struct View {
     settled_of: Option<i64>,
     /// Whether caps are left out: the first picture does not wait for them.
     pub(super) hurries: bool,
-    /// Whether there was news since.
+    /// Whether there was news since the last hour was looked at.
     hour_is_old: bool,
 }
 
@@ -222,9 +222,12 @@ impl View {
                 if self.hand.is_held(row.id) {
                     row.state = SessionState::Paused;
                 }
-                // A touched session without anything in the window is not part of the picture.
+                // A touched session without anything in the window is not part of the picture; another one's log may own by now what
+                // it was shown with.
                 if self.window == Window::ALL || !row.sums.is_zero() {
                     self.sessions.insert(row.id, Arc::new(row));
+                } else {
+                    self.sessions.remove(&row.id);
                 }
             }
         }
@@ -434,7 +437,7 @@ impl View {
         }
         let mut notices: Vec<String> = failing.to_vec();
         notices.extend(self.notices.iter().cloned());
-        notices.extend(self.caps.picture.problem.clone());
+        notices.extend(self.caps.notices.iter().chain(&self.caps.picture.problem).cloned());
         notices.extend(self.deaf.clone());
         notices.extend(match self.unreadable {
             0 => None,

@@ -197,14 +197,14 @@ impl Worker {
     }
 
     fn look(&mut self) -> Result<Round, StoreError> {
-        let store = if let Some(store) = self.store.take() {
+        let store = if let Some(store) = self.store.take().filter(|store| !store.is_displaced()) {
             store
         } else {
             let mut store = Store::open_quickly(&self.setup.dir, PATIENCE)?;
             store.stop_writing(); // somebody else reads the logs
             store
         };
-        let ledger = match self.ledger.take() {
+        let ledger = match self.ledger.take().filter(|ledger| !ledger.is_displaced()) {
             Some(ledger) => ledger,
             None => journal::ledger(&self.setup.dir, PATIENCE, (self.setup.clock)())?,
         };

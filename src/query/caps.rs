@@ -16,7 +16,7 @@ mod beyond;
 mod days;
 
 pub use crate::store::ledger::{Decision, Kind};
-pub use beyond::{Beyond, OwnBudget, PREFIX as GATEWAY_PREFIX};
+pub use beyond::{Beyond, OwnBudget};
 pub use days::{DAYS, Days, days};
 
 /// Who is asked about: caps that do not cover it do not stand in its way.
@@ -143,12 +143,17 @@ fn within(store: &Store, asking: &Asking<'_>, cap: &Cap, window: Window, read: &
         from_closed(numbers)
     } else {
         let spend = part(store, asking, cap, Window { from: days.0 * DAY, to: days.1 * DAY }, read)?;
-        store.keep_closed(&scope, days, to_closed(&spend))?;
+        remembered(store.keep_closed(&scope, days, to_closed(&spend)))?;
         spend
     };
     total.add(&part(store, asking, cap, Window { from: window.from, to: days.0 * DAY }, read)?);
     total.add(&part(store, asking, cap, Window { from: days.1 * DAY, to: window.to }, read)?);
     Ok(total)
+}
+
+/// What could not be remembered is added up again the next time: that the store is locked or the disk full is no reason to know nothing.
+pub(super) fn remembered(kept: Result<(), StoreError>) -> Result<(), StoreError> {
+    kept.or_else(|error| if error.is_damage() { Err(error) } else { Ok(()) })
 }
 
 /// The spend under a cap in a window, which is read once for all caps.
@@ -246,8 +251,8 @@ fn spend_of(store: &Store, cap: &Cap, conversation: &[i64], assumed: Assumed) ->
         if cap.limit.unit == Unit::Repeats {
             return repeated(store, &tasks);
         }
-        // A task's sums do not tell its models apart; its steps do.
-        return if cap.scope.model.is_some() {
+        // A task's sums do not tell its models apart; its steps do. Of which model a call was that failed is not known.
+        return if cap.scope.model.is_some() && cap.limit.unit != Unit::Retries {
             of_steps(store, cap, conversation, began, assumed)
         } else {
             Ok(spend_of_sums(&sums, assumed))
@@ -274,8 +279,8 @@ const MOST_STEPS: usize = 10_000;
 fn of_steps(store: &Store, cap: &Cap, conversation: &[i64], since: Millis, assumed: Assumed) -> Result<Spend, StoreError> {
     let mut total = Spend::default();
     for id in conversation {
-        let steps = store.steps(*id, MOST_STEPS)?;
-        let is_covered = |step: &&StepRow| step.at >= since && cap.scope.names_model(step.model.as_deref());
+        let steps = store.steps_since(*id, since, MOST_STEPS)?;
+        let is_covered = |step: &&StepRow| cap.scope.names_model(step.model.as_deref());
         for step in steps.iter().filter(is_covered) {
             total.add(&Spend {
                 known: step.money.unwrap_or_default(),

@@ -8,7 +8,7 @@ use crate::model::time::DAY;
 use crate::model::{Dimension, Key, Labels, Millis, Window, Zone};
 use crate::store::{Kin, Ledger, Store, StoreError};
 
-use super::caps::{from_closed, spend_of_sums, to_closed};
+use super::caps::{from_closed, remembered, spend_of_sums, to_closed};
 use super::labels::Labeler;
 
 /// What a question about experiments needs to know.
@@ -82,7 +82,7 @@ fn quickly(store: &Store, asking: &Asking<'_>, ledger: &Ledger, experiment: &Exp
         let all = asking.labeler.all(store)?;
         let old: Vec<i64> = all.iter().filter(|(id, labels)| is_of(labels) && !is_recent.contains(id)).map(|(id, _)| *id).collect();
         let spend = add_up(store, asking, &old)?;
-        ledger.keep_trial(&experiment.name, state, to_closed(&spend))?;
+        remembered(ledger.keep_trial(&experiment.name, state, to_closed(&spend)))?;
         spend
     };
     let members: Vec<i64> = recent.iter().filter(|(_, labels)| is_of(labels)).map(|(kin, _)| kin.id).collect();

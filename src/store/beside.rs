@@ -1,4 +1,4 @@
-//! How the small databases beside the store are opened: the record of caps, and what gateways have counted.
+//! How the small databases beside the store are opened: the record of caps, what gateways have counted, and what GPUs have done.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::StoreError;
 use super::aside::{mark, set_aside};
 use super::open::{private_dir, private_file, recognize, unless_busy};
 use super::rescue::copy_of;
-use crate::disk::Lock;
+use crate::disk::{Lock, identity};
 
 /// The table that says which version a database was brought up to date from. Not a part of any schema: only `doctor` asks.
 pub(super) const CAME_FROM: &str = "came_from";
@@ -42,9 +42,37 @@ pub(super) struct Kind {
 /// An open one.
 pub(super) struct Opened {
     pub conn: Connection,
-    pub path: PathBuf,
+    pub place: Place,
     /// Where a damaged one was moved to, and this one begun anew.
     pub aside: Option<PathBuf>,
+}
+
+/// Where an open database lies.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub path: PathBuf,
+    /// Which file that was when it was opened.
+    file: Option<(u64, u64)>,
+}
+
+impl Place {
+    /// Where the database lies that has just been opened.
+    pub(super) fn of(path: &Path) -> Place {
+        Place { path: path.to_path_buf(), file: identity(path) }
+    }
+
+    /// Whether another file stands there by now, or none: it was moved aside or deleted, and what is written to the open one is
+    /// read by nobody.
+    pub(super) fn is_displaced(&self) -> bool {
+        identity(&self.path) != self.file
+    }
+
+    /// Marks the database as damaged, so that whoever opens it next deals with that; but not another one in its place.
+    pub(super) fn mark_damaged(&self) {
+        if !self.is_displaced() {
+            let _ = private_file(&mark(&self.path)); // without it the next one meets the damage as this one did
+        }
+    }
 }
 
 impl Kind {
@@ -56,7 +84,7 @@ impl Kind {
         let before = identity(&path);
         if is_gone(&path) {
             let (conn, aside) = self.begin_anew(&path, patience)?;
-            return Ok(Opened { conn, path, aside });
+            return Ok(Opened { conn, place: Place::of(&path), aside });
         }
         let (conn, aside) = match self.open_file(&path, patience) {
             Err(error) if is_lost(&error) || identity(&path) != before => self.begin_anew(&path, patience)?,
@@ -68,7 +96,7 @@ impl Kind {
             }
             opened => (opened?, None),
         };
-        Ok(Opened { conn, path, aside })
+        Ok(Opened { conn, place: Place::of(&path), aside })
     }
 
     /// Several processes may meet the same damage: one moves it aside, and the others go on with what that one has begun.
@@ -135,15 +163,6 @@ fn is_gone(path: &Path) -> bool {
     std::fs::metadata(path).map_or(true, |meta| meta.len() == 0) && copy_of(path).exists()
 }
 
-/// Which file stands there.
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    let meta = std::fs::metadata(path).ok()?;
-    #[cfg(unix)]
-    return Some((std::os::unix::fs::MetadataExt::dev(&meta), std::os::unix::fs::MetadataExt::ino(&meta)));
-    #[cfg(not(unix))]
-    return meta.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok().map(|at| (at.as_secs(), u64::from(at.subsec_nanos())));
-}
-
 fn version(conn: &Connection) -> rusqlite::Result<i64> {
     conn.query_row("PRAGMA user_version", [], |r| r.get(0))
 }
@@ -157,12 +176,12 @@ fn lock(path: &Path) -> Result<Lock, StoreError> {
 }
 
 /// What a failed statement becomes. Damage is marked, so that whoever opens the file next deals with it.
-pub(super) fn failed(path: &Path, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
-    let path = path.to_path_buf();
+pub(super) fn failed(place: &Place, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
+    let place = place.clone();
     move |source| {
-        let error = StoreError::Sqlite { doing, path: path.clone(), source };
+        let error = StoreError::Sqlite { doing, path: place.path.clone(), source };
         if error.is_damage() {
-            let _ = private_file(&mark(&path)); // without it the next one meets the damage as this one did
+            place.mark_damaged();
         }
         error
     }

@@ -4,13 +4,13 @@
 //! books are made of what others have counted, and can be asked for again. Neither may stand in the other's way: whoever
 //! reads logs holds the store's one lock, while `gateway sync` and a screen may both write here, a transaction an answer.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::StoreError;
-use super::beside::{self, Opened};
+use super::beside::{self, Opened, Place};
 use crate::model::{Me, Millis};
 
 mod read;
@@ -37,7 +37,7 @@ pub(super) const KIND: beside::Kind = beside::Kind {
 #[derive(Debug)]
 pub struct Books {
     pub(super) conn: Connection,
-    path: PathBuf,
+    place: Place,
 }
 
 /// How a gateway stands.
@@ -116,11 +116,22 @@ impl Books {
     /// Opens the books in `dir`, making them if need be. Damaged ones are moved aside: everything in them can be asked for
     /// again, which is said.
     pub fn open(dir: &Path, patience: Duration) -> Result<(Books, Option<String>), StoreError> {
-        let Opened { conn, path, aside } = KIND.open(dir, patience)?;
+        let Opened { conn, place, aside } = KIND.open(dir, patience)?;
         conn.set_prepared_statement_cache_capacity(64);
         let notice = aside
             .map(|aside| format!("what gateways have counted was damaged and has been moved to {}; they are asked anew", aside.display()));
-        Ok((Books { conn, path }, notice))
+        Ok((Books { conn, place }, notice))
+    }
+
+    /// Whether its file is another one by now, or gone: it has to be opened anew.
+    #[must_use]
+    pub fn is_displaced(&self) -> bool {
+        self.place.is_displaced()
+    }
+
+    /// Whether a gateway tells single calls, not only sums: it has told some, and this key may see them.
+    pub fn tells_calls(&self, account: &Account) -> Result<bool, StoreError> {
+        Ok(account.cannot.iter().all(|what| what != "calls") && self.memory(&account.name)?.contains_key("calls"))
     }
 
     /// Opens the books if there are any.
@@ -129,7 +140,7 @@ impl Books {
     }
 
     pub(super) fn fail(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
-        beside::failed(&self.path, doing)
+        beside::failed(&self.place, doing)
     }
 
     /// A number that changes when another connection has written.

@@ -4,13 +4,13 @@
 //! either: a minute that is lost is a minute without a figure. Several processes may watch the same cards; each writes the
 //! minutes that it has seen, and of two that have seen the same one the row of the one that saw more of it stays.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::StoreError;
-use super::beside::{self, Opened};
+use super::beside::{self, Opened, Place};
 use crate::model::{Millis, Money};
 
 mod owners;
@@ -39,7 +39,7 @@ pub(super) const KIND: beside::Kind = beside::Kind {
 #[derive(Debug)]
 pub struct GpuBook {
     conn: Connection,
-    path: PathBuf,
+    place: Place,
 }
 
 /// A card as it is kept.
@@ -104,10 +104,10 @@ pub struct HeldRow {
 impl GpuBook {
     /// Opens it in `dir`, making it if need be. A damaged one is moved aside, which is said.
     pub fn open(dir: &Path, patience: Duration) -> Result<(GpuBook, Option<String>), StoreError> {
-        let Opened { conn, path, aside } = KIND.open(dir, patience)?;
+        let Opened { conn, place, aside } = KIND.open(dir, patience)?;
         conn.set_prepared_statement_cache_capacity(32);
         let notice = aside.map(|aside| format!("what GPUs did was damaged and has been moved to {}; it begins anew", aside.display()));
-        Ok((GpuBook { conn, path }, notice))
+        Ok((GpuBook { conn, place }, notice))
     }
 
     /// Opens it if there is one.
@@ -116,7 +116,7 @@ impl GpuBook {
     }
 
     fn fail(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
-        beside::failed(&self.path, doing)
+        beside::failed(&self.place, doing)
     }
 
     /// A number that changes when another connection has written.

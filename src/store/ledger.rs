@@ -5,12 +5,12 @@
 //! with full durability, survives a damaged store that is begun anew, and is small enough for a hook to open in a
 //! millisecond. Several processes write it at the same time, a row each.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::beside::{self, Opened};
+use super::beside::{self, Opened, Place};
 use super::{StoreError, rescue, seal};
 use crate::model::Millis;
 
@@ -118,7 +118,7 @@ pub struct Decision {
 #[derive(Debug)]
 pub struct Ledger {
     pub(super) conn: Connection,
-    path: PathBuf,
+    place: Place,
 }
 
 impl Ledger {
@@ -127,9 +127,12 @@ impl Ledger {
     /// A damaged ledger is moved aside and a new one begun with what its copy and its readable rows hold; the notice says so, and
     /// how much that was.
     pub fn open(dir: &Path, patience: Duration) -> Result<(Ledger, Option<String>), StoreError> {
-        let Opened { conn, path, aside } = KIND.open(dir, patience)?;
+        let Opened { conn, place, aside } = KIND.open(dir, patience)?;
+        let ledger = Ledger { conn, place };
         let notice = aside.map(|aside| {
-            let found = rescue::rescue(&conn, &path, &aside);
+            let found = rescue::rescue(&ledger.conn, &ledger.place.path, &aside);
+            // Decisions have other numbers now than in the copy that was.
+            let _ = ledger.keep_copy();
             if std::fs::metadata(&aside).map_or(true, |meta| meta.len() == 0) {
                 return format!("the record of caps was gone; {} of its decisions and tags came back from its copy", found.copied);
             }
@@ -141,7 +144,26 @@ impl Ledger {
                 found.read
             )
         });
-        Ok((Ledger { conn, path }, notice))
+        Ok((ledger, notice))
+    }
+
+    /// Whether its file is another one by now, or gone: it has to be opened anew.
+    #[must_use]
+    pub fn is_displaced(&self) -> bool {
+        self.place.is_displaced()
+    }
+
+    /// As [`Ledger::open`], where there is a ledger or the copy of one; for who does not begin one.
+    pub fn open_existing(dir: &Path, patience: Duration) -> Result<Option<(Ledger, Option<String>)>, StoreError> {
+        let path = dir.join(FILE);
+        if path.exists() || rescue::copy_of(&path).exists() { Ledger::open(dir, patience).map(Some) } else { Ok(None) }
+    }
+
+    /// Puts back the newest decisions where the log beside the ledger was torn or taken away, and says so. For who has time: not
+    /// for a hook.
+    pub fn regain(&self) -> Option<String> {
+        // What cannot be read is met by who reads it.
+        rescue::regain(&self.conn, &self.place.path).ok().and_then(regained)
     }
 
     /// How far a decision is written through before it counts, as `SQLite` numbers it: 2 is `FULL`.
@@ -150,18 +172,26 @@ impl Ledger {
         self.conn.query_row("PRAGMA synchronous", [], |r| r.get(0)).unwrap_or(0)
     }
 
-    /// Makes the copy that a damaged ledger comes back from. For who has time: not for a hook.
-    pub fn keep_copy(&self) -> Result<(), StoreError> {
+    /// Makes the copy that a damaged ledger comes back from. For who has time: not for a hook. Gives what is to be said of it, as
+    /// [`Ledger::regain`] does: a copy must not be replaced by less than it holds.
+    pub fn keep_copy(&self) -> Result<Option<String>, StoreError> {
         // A number that is not the one that was written must not take a sound one's place; it is marked, and mended by the next.
         match self.ask("true", &[]) {
-            Err(error) if error.is_damage() => return Ok(()),
+            Err(error) if error.is_damage() => return Ok(None),
             asked => asked?,
         };
-        rescue::copy(&self.conn, &self.path)
+        if self.is_displaced() {
+            return Ok(None);
+        }
+        let count = match rescue::regain(&self.conn, &self.place.path).map_err(self.fail("looking what its copy holds")) {
+            Err(error) if error.is_damage() => return Ok(None),
+            regained => regained?,
+        };
+        rescue::copy(&self.conn, &self.place).map(|()| regained(count))
     }
 
     pub(super) fn fail(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
-        beside::failed(&self.path, doing)
+        beside::failed(&self.place, doing)
     }
 
     /// Writes a decision down.
@@ -266,6 +296,11 @@ impl Ledger {
     pub fn data_version(&self) -> i64 {
         self.conn.query_row("PRAGMA data_version", [], |r| r.get(0)).unwrap_or(0)
     }
+}
+
+/// What is said of so many decisions that came back.
+fn regained(count: usize) -> Option<String> {
+    (count > 0).then(|| format!("the record of caps had lost the newest of its decisions; {count} came back from its copy"))
 }
 
 /// What [`decision`] reads.

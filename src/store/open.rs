@@ -1,6 +1,6 @@
 //! Opening the database: permissions, settings, migrations, and who may write.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
 use super::aside::{mark, set_aside};
-use super::beside::note_version;
+use super::beside::{Place, note_version};
 use super::rebuild::rebuild;
 use super::rows::pack_old;
 use super::seal::{check_names, seal_names, seal_old};
@@ -59,7 +59,7 @@ const CACHE_FOR_MUCH: i64 = -49_152;
 #[derive(Debug)]
 pub struct Store {
     pub(super) conn: Connection,
-    pub(super) path: PathBuf,
+    pub(super) place: Place,
     /// Held for as long as this process is the one that writes.
     lock: Option<Lock>,
 }
@@ -131,7 +131,7 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let fail = |doing| move |source| StoreError::Sqlite { doing, path: path.to_path_buf(), source };
         let conn = Connection::open_with_flags(path, flags).map_err(fail("opening it"))?;
-        let mut store = Store { conn, path: path.to_path_buf(), lock: None };
+        let mut store = Store { conn, place: Place::of(path), lock: None };
         // SQLite does not wait for the lock that the first switch to WAL needs.
         let begun = Instant::now();
         while let Err(error) = store.recognize(BUSY).and_then(|()| store.configure()) {
@@ -171,9 +171,10 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let fail = |source| StoreError::Sqlite { doing: "opening it", path: path.clone(), source };
         let conn = Connection::open_with_flags(&path, flags).map_err(fail)?;
-        let mut store = Store { conn, path: path.clone(), lock: None };
-        if is_current(&path) {
-            store.configure_quickly(patience)?;
+        let mut store = Store { conn, place: Place::of(&path), lock: None };
+        store.conn.busy_timeout(patience).map_err(store.fail("setting it up"))?;
+        if is_current(&store.conn) {
+            store.configure_quickly()?;
         } else {
             store.recognize(patience)?;
             store.configure()?;
@@ -202,7 +203,7 @@ impl Store {
     pub fn in_memory() -> Result<Store, StoreError> {
         let path = PathBuf::from(":memory:");
         let conn = Connection::open_in_memory().map_err(|source| StoreError::Sqlite { doing: "opening it", path: path.clone(), source })?;
-        let mut store = Store { conn, path, lock: None };
+        let mut store = Store { conn, place: Place::of(&path), lock: None };
         store.configure()?;
         store.migrate()?;
         Ok(store)
@@ -217,17 +218,24 @@ impl Store {
     /// Whether it ends with the process.
     #[must_use]
     pub fn is_in_memory(&self) -> bool {
-        self.path.as_os_str() == ":memory:"
+        self.place.path.as_os_str() == ":memory:"
     }
 
     /// Tries again to become the one that writes, after another process has ended.
     pub fn become_writer(&mut self) -> bool {
         if !self.is_writer()
-            && let Some(dir) = self.path.parent()
+            && !self.is_displaced()
+            && let Some(dir) = self.place.path.parent()
         {
             self.lock = take_lock(&dir.join("writer.lock")).unwrap_or_default();
         }
         self.is_writer()
+    }
+
+    /// Whether its file is another one by now, or gone: somebody moved it aside or deleted it. What is written to it is read by nobody.
+    #[must_use]
+    pub fn is_displaced(&self) -> bool {
+        !self.is_in_memory() && self.place.is_displaced()
     }
 
     /// Lets another process write.
@@ -238,7 +246,13 @@ impl Store {
     /// The database file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.place.path
+    }
+
+    /// The directory that it lies in.
+    #[must_use]
+    pub fn dir(&self) -> PathBuf {
+        self.place.path.parent().map(Path::to_path_buf).unwrap_or_default()
     }
 
     /// The version of `SQLite` in use.
@@ -248,11 +262,11 @@ impl Store {
     }
 
     pub(super) fn fail(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
-        let path = self.path.clone();
+        let (place, is_on_disk) = (self.place.clone(), !self.is_in_memory());
         move |source| {
-            let error = StoreError::Sqlite { doing, path: path.clone(), source };
-            if error.is_damage() && path.as_os_str() != ":memory:" {
-                let _ = private_file(&mark(&path)); // without it the next run meets the damage as this one did
+            let error = StoreError::Sqlite { doing, path: place.path.clone(), source };
+            if error.is_damage() && is_on_disk {
+                place.mark_damaged();
             }
             error
         }
@@ -262,7 +276,7 @@ impl Store {
     fn recognize(&self, patience: Duration) -> Result<(), StoreError> {
         let fail = self.fail("opening it");
         self.conn.busy_timeout(patience).map_err(&fail)?;
-        recognize(&self.conn, &self.path, "opening it", (APPLICATION, newest())).map(|_| ())
+        recognize(&self.conn, &self.place.path, "opening it", (APPLICATION, newest())).map(|_| ())
     }
 
     fn configure(&self) -> Result<(), StoreError> {
@@ -288,9 +302,8 @@ impl Store {
     }
 
     /// What an answer in milliseconds needs of [`Store::configure`]: the rest has been done by whoever made the file.
-    fn configure_quickly(&self, patience: Duration) -> Result<(), StoreError> {
+    fn configure_quickly(&self) -> Result<(), StoreError> {
         let fail = self.fail("setting it up");
-        self.conn.busy_timeout(patience).map_err(&fail)?;
         self.conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(&fail)?;
         self.conn.execute_batch("PRAGMA synchronous = NORMAL").map_err(&fail)?;
         self.conn.set_prepared_statement_cache_capacity(64);
@@ -369,7 +382,7 @@ impl Store {
     /// Bytes that the next process to open the store has to go through first.
     #[must_use]
     pub fn log_size(&self) -> u64 {
-        let mut log = self.path.clone().into_os_string();
+        let mut log = self.place.path.clone().into_os_string();
         log.push("-wal");
         fs::metadata(log).map_or(0, |meta| meta.len())
     }
@@ -404,7 +417,7 @@ impl Store {
         ["", "-wal", "-shm"]
             .iter()
             .filter_map(|suffix| {
-                let mut name = self.path.clone().into_os_string();
+                let mut name = self.place.path.clone().into_os_string();
                 name.push(suffix);
                 fs::metadata(name).ok().map(|m| m.len())
             })
@@ -412,16 +425,13 @@ impl Store {
     }
 }
 
-/// Whether a file's own head says that it is a store of this very schema, with a log. Where the log knows better, so be it:
-/// then the head says less than there is, and nothing is left out.
-fn is_current(path: &Path) -> bool {
-    use std::io::Read as _;
-
-    // "The Database File Format", 1.3: write and read version at 18 and 19 (2 is WAL), user version at 60, application at 68.
-    let mut head = [0_u8; 72];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    let number = |at: usize| head.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(i32::from_be_bytes).map(i64::from);
-    read.is_ok() && head.get(18..20) == Some(&[2, 2]) && number(60) == Some(newest()) && number(68) == Some(APPLICATION)
+/// Whether a database is a store of this very schema, with a log.
+fn is_current(conn: &Connection) -> bool {
+    let number = |sql: &str| conn.query_row(sql, [], |r| r.get::<_, i64>(0)).ok();
+    let mode = || conn.query_row("PRAGMA journal_mode", [], |r| r.get::<_, String>(0)).ok();
+    number("PRAGMA user_version") == Some(newest())
+        && number("PRAGMA application_id") == Some(APPLICATION)
+        && mode().as_deref() == Some("wal")
 }
 
 /// Makes a directory, and those above it, that only their owner may enter: as the XDG base directory specification has it.
@@ -435,9 +445,11 @@ pub fn private_dir(dir: &Path) -> Result<(), StoreError> {
 /// Makes a file that only its owner may read, before `SQLite` would make it with the umask's rights.
 pub(super) fn private_file(path: &Path) -> Result<(), StoreError> {
     disk::no_pipe(path).map_err(|source| StoreError::Create { path: path.to_path_buf(), source })?;
-    match disk::append(path) {
+    // A database that is there is not opened: closing it again would take away the locks that SQLite holds on it elsewhere in this
+    // process, for that is how locks of files are (fcntl(2), "Advisory record locking").
+    match disk::private_file().open(disk::target(path)) {
         Ok(_) => Ok(()),
-        Err(_) if path.exists() => Ok(()), // readable at least: SQLite will say what it can do with it
+        Err(_) if path.exists() => Ok(()), // SQLite will say what it can do with it
         Err(source) => Err(StoreError::Create { path: path.to_path_buf(), source }),
     }
 }

@@ -8,15 +8,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params_from_iter};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params, params_from_iter};
 
 use super::StoreError;
-use super::aside::mark;
+use super::beside::Place;
 use super::ledger::{DECISION, decision};
 use super::open::private_file;
+use crate::model::Millis;
 
 /// What is rescued: what people and caps have decided and said. What has been told, and what is under way, begins anew.
 const TABLES: [&str; 3] = ["decision", "tag", "variable"];
+
+/// So many of the newest decisions are looked for in the record: more than its log ever holds before it is written back.
+const NEWEST: i64 = 1000;
 
 /// How many rows a rescue has found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,11 +39,12 @@ pub(super) fn copy_of(path: &Path) -> PathBuf {
 }
 
 /// Copies a database beside itself, if it is sound: a damaged one must not take the place of a sound copy, and is marked.
-pub(super) fn copy(conn: &Connection, path: &Path) -> Result<(), StoreError> {
-    let fail = |source| StoreError::Sqlite { doing: "copying the record of caps", path: path.to_path_buf(), source };
+pub(super) fn copy(conn: &Connection, place: &Place) -> Result<(), StoreError> {
+    let path = &place.path;
+    let fail = |source| StoreError::Sqlite { doing: "copying the record of caps", path: path.clone(), source };
     let word: String = conn.query_row("PRAGMA quick_check(1)", [], |r| r.get(0)).map_err(fail)?;
     if word != "ok" {
-        let _ = private_file(&mark(path)); // whoever opens it next mends it
+        place.mark_damaged();
         return Ok(());
     }
     let copy = copy_of(path);
@@ -88,9 +93,75 @@ pub(super) fn rescue(conn: &Connection, path: &Path, damaged: &Path) -> Rescued 
                 let _ = rows(&from, conn, (table, order), &mut known, count);
             }
         }
+        // The copy may be from before a raise was ended.
+        let _ = ended(conn, &from).and_then(|ended| end(conn, &ended));
     }
     // Where none could be begun, each row was put by itself.
     if tx.is_ok_and(|tx| tx.commit().is_err()) { Rescued::default() } else { found }
+}
+
+/// The decisions, by their numbers in the copy, that the copy has and the record has not.
+fn missing(record: &Connection, copy: &Connection) -> rusqlite::Result<HashSet<i64>> {
+    let sql = "SELECT id, at, kind, cap, who, amount FROM decision WHERE id > (SELECT max(id) FROM decision) - ?1";
+    let mut ask = copy.prepare(sql)?;
+    let mut same = record.prepare("SELECT 1 FROM decision WHERE at = ?1 AND kind = ?2 AND cap = ?3 AND who = ?4 AND amount = ?5")?;
+    let mut rows = ask.query([NEWEST])?;
+    let mut missing = HashSet::new();
+    while let Some(row) = rows.next()? {
+        let values: Vec<Value> = (1..=5).map(|i| row.get(i)).collect::<Result<_, _>>()?;
+        if !same.exists(params_from_iter(values))? {
+            missing.insert(row.get(0)?);
+        }
+    }
+    Ok(missing)
+}
+
+/// Raises, by their numbers in one database, that end sooner in another one, and when. Nothing but that ever changes of a decision, and
+/// it only ever becomes sooner.
+fn ended(one: &Connection, other: &Connection) -> rusqlite::Result<Vec<(i64, Millis)>> {
+    // Those of earlier releases have no seals that would show what is as it was written.
+    let Ok(mut ask) = other.prepare(&format!("{DECISION} WHERE kind = 'raise'")) else { return Ok(Vec::new()) };
+    let mut same =
+        one.prepare("SELECT id FROM decision WHERE kind = 'raise' AND at = ?1 AND cap = ?2 AND who = ?3 AND amount = ?4 AND until > ?5")?;
+    let mut ended = Vec::new();
+    // As far as it can be read.
+    for raise in ask.query_map([], decision)?.map_while(Result::ok).flatten() {
+        let Some(until) = raise.until else { continue };
+        let ids = same.query_map(params![raise.at, raise.cap, raise.who, raise.amount, until], |r| r.get(0))?;
+        for id in ids {
+            ended.push((id?, until));
+        }
+    }
+    Ok(ended)
+}
+
+fn end(conn: &Connection, ended: &[(i64, Millis)]) -> rusqlite::Result<()> {
+    let mut put = conn.prepare("UPDATE decision SET until = ?2 WHERE id = ?1")?;
+    ended.iter().try_for_each(|(id, until)| put.execute(params![id, until]).map(|_| ()))
+}
+
+/// Puts back what the copy has of decisions and the record has no more, and gives of how many. The newest ones lie in the log beside
+/// the database; where that was torn or taken away, `SQLite` goes on without them and without a word.
+pub(super) fn regain(conn: &Connection, path: &Path) -> rusqlite::Result<usize> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let Ok(copy) = Connection::open_with_flags(copy_of(path), flags) else { return Ok(0) };
+    // A copy that is damaged itself has nothing to give.
+    if copy.query_row("PRAGMA quick_check(1)", [], |r| r.get::<_, String>(0)).is_ok_and(|word| word == "ok") {
+        if missing(conn, &copy)?.is_empty() && ended(conn, &copy)?.is_empty() {
+            return Ok(0);
+        }
+        // Once more, now that nobody else can be putting them back.
+        let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
+        let (missing, ended) = (missing(&tx, &copy)?, ended(&tx, &copy)?);
+        end(&tx, &ended)?;
+        let mut count = ended.len();
+        let all = copy.prepare("SELECT id FROM decision")?.query_map([], |r| r.get(0))?.collect::<rusqlite::Result<HashSet<i64>>>()?;
+        let mut known = all.difference(&missing).copied().collect();
+        rows(&copy, &tx, ("decision", "ASC"), &mut known, &mut count)?;
+        tx.commit()?;
+        return Ok(count);
+    }
+    Ok(0)
 }
 
 /// Takes the rows that are not there yet, up to the first that cannot be read. Decisions get numbers of their own.
@@ -109,11 +180,14 @@ fn rows(
     let is_own = |column: &str| column == "seal" || is_numbered && column == "id";
     let columns: Vec<&str> = statement.column_names().filter(|column| is_there(column) && !is_own(column)).collect();
     let names = columns.join(", ");
+    // Decisions are only ever added; of what people have said otherwise, the newest counts.
+    let newest = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect::<Vec<_>>().join(", ");
+    let clash = if is_numbered { String::new() } else { format!("ON CONFLICT DO UPDATE SET {newest} WHERE excluded.at > at") };
     let marks = vec!["?"; columns.len()].join(", ");
     let (number, key) = if is_numbered { ("id", "id") } else { ("0", "session") };
     let seal = if is_there("seal") { "seal" } else { "NULL" };
     let mut ask = from.prepare(&format!("SELECT {number}, {names}, {seal} FROM {table} ORDER BY {key} {order}"))?;
-    let mut put = to.prepare(&format!("INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})"))?;
+    let mut put = to.prepare(&format!("INSERT INTO {table} ({names}) VALUES ({marks}) {clash}"))?;
     let mut rows = ask.query([])?;
     while let Some(row) = rows.next()? {
         if is_numbered && !known.insert(row.get(0)?) {

@@ -29,6 +29,7 @@ mod gpus;
 mod guards;
 mod home;
 mod hostile;
+mod live;
 mod logs;
 mod loops;
 mod money;

@@ -15,6 +15,7 @@ use crate::cli::rules::{self, who};
 use crate::cli::table::{Column, Table, count};
 use crate::cli::when::coming;
 use crate::config::policy::Policy;
+use crate::config::{self, Origin};
 use crate::engine::rules::Rules;
 use crate::export::json::Usd;
 use crate::model::cap::{Amount, Cap, Unit};
@@ -34,7 +35,7 @@ EXAMPLES:
 /// The exit code of `--check` while something is stopped.
 const STOPPED: u8 = 4;
 /// How long the ledger is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 /// The width of a bar.
 const BAR: usize = 20;
 
@@ -143,18 +144,25 @@ struct Answer {
 /// The ledger; that it had to be begun anew is said.
 pub fn ledger(context: &Context) -> Result<Ledger, CliError> {
     let (ledger, notice) = Ledger::open(&context.settings.data_dir, PATIENCE)?;
-    if let Some(notice) = notice {
-        context.note(&notice);
-    }
+    notice.into_iter().chain(ledger.regain()).for_each(|notice| context.note_mended(notice));
     Ok(ledger)
 }
 
 /// Makes the copy from which a damaged ledger comes back, now that a person has decided something. What was decided stands
 /// without it.
 pub fn keep_copy(context: &Context, ledger: &Ledger) {
-    if let Err(error) = ledger.keep_copy() {
-        context.note(&format!("no copy could be made of the record of caps: {error}"));
+    match ledger.keep_copy() {
+        Ok(notice) => notice.into_iter().for_each(|notice| context.note_mended(notice)),
+        Err(error) => context.note(&format!("no copy could be made of the record of caps: {error}")),
     }
+}
+
+/// The variable or flag that a cap comes from: it goes before what the file says.
+#[must_use]
+pub fn from_outside(context: &Context, cap: &Cap) -> Option<Origin> {
+    let key = config::key(&["caps", &cap.name]);
+    let row = config::describe(&context.settings).into_iter().find(|(name, _, _)| *name == key)?;
+    Some(row.2).filter(|origin| matches!(origin, Origin::Env(_) | Origin::Flag(_)))
 }
 
 /// A decision of the person at the terminal.

@@ -26,7 +26,7 @@ use crate::store::books::Word;
 use crate::store::ledger::{Decision, Kind, Ledger};
 use crate::store::pending::{self, Pending};
 use crate::store::spend::Logged;
-use crate::store::{Books, StoreError};
+use crate::store::{Books, Store, StoreError};
 use crate::wires::Usage;
 
 /// How old the figures of the store may be.
@@ -204,6 +204,14 @@ impl State {
     /// Reads what is new in the logs and finds our calls among theirs.
     fn read(&mut self) -> Result<(), StoreError> {
         self.read_at = Some(Instant::now());
+        // Databases that were mended or begun anew elsewhere are other files now.
+        if self.ledger.is_displaced() {
+            self.ledger = journal::ledger(&self.setup.dir, PATIENCE, (self.setup.clock)())?;
+        }
+        if self.setup.ingest.store.is_displaced() {
+            self.setup.ingest.store.stop_writing();
+            self.setup.ingest.move_to(Store::open_on_disk(&self.setup.dir)?.store);
+        }
         // Where another process writes, it also reads.
         if self.setup.ingest.store.become_writer() {
             self.setup.ingest.scan_quietly()?;

@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::super::watched::{Files, Seen};
 use super::compare::settle;
 use super::round::{self, Ask, usual};
-use crate::model::time::SLOTS_A_DAY;
+use crate::model::time::DAY;
 use crate::model::{GatewaySetup, Millis};
 use crate::store::books::Account;
 use crate::store::{Books, Store};
@@ -27,7 +27,7 @@ const RECENT: Millis = 2 * 3_600_000;
 /// How often it is looked how far a gateway and the logs are apart: all calls of the day are gone through.
 const DRIFT: Duration = Duration::from_mins(2);
 /// Caps look back a month at most.
-pub const MONTH: Millis = 32 * SLOTS_A_DAY * crate::model::time::SLOT;
+pub const LOOK_BACK: Millis = 32 * DAY;
 
 /// A thread that keeps the books up to date. Dropped, it ends with its next breath; nobody waits for it.
 #[derive(Debug)]
@@ -87,9 +87,12 @@ impl State {
         if setups.is_empty() {
             return PAUSE;
         }
-        if self.open.is_none() {
-            let books = Books::open(&self.dir, PATIENCE).ok().map(|(books, _)| books);
-            self.open = books.zip(Builder::new_current_thread().enable_all().build().ok());
+        if self.open.as_ref().is_none_or(|(books, _)| books.is_displaced()) {
+            let runtime = match self.open.take() {
+                Some((_, runtime)) => Some(runtime),
+                None => Builder::new_current_thread().enable_all().build().ok(),
+            };
+            self.open = Books::open(&self.dir, PATIENCE).ok().map(|(books, _)| books).zip(runtime);
         }
         let Some((books, runtime)) = &mut self.open else { return PAUSE };
         let mut pause = PAUSE;
@@ -105,7 +108,7 @@ impl State {
             let done = runtime.block_on(round::round(books, setup, Ask { now, again_from: None, calls: true }, &mut |_| {}));
             if done.is_ok() {
                 let is_first = !self.compared.contains(&setup.name);
-                let since = now - if is_first { MONTH } else { RECENT };
+                let since = now - if is_first { LOOK_BACK } else { RECENT };
                 let Ok(store) = Store::open_beside(&self.dir, PATIENCE) else { continue };
                 let drift = self.drift_at.get(&setup.name).is_none_or(|at| at.elapsed() >= DRIFT);
                 if drift {

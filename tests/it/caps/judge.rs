@@ -126,6 +126,25 @@ fn every_span_and_unit_stops_at_its_limit() {
     }
 }
 
+/// Of which model a call was that failed stands in no log: a cap for one model counts them all.
+#[test]
+fn retries_of_a_task_are_counted_for_a_model_too() {
+    let mut desk = Desk::new();
+    desk.calls(1);
+    for _ in 0..3 {
+        desk.lines += 1;
+        let call = answer(&desk.uid, desk.lines, desk.lines, 1, None);
+        let (head, tail) = (call.split(r#""message":"#).next().unwrap(), &call[call.rfind(r#","uuid""#).unwrap()..]);
+        let retry = r#""type":"system","subtype":"api_error","level":"error","error":{"status":529},"retryInMs":500,"retryAttempt":1,"maxRetries":10"#;
+        append(&desk.home.claude(&desk.uid), format!("{head}{retry}{tail}\n"));
+    }
+    for model in [None, Some("claude-*"), Some("*")] {
+        let capped = |limit: &str| Cap { scope: Scope { model: model.map(str::to_owned), ..Scope::default() }, ..cap(limit, Span::Task) };
+        assert!(desk.ask(vec![capped("3 retries")], Moment::Step).halt.is_some(), "{model:?}");
+        assert!(desk.ask(vec![capped("4 retries")], Moment::Step).halt.is_none(), "{model:?}");
+    }
+}
+
 #[test]
 fn a_new_prompt_is_a_new_task() {
     let mut desk = Desk::new();

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Barrier;
 use std::time::Duration;
 
-use aifinops::model::Money;
+use aifinops::model::{Dimension, Money};
 use aifinops::store::health;
 use aifinops::store::ledger::{Decision, FILE, Kind};
 use aifinops::store::pending::Pending;
@@ -284,6 +284,106 @@ fn decisions_survive_a_torn_ledger() {
         assert!(health::databases(dir.path()).iter().all(|database| database.damage.is_none()), "seed {seed}");
     }
     assert!(met >= 30, "{met} met, {harmless} harmless");
+}
+
+/// The newest decisions lie in the log beside the ledger. Where that is torn or gone, `SQLite` goes on without them, and says nothing.
+#[test]
+fn decisions_survive_a_torn_log_beside_the_ledger() {
+    let sound = tempfile::tempdir().unwrap();
+    full(&sound);
+    let ledger = open(&sound);
+    for i in 200..240 {
+        ledger.record(&decision(i, Kind::ALL[usize::try_from(i).unwrap() % Kind::ALL.len()], Some(i + 1_000_000))).unwrap();
+    }
+    ledger.end_raises("day", 500_000).unwrap();
+    assert_eq!(ledger.keep_copy().unwrap(), None);
+    let truth = ledger.decisions(0, 1000).unwrap();
+    drop(ledger);
+    let mut met = 0;
+    for seed in 1..=30 {
+        let dir = copied(&sound);
+        let wal = dir.path().join(format!("{FILE}-wal"));
+        let mut bytes = fs::read(&wal).unwrap();
+        let mut rng = Rng(seed);
+        match seed % 3 {
+            0 => fs::remove_file(&wal).unwrap(),
+            1 => fs::write(&wal, &bytes[..rng.below(bytes.len())]).unwrap(),
+            _ => {
+                let at = rng.below(bytes.len());
+                bytes[at] ^= 1 << rng.below(8);
+                fs::write(&wal, bytes).unwrap();
+            }
+        }
+        let ledger = open(&dir);
+        let left = read(&ledger).unwrap();
+        let lost = truth.iter().filter(|decision| !left.contains(decision)).count();
+        // Somebody decides something before anybody has noticed.
+        ledger.record(&decision(5000, Kind::BlockPrompt, None)).unwrap();
+        let notice = if seed % 2 == 0 { ledger.regain() } else { ledger.keep_copy().unwrap() };
+        let expected = format!("the record of caps had lost the newest of its decisions; {lost} came back from its copy");
+        assert_eq!(notice, (lost > 0).then_some(expected), "seed {seed}");
+        let found = read(&ledger).unwrap();
+        assert_eq!(found[0], decision(5000, Kind::BlockPrompt, None), "seed {seed}");
+        assert!(found[1..] == truth, "seed {seed}: {} of {}", found.len() - 1, truth.len());
+        assert_eq!(open(&dir).regain(), None, "told once");
+        met += usize::from(lost > 0);
+    }
+    assert!(met >= 15, "{met} met");
+}
+
+/// That a raise was ended is written into it: the copy may not know that yet, and its row must not make the raise hold again.
+#[test]
+fn what_was_ended_or_said_anew_after_the_copy_stays_so() {
+    for is_log_torn in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = open(&dir);
+        ledger.record(&decision(5000, Kind::Raise, Some(9_000_000))).unwrap();
+        let tag = |value: &str, at| ledger.tag(("codex", "s1"), &[(Dimension::Feature, Some(value.into()))], at, "me").unwrap();
+        tag("checkout", 1);
+        if is_log_torn {
+            // The end of the raise is in the copy, and lost with the log.
+            rusqlite::Connection::open(dir.path().join(FILE)).unwrap().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+            ledger.end_raises("day", 6000).unwrap();
+            ledger.keep_copy().unwrap();
+            drop(ledger);
+            fs::remove_file(dir.path().join(format!("{FILE}-wal"))).unwrap();
+            let ledger = open(&dir);
+            assert_eq!(ledger.raises(7000).unwrap().len(), 1, "it holds again, by what is left");
+            assert_eq!(ledger.regain().unwrap(), "the record of caps had lost the newest of its decisions; 1 came back from its copy");
+            assert_eq!((ledger.raises(7000).unwrap(), ledger.raises(5500).unwrap().len()), (vec![], 1));
+            assert_eq!(ledger.regain(), None);
+            continue;
+        }
+        ledger.keep_copy().unwrap();
+        ledger.end_raises("day", 6000).unwrap();
+        tag("search", 2);
+        drop(ledger);
+        // Somebody has met damage elsewhere in it.
+        fs::write(dir.path().join(format!("{FILE}-damaged")), "").unwrap();
+        let (ledger, notice) = Ledger::open(dir.path(), PATIENCE).unwrap();
+        assert!(notice.unwrap().contains("1 could be read"), "the tag");
+        assert_eq!((ledger.raises(7000).unwrap(), ledger.raises(5500).unwrap().len()), (vec![], 1));
+        assert_eq!(ledger.tags().unwrap().iter().map(|tag| &*tag.value).collect::<Vec<_>>(), ["search"]);
+    }
+}
+
+#[test]
+fn a_ledger_that_was_moved_aside_under_somebody_is_left_and_does_no_harm_to_the_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = open(&dir);
+    old.record(&decision(1, Kind::Set, None)).unwrap();
+    old.keep_copy().unwrap();
+    assert!(!old.is_displaced());
+    fs::write(dir.path().join(format!("{FILE}-damaged")), "").unwrap();
+    let (new, notice) = Ledger::open(dir.path(), PATIENCE).unwrap();
+    assert!(notice.is_some() && old.is_displaced() && !new.is_displaced());
+    new.record(&decision(2, Kind::Set, None)).unwrap();
+    new.keep_copy().unwrap();
+    old.keep_copy().unwrap();
+    fs::remove_file(dir.path().join(FILE)).unwrap();
+    assert!(new.is_displaced());
+    let (again, _) = Ledger::open(dir.path(), PATIENCE).unwrap();
+    assert_eq!(again.decisions(0, 9).unwrap().len(), 2, "the copy is the new one's");
 }
 
 /// What has been decided since the copy was made is read from the damaged record, but for what is not as it was written: that would be

@@ -191,3 +191,68 @@ fn guards_and_the_machines_policy_are_told() {
     assert!(guards(&machine.json(&["doctor"])).contains(&("claude-code".to_owned(), "installed".to_owned())));
     assert!(machine.run(&["doctor"]).out.contains("claude-code  ✓ installed"));
 }
+
+/// Nothing is left of a database, in its log neither.
+fn damage(machine: &Machine, name: &str) {
+    for suffix in ["-wal", "-shm"] {
+        let _ = fs::remove_file(machine.path(&format!("data/{name}{suffix}")));
+    }
+    fs::write(machine.path(&format!("data/{name}")), [7; 8192]).unwrap();
+}
+
+#[test]
+fn what_was_damaged_is_mended_and_what_was_done_is_told() {
+    let machine = Machine::new();
+    assert_eq!(machine.run(&["cap", "set", "20"]).code, 0);
+    let sessions = machine.json(&["sessions", "--all"]);
+    for name in ["aifinops.db", "ledger.db"] {
+        damage(&machine, name);
+    }
+    let found = machine.json(&["doctor"]);
+    let told = problems(&found);
+    let is_told = |what: &str| told.iter().any(|problem| problem.contains(what));
+    assert!(is_told("the record of caps was damaged and has been moved to") && is_told("1 came back from its copy"), "{told:?}");
+    let mut aside: Vec<&str> = found["moved_aside"].as_array().unwrap().iter().map(|path| path.as_str().unwrap()).collect();
+    aside.sort_unstable();
+    assert!(
+        aside.len() == 2 && aside[0].ends_with("data/aifinops.db.damaged-1") && aside[1].ends_with("data/ledger.db.damaged-1"),
+        "{aside:?}"
+    );
+    assert!(found["databases"].as_array().unwrap().iter().all(|database| database["damage"].is_null()), "{found}");
+    assert_eq!(machine.json(&["sessions", "--all"]), sessions, "all logs were read again");
+    assert_eq!(machine.json(&["cap", "log"])["decisions"].as_array().unwrap().len(), 1);
+    let text = machine.run(&["doctor"]);
+    assert!(text.out.contains("ledger.db.damaged-1: was damaged or another program's, and was moved aside"), "{}", text.out);
+    assert!(problems(&machine.json(&["doctor"])).is_empty(), "done once");
+}
+
+#[test]
+fn which_release_a_database_came_from_is_told() {
+    let machine = Machine::empty();
+    fs::create_dir_all(machine.path("data")).unwrap();
+    for (fixture, name) in [("schema4.sql", "aifinops.db"), ("ledger1.sql", "ledger.db")] {
+        let path = format!("{}/tests/fixtures/stores/{fixture}", env!("CARGO_MANIFEST_DIR"));
+        let text = fs::read_to_string(path).unwrap().replace("@HOME@", machine.path("home").to_str().unwrap());
+        rusqlite::Connection::open(machine.path(&format!("data/{name}"))).unwrap().execute_batch(&text).unwrap();
+    }
+    let found = machine.json(&["doctor"]);
+    let of = |at: usize| [&found["databases"][at]["schema"], &found["databases"][at]["came_from"], &found["databases"][at]["damage"]];
+    assert_eq!(of(0), [&json!(8), &json!(4), &Value::Null], "{found}");
+    assert_eq!(of(1), [&json!(3), &json!(1), &Value::Null], "{found}");
+    let text = machine.run(&["doctor"]).out;
+    assert!(text.contains("✓ aifinops.db: schema 8, brought up to date from 4"), "{text}");
+    assert!(text.contains("✓ ledger.db: schema 3, brought up to date from 1"), "{text}");
+}
+
+#[test]
+fn a_database_of_a_newer_release_is_told_whichever_it_is() {
+    let machine = Machine::new();
+    assert_eq!(machine.run(&["cap", "set", "20"]).code, 0);
+    let path = machine.path("data/ledger.db");
+    rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
+    let run = machine.run(&["cap", "show"]);
+    assert!(run.code == 1 && run.err.contains("newer aifinops"), "{}", run.err);
+    let found = machine.json(&["doctor"]);
+    assert_eq!(found["databases"][1]["damage"], json!("its schema 99 is of a newer aifinops; this one knows 3"), "{found}");
+    assert_eq!(found["moved_aside"], json!([]));
+}

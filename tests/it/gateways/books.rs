@@ -10,8 +10,8 @@ use aifinops::gateways::DAY;
 use aifinops::model::{
     DaySpend, GatewayBudget, GatewayCall, GatewayFact, GatewayRates, Me, Millis, Money, Named, Rate, TagSpend, Tokens, Whose, Window,
 };
-use aifinops::store::Books;
 use aifinops::store::books::{Account, Extra, FILE, Freshness, Known, SpendSum, Word};
+use aifinops::store::{Books, StoreError};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -454,6 +454,17 @@ fn books_that_are_damaged_are_moved_aside_and_begun_anew() {
     assert_eq!(books.begin_round(TEAM, URL, "litellm", None, NOW).unwrap(), 1);
     drop(books);
     assert_eq!(open(&dir).accounts().unwrap().len(), 1, "the next one finds nothing wrong");
+}
+
+#[test]
+fn books_of_a_newer_release_are_refused_in_words_and_left_alone() {
+    let desk = Desk::new();
+    let path = desk.dir.path().join(FILE);
+    rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let before = fs::read(&path).unwrap();
+    let error = Books::open(desk.dir.path(), Duration::from_secs(5)).map(|_| ()).unwrap_err();
+    assert!(matches!(error, StoreError::Newer { found: 99, .. }) && error.to_string().contains("newer aifinops"), "{error}");
+    assert!(fs::read(&path).unwrap() == before);
 }
 
 #[test]

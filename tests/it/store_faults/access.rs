@@ -6,10 +6,15 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use aifinops::budgets::Assumed;
+use aifinops::engine::ingest::Ingest;
 use aifinops::engine::rules::Rules;
 use aifinops::engine::{Engine, Setup, Span, caps};
-use aifinops::model::Zone;
-use aifinops::store::Store;
+use aifinops::model::cap::{Amount, Cap, Span as CapSpan, Unit};
+use aifinops::model::{Window, Zone};
+use aifinops::query::caps::{Asking, Beyond, standings};
+use aifinops::store::{Ledger, Store};
+use chrono::Weekday;
 use rusqlite::Connection;
 
 use super::{history, is_clear, program};
@@ -158,14 +163,115 @@ fn a_disk_that_fills_up_costs_nothing_once_there_is_room() {
     }
 }
 
+/// Whoever closes a file takes away the locks that its process has on it, wherever in it they were taken: then any other program that
+/// looks into the store would throw its log away, with what was written last.
+#[cfg(target_os = "linux")]
 #[test]
-fn a_stopped_screen_lets_others_write_and_shows_what_they_wrote() {
+fn who_opens_a_store_or_a_ledger_once_more_takes_no_lock_away() {
+    use std::os::unix::fs::MetadataExt as _;
+    let (home, _) = history();
+    let mut ingest = home.resume();
+    scan(&mut ingest);
+    let ledger = Ledger::open(&home.data(), Duration::from_secs(1)).unwrap().0;
+    let locks = || {
+        let (all, own) = (fs::read_to_string("/proc/locks").unwrap_or_default(), std::process::id().to_string());
+        ["aifinops.db", "ledger.db"].map(|name| {
+            let inode = format!(":{}", fs::metadata(home.data().join(name)).unwrap().ino());
+            let is_held = |line: &&str| line.split_whitespace().any(|word| word == own) && line.contains(&format!("{inode} "));
+            all.lines().filter(is_held).count()
+        })
+    };
+    assert!(ledger.decisions(0, 1).unwrap().is_empty());
+    let before = locks();
+    drop(Store::open_beside(&home.data(), Duration::from_secs(1)).unwrap());
+    drop(Store::open(&home.data()).unwrap());
+    drop(Ledger::open(&home.data(), Duration::from_secs(1)).unwrap());
+    assert_eq!(locks(), before, "the system counts them, where it tells");
+}
+
+#[test]
+fn a_store_that_was_exchanged_or_deleted_is_written_by_nobody_any_more() {
+    let (home, truth) = history();
+    let (mut first, mut second) = (home.resume(), home.resume());
+    scan(&mut first);
+    assert_eq!(total(&second), truth);
+    first.heal().unwrap();
+    assert!(second.store.is_displaced() && !first.store.is_displaced());
+    scan(&mut first);
+    drop(first);
+    assert!(!second.store.become_writer(), "what it wrote would be read by nobody");
+    drop(second);
+    let third = home.resume();
+    assert_eq!(total(&third), truth);
+    fs::remove_file(third.store.path()).unwrap();
+    assert!(third.store.is_displaced());
+}
+
+#[test]
+fn under_a_screen_the_store_may_be_deleted_or_exchanged_and_everything_is_there_again() {
     let home = Home::new();
     append(&home.claude(&uuid(1, 0)), answer(&uuid(1, 0), 1, 1, 5, None) + "\n");
-    let ingest = home.reader(Store::open(&home.data()).unwrap().store);
-    let rules = Rules::default();
-    let caps = caps::Setup { rules: Arc::new(rules), dir: home.data(), who: "tester".to_owned() };
-    let setup = Setup {
+    let engine = |home: &Home| engine(home.reader(Store::open(&home.data()).unwrap().store), home);
+    let (writer, follower) = (engine(&home), engine(&home));
+    let calls = |engine: &Engine, calls: i64| {
+        let begun = Instant::now();
+        while engine.snapshots.borrow().total.calls != calls {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{calls} calls were never shown: {:?}", engine.snapshots.borrow().notices);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    calls(&writer, 1);
+    calls(&follower, 1);
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(home.data().join(format!("aifinops.db{suffix}")));
+    }
+    append(&home.claude(&uuid(1, 0)), answer(&uuid(1, 0), 2, 2, 5, None) + "\n");
+    calls(&writer, 2);
+    calls(&follower, 2);
+    let stored = |calls: i64| {
+        let begun = Instant::now();
+        let told = || Store::open_beside(&home.data(), Duration::from_secs(1)).and_then(|store| store.total(Window::ALL));
+        while told().map_or(0, |total| total.calls) != calls {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{calls} calls were never stored");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    stored(2);
+    // Whoever followed takes over, in the file that stands there now.
+    drop(writer);
+    append(&home.claude(&uuid(1, 0)), answer(&uuid(1, 0), 3, 3, 5, None) + "\n");
+    calls(&follower, 3);
+    stored(3);
+}
+
+/// Who remembers a sum for the next time may not be able to: another process writes. What it added up is true all the same.
+#[test]
+fn a_locked_store_keeps_no_sum_of_a_week_from_being_told() {
+    let (home, truth) = history();
+    let mut ingest = home.resume();
+    scan(&mut ingest);
+    let cap = Cap::new("week", Amount { unit: Unit::Steps, count: 100 }, CapSpan::Week);
+    let asking = Asking {
+        caps: &[cap],
+        raises: &[],
+        beyond: &Beyond::default(),
+        assumed: Assumed::default(),
+        week_start: Weekday::Mon,
+        // The Saturday after.
+        now: chrono::DateTime::parse_from_rfc3339("2026-03-07T12:00:00Z").unwrap().timestamp_millis(),
+        zone: Zone::UTC,
+    };
+    let other = Connection::open(ingest.store.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let steps = |ingest: &Ingest| standings(&ingest.store, &asking, None).unwrap()[0].spend.steps;
+    assert_eq!(i64::try_from(steps(&ingest)).unwrap(), truth.calls);
+    other.execute_batch("COMMIT").unwrap();
+    assert_eq!(i64::try_from(steps(&ingest)).unwrap(), truth.calls);
+}
+
+fn engine(ingest: Ingest, home: &Home) -> Engine {
+    let caps = caps::Setup { rules: Arc::new(Rules::default()), dir: home.data(), who: "tester".to_owned() };
+    Engine::start(Setup {
         ingest,
         zone: Zone::UTC,
         span: Span::All,
@@ -174,8 +280,15 @@ fn a_stopped_screen_lets_others_write_and_shows_what_they_wrote() {
         real: true,
         watched: Vec::new(),
         clock: || 1_800_000_000_000,
-    };
-    let engine = Engine::start(setup);
+    })
+}
+
+#[test]
+fn a_stopped_screen_lets_others_write_and_shows_what_they_wrote() {
+    let home = Home::new();
+    append(&home.claude(&uuid(1, 0)), answer(&uuid(1, 0), 1, 1, 5, None) + "\n");
+    let ingest = home.reader(Store::open(&home.data()).unwrap().store);
+    let engine = engine(ingest, &home);
     let shows = |sessions: usize| {
         let begun = Instant::now();
         while engine.snapshots.borrow().sessions.len() != sessions {

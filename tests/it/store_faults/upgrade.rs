@@ -54,16 +54,26 @@ fn truth() -> (Calls, BTreeMap<String, [u64; 2]>) {
     (calls.collect(), sessions.collect())
 }
 
+/// What the program answers.
+fn ask(home: &Home, args: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aifinops"));
+    let sample = program(home, "true");
+    command.args(args).envs(sample.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TZ", "UTC");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What each session cost, to the nano-dollar, and all of them together.
+fn money(home: &Home) -> BTreeMap<String, Value> {
+    let sessions: Value = serde_json::from_str(&ask(home, &["sessions", "--all", "--json"])).unwrap();
+    let rows = sessions["sessions"].as_array().unwrap().iter().chain([&sessions["total"]]);
+    rows.map(|row| (row["id"].as_str().unwrap_or("all").to_owned(), row["cost"].clone())).collect()
+}
+
 /// The same, as the program tells it.
 fn told(home: &Home) -> (Calls, BTreeMap<String, [u64; 2]>) {
-    let ask = |args: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_aifinops"));
-        let sample = program(home, "true");
-        command.args(args).envs(sample.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TZ", "UTC");
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    };
+    let ask = |args: &[&str]| ask(home, args);
     let mut calls = Calls::new();
     for line in ask(&["export", "calls", "--all", "--format", "jsonl", "-q"]).lines() {
         let call: Value = serde_json::from_str(line).unwrap();
@@ -82,11 +92,17 @@ fn told(home: &Home) -> (Calls, BTreeMap<String, [u64; 2]>) {
 /// The stores are of the programs that had these schemas, run over the logs in `home/`.
 #[test]
 fn a_store_of_every_earlier_schema_keeps_every_total() {
+    // What nobody has stored before.
+    let fresh = Home::new();
+    logs(&fresh);
+    let costs = money(&fresh);
+    assert!(costs["all"]["usd"] != "0" && costs.len() > 3, "{costs:?}");
     for schema in 1..=7 {
         // Its logs are long gone: all that is left is what the store holds.
         let home = Home::new();
         restore(&home, &format!("schema{schema}.sql"), open::FILE);
         assert_eq!(told(&home), truth(), "schema {schema}, without its logs");
+        assert_eq!(money(&home), costs, "schema {schema}, without its logs");
         let mut store = Store::open(&home.data()).unwrap().store;
         assert_eq!((store.rebuild().unwrap().wrong(), store.integrity()), (0, None), "schema {schema}");
         let found = &health::databases(&home.data())[0];
@@ -98,6 +114,7 @@ fn a_store_of_every_earlier_schema_keeps_every_total() {
         restore(&home, &format!("schema{schema}.sql"), open::FILE);
         logs(&home);
         assert_eq!(told(&home), truth(), "schema {schema}, with its logs");
+        assert_eq!(money(&home), costs, "schema {schema}, with its logs");
         let mut ingest = home.resume();
         assert_eq!(scan(&mut ingest), 0, "all of it has been read");
         assert_eq!((ingest.store.rebuild().unwrap().wrong(), ingest.store.integrity()), (0, None), "schema {schema}");

@@ -1,5 +1,6 @@
 //! Files that are cut, moved, replaced and written anew, while the program runs and while it does not.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
 
@@ -197,13 +198,15 @@ fn inodes_that_are_used_again_hide_nothing() {
     let home = Home::new();
     let mut ingest = home.resume();
     let mut expected = (0, 0);
-    for round in 0..200 {
+    let (mut inodes, mut again) = (BTreeSet::new(), 0);
+    for round in 0..500 {
         let n = 100 + round;
         let (one, other) = (uuid(1, 0), uuid(3, round));
         // One name with ever new files, and ever new names.
         for (uid, id) in [(&one, n), (&other, 1000 + n)] {
             append(&home.claude(uid), answer(uid, id, id, n, None) + "\n");
             expected = (expected.0 + 1, expected.1 + n.cast_signed());
+            again += usize::from(!inodes.insert(inode(&home.claude(uid))));
         }
         scan(&mut ingest);
         assert_eq!((total(&ingest).calls, total(&ingest).output), expected, "round {round}");
@@ -211,6 +214,22 @@ fn inodes_that_are_used_again_hide_nothing() {
             fs::remove_file(home.claude(uid)).unwrap();
         }
     }
+    // A file system that hands out ever new inodes has nothing to test here; most of them do not.
+    let path = home.path().join("probe");
+    let probed: BTreeSet<u64> = (0..20).map(|_| made_anew(&path)).collect();
+    assert!(again > 900 || probed.len() == 20, "{again} of 1,000 inodes came again; {} of 20", 20 - probed.len());
+}
+
+fn inode(path: &Path) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(&fs::metadata(path).unwrap())
+}
+
+/// The inode of a file that was made and deleted.
+fn made_anew(path: &Path) -> u64 {
+    fs::write(path, "").unwrap();
+    let found = inode(path);
+    fs::remove_file(path).unwrap();
+    found
 }
 
 #[test]
