@@ -24,12 +24,16 @@ pub(super) struct Context {
     pub in_file: bool,
 }
 
+/// Stands in for a home where there is none: the directory that one happens to be in must be taken neither for settings nor for a place to
+/// write to. Debian's name of it (base-passwd, "nonexistent").
+const NO_HOME: &str = "/nonexistent";
+
 impl Context {
     /// What the environment and the machine say; `None` for the home where there is none.
     pub(super) fn new(env: Env<'_>) -> (Context, bool) {
         let home = env("HOME").map(PathBuf::from).or_else(|| etcetera::home_dir().ok());
         let known = home.is_some();
-        let home = home.unwrap_or_else(|| PathBuf::from("."));
+        let home = home.unwrap_or_else(|| PathBuf::from(NO_HOME));
         let data_dir = xdg(env, "XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share")).join("aifinops");
         let config_file = xdg(env, "XDG_CONFIG_HOME").unwrap_or_else(|| home.join(".config")).join("aifinops/config.toml");
         let themes = beside(&config_file);

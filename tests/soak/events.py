@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""R10: the system tells no changes, or the clock lies; five seconds after the fault everything is in the store.
+"""R10 and R3: the system tells no changes, the clock lies, or a line stays torn; five seconds after the fault everything is in the store.
 
 For `watch` and for `top` in a terminal, beside ten writers:
 
@@ -10,10 +10,12 @@ For `watch` and for `top` in a terminal, beside ten writers:
 - anew       an agent's directory is moved away, and made anew
 - clock      the wall clock jumps by -1 h and +1 d, and over both changes of Europe/Zurich's time
 - mtime      logs were changed in 2099 and in 1970, as their dates say
+- torn       the last line of each log stays half a line for a minute, is nothing until then, and counts once when it is whole; another
+             half is followed by a line of another writer's: both are skipped and counted as such, and what comes next is right
 
 What the program has stored is read from its store, so that no other program reads the logs in its place.
 
-    tests/soak/events.py [--only overflow,clock] [--seconds 2] [--seed N]
+    tests/soak/events.py [--only overflow,clock] [--seconds 2] [--torn 60] [--seed N]
 """
 import collections
 import datetime
@@ -184,9 +186,43 @@ def mtime(here, name, words):
         return it
 
 
+def torn(here, name, words):
+    with scene.Scene(here, name, words) as it:
+        it.write(args.seconds)
+        it.converges("the start")
+        before, rng = scene.stored(here), here.rng
+        for log in it.logs:
+            text = "".join(line + "\n" for line in log.task(it.now())).encode()
+            cut = rng.randrange(1, text.index(b"\n") + 1)
+            log.append(text[:cut])
+            log.rest = text[cut:]
+        end = time.monotonic() + args.torn
+        while time.monotonic() < end:
+            if (now := scene.stored(here)) != before:
+                it.fault(f"half a line counts: is {now}, was {before}")
+                break
+            time.sleep(0.2)
+        it.converges("the torn lines became whole")
+        claude = [log for log in it.logs if log.agent == "claude-code"]
+        for log in claude:
+            line = log.claude(it.now(), "user", {"role": "user", "content": "nobody will ever know"}) + "\n"
+            log.append(line.encode()[:rng.randrange(1, 60)])
+            time.sleep(0.3)
+            log.append(line.encode())
+        it.write(args.seconds)
+        it.converges("two writers' lines became one")
+        it.end()
+        skipped = sum(file["malformed"] for file in json.loads(here.ask("doctor", "--json"))["files"])
+        if skipped != len(claude):
+            it.fault(f"{skipped} lines are told as skipped, and {len(claude)} were")
+        return it
+
+
 FAULTS = {"overflow": (overflow, scene.always), "full": (full, cannot_limit), "filling": (filling, cannot_limit),
-          "deaf": (deaf, cannot_limit), "anew": (anew, scene.always), "clock": (clock, shim.missing), "mtime": (mtime, scene.always)}
+          "deaf": (deaf, cannot_limit), "anew": (anew, scene.always), "clock": (clock, shim.missing), "mtime": (mtime, scene.always),
+          "torn": (torn, scene.always)}
 
 if __name__ == "__main__":
-    args = world.options(__doc__, 20_260_310, only=(",".join(FAULTS), "which faults"), seconds=(2.0, "how long the writers write between two looks"))
+    args = world.options(__doc__, 20_260_310, only=(",".join(FAULTS), "which faults"), seconds=(2.0, "how long the writers write between two looks"),
+                         torn=(60.0, "how long half a line stays one, in seconds"))
     scene.play(args, FAULTS, {"watch": ["watch"], "top": ["top"]})

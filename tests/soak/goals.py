@@ -135,8 +135,8 @@ def frames(place):
     place.run("report", "daily", "--all", "--json")
 
 
-def keys_to_frames(top, keys, count):
-    """From a key to the first byte that comes for it."""
+def key_times(top, keys, count):
+    """Seconds from each key to the first byte that comes for it, and how often none came."""
     times, missed = [], 0
     for n in range(count):
         time.sleep(0.02)
@@ -147,6 +147,12 @@ def keys_to_frames(top, keys, count):
         took = time.perf_counter() - begun
         missed += took >= 0.5
         times += [took] if took < 0.5 else []
+    return times, missed
+
+
+def keys_to_frames(top, keys, count):
+    """From a key to the first byte that comes for it, in words."""
+    times, missed = key_times(top, keys, count)
     return points(times) + (f", {missed} drew nothing" if missed else "") if times else "drew nothing"
 
 

@@ -98,3 +98,27 @@ fn what_a_conversation_spends_after_its_last_question_counts_for_the_next_one() 
     machine.calls(5);
     wait_until("the other log has been read", || blocks(&ask(&machine)));
 }
+
+/// There is more to bring up to date than a hook has time for, and whoever only runs agents starts nothing else.
+#[test]
+fn a_large_store_of_an_earlier_release_is_brought_up_to_date_behind_the_hook_that_met_it() {
+    let machine = machine("open");
+    let path = data(&machine).join("aifinops.db");
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(data(&machine).join(format!("aifinops.db{suffix}")));
+    }
+    let old = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/stores/schema1.sql")).unwrap();
+    let conn = rusqlite::Connection::open(&path).unwrap();
+    conn.pragma_update(None, "journal_mode", "WAL").unwrap();
+    conn.execute_batch(&old.replace("@HOME@", machine.dir.path().to_str().unwrap())).unwrap();
+    conn.execute_batch(
+        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 300000)
+         INSERT INTO rollup SELECT i, 1, 1, 1, 10, 0, 0, 0, 5, 0, 0, 175000, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM n",
+    )
+    .unwrap();
+    let schema = || conn.query_row("PRAGMA user_version", [], |r| r.get::<_, i64>(0)).unwrap();
+    assert_eq!(schema(), 1);
+    assert!(!blocks(&ask(&machine)));
+    assert!(log(&machine).contains("cannot tell what was spent"), "{}", log(&machine));
+    wait_until("the store is of this release", || schema() == 8);
+}

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use super::{FIRST, HOSTILE, Machine};
+use super::{FIRST, HOSTILE, Machine, Run};
 
 #[test]
 fn an_unknown_session() {
@@ -129,4 +129,40 @@ fn a_damaged_store_is_told_and_replaced() {
     assert!(run.err.contains("damaged"), "{}", run.err);
     assert!(run.out.starts_with("3 sessions"));
     assert_eq!(machine.run(&["sessions", "--all", "--quiet"]).err, "");
+}
+
+/// A number without a name, as containers have them, has no home. The directory that it happens to be in is none either: a repository may
+/// hold settings and logs of its own making.
+#[cfg(unix)]
+#[test]
+fn who_has_no_home_reads_and_writes_nothing_where_he_happens_to_be() {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+    use std::process::Command;
+
+    if !nix::unistd::geteuid().is_root() {
+        return; // nobody else may become such a number
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("aifinops");
+    fs::copy(env!("CARGO_BIN_EXE_aifinops"), &program).unwrap();
+    fs::create_dir_all(dir.path().join(".config/aifinops")).unwrap();
+    fs::write(dir.path().join(".config/aifinops/config.toml"), "theme = \"nord\"\n").unwrap();
+    for path in ["", ".config", ".config/aifinops"] {
+        fs::set_permissions(dir.path().join(path), fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    let run = |args: &[&str]| {
+        let mut command = Command::new(&program);
+        command.args(args).env_clear().uid(54_321).gid(54_321).current_dir(dir.path()).stdin(Stdio::null());
+        Run::of(command.output().unwrap())
+    };
+    assert_eq!(run(&["hook", "codex"]).code, 0);
+    let sessions = run(&["sessions"]);
+    assert!(sessions.err.contains("there is no home directory; set HOME, AIFINOPS_HOME or --home"), "{}", sessions.err);
+    let theme = run(&["config", "show", "--json"]).out;
+    assert!(theme.contains("\"theme\"") && !theme.contains("nord"), "{theme}");
+    let mut left: Vec<String> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    left.sort_unstable();
+    assert_eq!(left, [".config", "aifinops"]);
 }

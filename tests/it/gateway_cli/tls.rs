@@ -124,6 +124,39 @@ fn the_key_does_not_follow_a_redirect_out_of_tls() {
     }
 }
 
+/// No key goes there; but what comes from somewhere else than was asked for is no list of prices either.
+#[test]
+fn a_list_of_prices_comes_from_the_host_that_was_asked_for_and_is_no_flood() {
+    let trusted = Identity::new(Whose::Issuer, NOW, None);
+    let host = Identity::new(Whose::Name("localhost"), NOW, Some(&trusted));
+    let said = |status: &str, more: &str, body: &str| {
+        format!("HTTP/1.1 {status}\r\n{more}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+    };
+    let list = r#"{"nobody-knows-this":{"mode":"chat","litellm_provider":"x","input_cost_per_token":1e-06,"output_cost_per_token":2e-06}}"#;
+    let (open, good) = (Service::saying(200, "application/json", list), Behind::new(&host, said("200 OK", "", list)));
+    let to = |place: &str| said("302 Found", &format!("location: {place}\r\n"), "");
+    let cases = [
+        ("", said("200 OK", "", list)),
+        ("", to(&format!("https://localhost:{}/list.json", good.at.port()))),
+        ("redirects to another host", to(&format!("https://{}/list.json", good.at))),
+        ("too many redirects", to("/list.json")),
+        ("redirects to another host", to(&open.url())),
+        ("error", to(&format!("http://localhost:{}/list.json", open.at.port()))),
+        ("larger than 32 MiB", said("200 OK", "", &"[".repeat(33 << 20))),
+        ("404", said("404 Not Found", "", list)),
+    ];
+    for (why, answer) in cases {
+        let (machine, service) = (Machine::new(), Behind::new(&host, answer));
+        let trust = machine.keys.path().join("trusted.pem");
+        std::fs::write(&trust, trusted.pem()).unwrap();
+        let url = format!("https://localhost:{}/list.json", service.at.port());
+        let run = Run::of(machine.command(&["prices", "update", "--url", &url]).env("SSL_CERT_FILE", trust).output().unwrap());
+        assert_eq!(run.code == 0, why.is_empty(), "{why}: {}{}", run.out, run.err);
+        assert!(run.err.contains(why), "{why}: {}", run.err);
+    }
+    assert_eq!(open.asked().len(), 0, "nothing is asked for in clear");
+}
+
 #[test]
 fn who_offers_less_than_tls_1_2_is_refused() {
     // A server's first words: handshake, ServerHello, this version, 32 random bytes, no session, a suite of old, no compression.
