@@ -115,6 +115,12 @@ impl GpuBook {
         if dir.join(FILE).exists() { GpuBook::open(dir, patience).map(|(book, _)| Some(book)) } else { Ok(None) }
     }
 
+    /// Whether its file is another one by now, or gone: it has to be opened anew.
+    #[must_use]
+    pub fn is_displaced(&self) -> bool {
+        self.place.is_displaced()
+    }
+
     fn fail(&self, doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
         beside::failed(&self.place, doing)
     }

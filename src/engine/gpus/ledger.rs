@@ -79,11 +79,25 @@ impl Ledger {
         if minute == self.written_at || self.book.is_none() {
             return;
         }
+        if self.book.as_ref().is_some_and(GpuBook::is_displaced) {
+            return self.leave(cards); // what is over is written into the one that stands there now
+        }
         self.written_at = minute;
         match self.write(cards, servers, holders, (now, false)) {
             Ok(()) => self.problem = None,
             // What could not be written is lost; the next minutes are not.
-            Err(error) => (self.problem, self.book) = (Some(error.to_string()), None),
+            Err(error) => {
+                self.problem = Some(error.to_string());
+                self.leave(cards);
+            }
+        }
+    }
+
+    /// The next file is opened anew, and may have other numbers for cards.
+    fn leave(&mut self, cards: &mut HashMap<String, Card>) {
+        self.book = None;
+        for card in cards.values_mut() {
+            card.id = None;
         }
     }
 

@@ -15,7 +15,7 @@ use aifinops::insight::gpu::State;
 use aifinops::model::time::{HOUR, MINUTE};
 use aifinops::model::{Millis, Money, Window};
 use aifinops::store::GpuBook;
-use aifinops::store::gpus::CardSums;
+use aifinops::store::gpus::{CardRow, CardSums};
 
 use super::fake::{Fake, Machine};
 use super::meter::{NOON, usd};
@@ -236,6 +236,39 @@ fn two_keepers_of_one_directory_double_nothing_and_the_end_writes_what_is_open()
     assert!((0..=3).contains(&(exact - all.cost.unwrap()).nanos()), "{all:?}");
     let third = stage.start().until("it knows of today", |picture| cost(picture) > Money::ZERO);
     assert!(cost(&third) >= all.cost.unwrap(), "{:?} after {:?}", cost(&third), all.cost);
+}
+
+#[test]
+fn a_book_that_was_exchanged_is_left_for_the_one_that_stands_there_now() {
+    let Some(mut fake) = idle() else { return };
+    fake.set("gpu0.util", 97);
+    sets::<9>(NOON + 56_000);
+    let stage = Stage::at(places(&fake), clock::<9>);
+    let watching = stage.start();
+    watching.until("a minute is written", |picture| picture.at >= NOON + MINUTE && cost(picture) > Money::ZERO);
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(stage.dir().join(format!("gpus.db{suffix}")));
+    }
+    // Where it has the number that another card had in the old one.
+    let (book, _) = GpuBook::open(stage.dir(), Duration::from_secs(5)).unwrap();
+    let other = CardRow {
+        id: 0,
+        host: String::new(),
+        uid: "other".into(),
+        name: "other".into(),
+        vendor: "nvidia".into(),
+        parent: None,
+        seen_at: NOON,
+    };
+    let other = book.note_card(&other).unwrap();
+    sets::<9>(NOON + 3 * MINUTE - 4000);
+    let written = |_: &GpuPicture| {
+        let sums = book.sums(Window { from: NOON, to: NOON + HOUR }).unwrap();
+        assert!(sums.iter().all(|sums| sums.card != other), "{sums:?}");
+        sums.iter().any(|sums| sums.states[0] > 0)
+    };
+    watching.until("the next one is, in the new book", written);
+    assert_eq!(book.cards().unwrap().len(), 2);
 }
 
 #[test]
