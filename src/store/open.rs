@@ -172,8 +172,9 @@ impl Store {
         let fail = |source| StoreError::Sqlite { doing: "opening it", path: path.clone(), source };
         let conn = Connection::open_with_flags(&path, flags).map_err(fail)?;
         let mut store = Store { conn, place: Place::of(&path), lock: None };
-        store.conn.busy_timeout(patience).map_err(store.fail("setting it up"))?;
-        if is_current(&store.conn) {
+        let fail = |source| StoreError::Sqlite { doing: "opening it", path: path.clone(), source };
+        // Whoever holds it whole is waited for once, not with each question.
+        if store.conn.busy_timeout(patience).and_then(|()| is_current(&store.conn)).map_err(fail)? {
             store.configure_quickly()?;
         } else {
             store.recognize(patience)?;
@@ -426,12 +427,10 @@ impl Store {
 }
 
 /// Whether a database is a store of this very schema, with a log.
-fn is_current(conn: &Connection) -> bool {
-    let number = |sql: &str| conn.query_row(sql, [], |r| r.get::<_, i64>(0)).ok();
-    let mode = || conn.query_row("PRAGMA journal_mode", [], |r| r.get::<_, String>(0)).ok();
-    number("PRAGMA user_version") == Some(newest())
-        && number("PRAGMA application_id") == Some(APPLICATION)
-        && mode().as_deref() == Some("wal")
+fn is_current(conn: &Connection) -> rusqlite::Result<bool> {
+    let number = |sql: &str| conn.query_row(sql, [], |r| r.get::<_, i64>(0));
+    let is_ours = number("PRAGMA user_version")? == newest() && number("PRAGMA application_id")? == APPLICATION;
+    Ok(is_ours && conn.query_row("PRAGMA journal_mode", [], |r| r.get::<_, String>(0))? == "wal")
 }
 
 /// Makes a directory, and those above it, that only their owner may enter: as the XDG base directory specification has it.

@@ -122,7 +122,7 @@ class World:
         """What `doctor --rebuild` finds: sums that are not those of the rows, or a store that is damaged."""
         for _ in range(50):
             done = subprocess.run([self.args.binary, "doctor", "--rebuild", "--json"], env=self.environment(), capture_output=True)
-            if b'"code":"busy"' not in done.stdout:
+            if b'"code":"busy"' not in done.stdout + done.stderr:
                 break
             time.sleep(0.2)  # what a hook has left to do behind it
         return done.returncode == 0, done.stdout.decode(errors="replace")[-2000:] + done.stderr.decode(errors="replace")
