@@ -134,12 +134,72 @@ fn unset_node(file: &Path, data_dir: Option<&Path>, key: &str, path: &[String]) 
     let after = if let Some(text) = cut(&before, path) {
         text
     } else {
-        if let Some(table) = find_mut(doc.as_table_mut(), parents) {
-            table.remove(last);
+        if let Some(gone) = find_mut(doc.as_table_mut(), parents).and_then(|table| table.remove(last)) {
+            keep_comments(&mut doc, &gone);
         }
         doc.to_string()
     };
     commit(file, data_dir, path, (&before, &after))
+}
+
+/// Comments before a table belong to whoever wrote them: they stay when it goes, before the table that comes next, or at the end.
+fn keep_comments(doc: &mut DocumentMut, gone: &Item) {
+    let mut heads = Vec::new();
+    tables(gone, &mut |table| heads.push((table.position(), prefix(table).to_owned())));
+    heads.sort();
+    let Some((position, _)) = heads.first().cloned() else { return };
+    let text: String = heads.into_iter().map(|(_, text)| text).collect();
+    if text.trim().is_empty() {
+        return;
+    }
+    let text = format!("{}\n", text.trim_end());
+    let mut next: Option<isize> = None;
+    tables(doc.as_item(), &mut |table| {
+        if let Some(at) = table.position().filter(|at| Some(*at) > position && next.is_none_or(|next| *at < next)) {
+            next = Some(at);
+        }
+    });
+    if let Some(table) = next.and_then(|at| at_position(doc.as_table_mut(), at)) {
+        let before = format!("{text}{}", prefix(table));
+        table.decor_mut().set_prefix(before);
+    } else {
+        let end = format!("{text}{}", doc.trailing().as_str().unwrap_or_default());
+        doc.set_trailing(end);
+    }
+}
+
+/// What stands before a table's head.
+fn prefix(table: &Table) -> &str {
+    table.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default()
+}
+
+/// Each table with a head of its own, with those below it.
+fn tables(item: &Item, see: &mut dyn FnMut(&Table)) {
+    match item {
+        Item::Table(table) => {
+            if !table.is_implicit() && !table.is_dotted() {
+                see(table);
+            }
+            table.iter().for_each(|(_, below)| tables(below, see));
+        }
+        Item::ArrayOfTables(list) => list.iter().for_each(|table| {
+            see(table);
+            table.iter().for_each(|(_, below)| tables(below, see));
+        }),
+        Item::None | Item::Value(_) => {}
+    }
+}
+
+/// The table whose head stands there.
+fn at_position(table: &mut Table, at: isize) -> Option<&mut Table> {
+    if table.position() == Some(at) && !table.is_implicit() && !table.is_dotted() {
+        return Some(table);
+    }
+    table.iter_mut().find_map(|(_, item)| match item {
+        Item::Table(below) => at_position(below, at),
+        Item::ArrayOfTables(list) => list.iter_mut().find_map(|below| at_position(below, at)),
+        Item::None | Item::Value(_) => None,
+    })
 }
 
 /// The parts of a dotted key. A model's name may have dots of its own without being quoted.

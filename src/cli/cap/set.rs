@@ -77,7 +77,7 @@ impl SetArgs {
         })?;
         let notify =
             if self.notify == ["none"] { Vec::new() } else { self.notify.iter().map(|text| percent(text)).collect::<Result<_, _>>()? };
-        let name = self.name.clone().unwrap_or_else(|| name_of(limit, self.per, &scope));
+        let name = self.name.clone().unwrap_or_else(|| free_name(limit, self.per, &scope, &context.settings.caps));
         let mut cap = Cap { scope, notify, action: self.action, ..Cap::new(&name, limit, self.per) };
         cap.notify.sort_unstable();
         cap.notify.dedup();
@@ -101,19 +101,27 @@ fn name_of(limit: Amount, span: Span, scope: &Scope) -> String {
     for part in [&scope.agent, &scope.project, &scope.model].into_iter().flatten() {
         let plain: String = part.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
         let plain = plain.split('-').filter(|p| !p.is_empty()).collect::<Vec<_>>().join("-");
-        if !plain.is_empty() {
-            name.push('-');
-            name.extend(plain.chars().take(16));
-        }
+        name.push('-');
+        // Of a text without any such letter nothing is left; but it is no cap over everything.
+        name.extend(if plain.is_empty() { "scope" } else { &plain }.chars().take(16));
     }
     name.chars().take(40).collect()
+}
+
+/// The same; with a number behind it where another cap is called so that is over something else.
+fn free_name(limit: Amount, span: Span, scope: &Scope, caps: &[Cap]) -> String {
+    let name = name_of(limit, span, scope);
+    let is_other = |cap: &Cap| cap.span != span || cap.scope != *scope || cap.limit.unit != limit.unit;
+    let is_taken = |name: &str| caps.iter().any(|cap| cap.name == name && is_other(cap));
+    let numbered = (2..).map(|n| format!("{name}-{n}"));
+    std::iter::once(name.clone()).chain(numbered).find(|name| !is_taken(name)).unwrap_or(name)
 }
 
 /// The cap over everything of this amount and span, as the screen sets it: called as the command line would call it, and
 /// where there is one of that name already, with its levels and what happens at its limit.
 #[must_use]
 pub fn plain(limit: Amount, span: Span, caps: &[Cap]) -> Cap {
-    let cap = Cap::new(&name_of(limit, span, &Scope::default()), limit, span);
+    let cap = Cap::new(&free_name(limit, span, &Scope::default(), caps), limit, span);
     match caps.iter().find(|other| other.name == cap.name && other.span == span && other.scope.is_everything()) {
         Some(other) => Cap { notify: other.notify.clone(), action: other.action, ..cap },
         None => cap,

@@ -141,6 +141,25 @@ fn a_cap_that_makes_no_sense_is_refused_and_changes_nothing() {
     assert_eq!(fs::read(machine.config()).unwrap(), before);
 }
 
+/// A name that is made up must not take the place of a cap over something else: that one would be gone without a word.
+#[test]
+fn a_made_up_name_takes_no_other_caps_place() {
+    let machine = Machine::new();
+    machine.ok(&["cap", "set", "20"]);
+    for project in ["日本語", "[", "checkout-flaky-test", "checkout-flaky-tool", "web", "web-*"] {
+        machine.ok(&["cap", "set", "5", "--project", project]);
+    }
+    machine.ok(&["cap", "set", "6", "--project", "web"]);
+    machine.ok(&["cap", "set", "21"]);
+    let caps = machine.json(&["cap", "show"])["caps"].as_array().unwrap().clone();
+    let mut found: Vec<(&str, f64)> =
+        caps.iter().map(|cap| (cap["name"].as_str().unwrap(), cap["limit"]["usd"].as_f64().unwrap())).collect();
+    found.sort_by(|a, b| a.partial_cmp(b).unwrap());
+    assert_eq!(found.len(), 7, "{found:?}");
+    assert_eq!(found[0], ("day", 21.0), "{found:?}");
+    assert!(found.contains(&("day-web", 6.0)) && found.contains(&("day-web-2", 5.0)), "{found:?}");
+}
+
 #[test]
 fn show_says_what_is_left_and_which_cap_binds_and_check_tells_scripts() {
     let machine = Machine::new();

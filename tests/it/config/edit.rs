@@ -278,6 +278,21 @@ fn unset_takes_the_line_and_leaves_every_comment() {
     assert!(matches!(unset(&machine.file(), "thme"), Err(ConfigError::UnknownKey { .. })));
 }
 
+#[test]
+fn unset_of_a_table_leaves_the_comments_before_it() {
+    let text = "theme = 'nord'\n\n# a note of mine\n\n[caps.day]\nlimit = '20'\nper = 'day'\n\n# about week\n[caps.week]\nlimit = '100'\nper = 'week'\n# the end\n";
+    let without_day = "theme = 'nord'\n\n# a note of mine\n\n# about week\n[caps.week]\nlimit = '100'\nper = 'week'\n# the end\n";
+    assert_eq!(without(text, "caps.day"), without_day);
+    assert_eq!(without(without_day, "caps.week"), "theme = 'nord'\n\n# a note of mine\n\n# about week\n# the end\n");
+    let all = without(text, "caps");
+    assert!(["# a note of mine", "# about week", "# the end"].iter().all(|note| all.contains(note)), "{all}");
+    // Whoever begins with the file that explains everything gets it back.
+    let machine = Machine::with_file(&aifinops::config::default_text());
+    set(&machine.file(), "currency", "EUR:0.92").unwrap();
+    unset(&machine.file(), "currency").unwrap();
+    assert_eq!(fs::read_to_string(machine.file()).unwrap(), aifinops::config::default_text());
+}
+
 proptest::proptest! {
     #[test]
     fn whatever_text_is_set_is_read_back_or_refused_and_the_file_stays_whole(value: String) {
