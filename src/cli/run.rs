@@ -135,8 +135,17 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, CliError> {
         command.args(own);
     }
     // Behind the proxy the next call is refused, which is kinder than a signal; but only a signal pauses.
-    let mut over = || gate.over();
-    let watch = (proxy.is_none() || args.pause).then_some(Watch { over: &mut over, pauses: args.pause });
+    let by_signals = proxy.is_none() || args.pause;
+    let mut over = || {
+        if by_signals {
+            return gate.over();
+        }
+        if let Some(gate) = &caps {
+            gate.tidy();
+        }
+        None
+    };
+    let watch = Some(Watch { over: &mut over, pauses: args.pause });
     let ended =
         child::run(&mut command, Care { shares_terminal: true, waits: Waits::default(), watch, tell: &mut |text| context.note(text) });
     let tally = proxy.map(Proxy::finish);

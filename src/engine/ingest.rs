@@ -195,6 +195,13 @@ impl Ingest {
         kept
     }
 
+    /// Whether an agent's logs have news that nobody has read: for who waits for another process that reads them.
+    pub fn is_behind(&mut self, agent: AgentId) -> Result<bool, StoreError> {
+        let (found, _) = self.catalog.walk();
+        let known = self.store.file_stats()?;
+        Ok(found.iter().any(|file| file.agent == agent && known.get(&path_key(&file.path)) != Some(&file.stat)))
+    }
+
     /// How many bytes of these files have not been read yet.
     pub fn unread(&mut self, agent: AgentId, paths: &BTreeSet<PathBuf>) -> Result<u64, StoreError> {
         let mut bytes = 0;

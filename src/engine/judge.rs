@@ -108,9 +108,11 @@ pub fn judge(
         ledger = Some(journal::ledger(dir, PATIENCE, now)?);
     }
     if let Some(ledger) = ledger.as_ref().filter(|_| is_announced) {
-        let others: Vec<Pending> = ledger.pending()?.into_iter().filter(|call| !is_own(call, question)).collect();
+        // What a proxy has left behind that was killed is in the logs, or nowhere.
+        let counts = |call: &Pending| !is_own(call, question) && proxied::is_alive(call.pid);
+        let others: Vec<Pending> = ledger.pending()?.into_iter().filter(counts).collect();
         for standing in &mut standings {
-            standing.spend.add(&proxied::waiting(standing, &others, None));
+            standing.spend.add(&proxied::waiting(standing, &others, None, None));
         }
     }
     let behind = is_long || (question.moment == Moment::Prompt && ingest.store.is_writer());

@@ -58,11 +58,19 @@ pub fn is_announced(dir: &Path) -> bool {
 
 impl Ledger {
     /// Admits a call if `judge` does, with all calls pending before its eyes, and gives the number of its reservation.
-    /// Nobody else is admitted meanwhile. What `judge` says no with comes back.
-    pub fn reserve<E>(&mut self, pending: &Pending, judge: impl FnOnce(&[Pending]) -> Result<(), E>) -> Result<Result<i64, E>, StoreError> {
+    /// Nobody else is admitted meanwhile. What `judge` says no with comes back. What a proxy has left behind that `is_alive` no more
+    /// is forgotten after a while; of one that lives it is all that is known of what no log shows.
+    pub fn reserve<E>(
+        &mut self,
+        pending: &Pending,
+        is_alive: impl Fn(u32) -> bool,
+        judge: impl FnOnce(&[Pending]) -> Result<(), E>,
+    ) -> Result<Result<i64, E>, StoreError> {
         let fail = self.fail("reserving for a call");
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&fail)?;
-        tx.execute("DELETE FROM pending WHERE at < ?1", [pending.at - FORGOTTEN]).map_err(&fail)?;
+        for pid in pids(&tx, pending.at - FORGOTTEN).map_err(&fail)?.into_iter().filter(|pid| !is_alive(*pid)) {
+            tx.execute("DELETE FROM pending WHERE at < ?1 AND pid = ?2", params![pending.at - FORGOTTEN, pid]).map_err(&fail)?;
+        }
         let all = all(&tx).map_err(&fail)?;
         if let Err(no) = judge(&all) {
             return Ok(Err(no));
@@ -111,6 +119,11 @@ impl Ledger {
     pub fn pending(&self) -> Result<Vec<Pending>, StoreError> {
         all(&self.conn).map_err(self.fail("listing calls under way"))
     }
+}
+
+/// The processes whose calls are older than an instant.
+fn pids(conn: &rusqlite::Connection, before: Millis) -> rusqlite::Result<Vec<u32>> {
+    conn.prepare_cached("SELECT DISTINCT pid FROM pending WHERE at < ?1")?.query_map([before], |r| r.get(0))?.collect()
 }
 
 fn all(conn: &rusqlite::Connection) -> rusqlite::Result<Vec<Pending>> {

@@ -13,21 +13,25 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Ask, Gate, Ticket};
-use crate::budgets::{self, Spend, Standing};
+use crate::budgets::{self, Standing};
 use crate::disk::Lock;
 use crate::engine::ingest::Ingest;
 use crate::engine::journal;
 use crate::engine::rules::{Rules, decision};
-use crate::model::cap::OnFailure;
-use crate::model::{AgentId, Batch, Call, Key, Millis, Money, SessionUpdate, Tokens};
+use crate::model::cap::{OnFailure, Span};
+use crate::model::{AgentId, Batch, Key, Millis, Money, Tokens};
 use crate::query::Labeler;
 use crate::query::caps::{self, Focus};
 use crate::store::books::Word;
 use crate::store::ledger::{Decision, Kind, Ledger};
 use crate::store::pending::{self, Pending};
-use crate::store::spend::Logged;
 use crate::store::{Books, Store, StoreError};
 use crate::wires::Usage;
+
+mod calls;
+
+use calls::{call, matches, session_of};
+pub(in crate::engine) use calls::{is_alive, waiting};
 
 /// How old the figures of the store may be.
 const FRESH: Duration = Duration::from_millis(250);
@@ -84,6 +88,8 @@ struct State {
     matched: HashSet<Key>,
     /// Whether nothing would be admitted, when that was last asked.
     is_over: bool,
+    /// The sessions that requests of this run have named.
+    sessions: HashSet<String>,
 }
 
 /// A call that the proxy has let through.
@@ -93,6 +99,10 @@ struct Seen {
     usage: Option<Usage>,
 }
 
+/// For so long at most it is waited at the end until the last line of the log has been read by whoever reads it.
+const LAST_LINE: Duration = Duration::from_secs(3);
+/// A log shows a call so soon after its end, or never.
+const SHOWN: Millis = 15_000;
 /// How long another process may hold the ledger.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -115,6 +125,7 @@ impl CapGate {
             next: 0,
             matched: HashSet::new(),
             is_over: false,
+            sessions: HashSet::new(),
         };
         Ok(CapGate { state: Mutex::new(state) })
     }
@@ -122,8 +133,31 @@ impl CapGate {
     /// The run is over: what no log shows becomes a call of its own. Gives how many there were.
     pub fn finish(&self) -> Result<usize, StoreError> {
         let mut state = self.lock();
+        let begun = Instant::now();
+        loop {
+            state.read()?;
+            // An agent ends right behind its last line, and whoever reads the logs in this one's place may not have come to it yet.
+            let waits = state.has_ended_calls() && !state.setup.ingest.store.is_writer() && begun.elapsed() < LAST_LINE;
+            let agent = state.setup.agent;
+            if !waits || !state.setup.ingest.is_behind(agent)? {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
         state.read()?;
         state.keep_the_rest()
+    }
+
+    /// Looks whether the log has come to show calls that ended a moment ago: until then others count them as well. For who has nothing
+    /// else to ask.
+    pub fn tidy(&self) {
+        let mut state = self.lock();
+        let now = (state.setup.clock)();
+        let is_new = |seen: &Seen| seen.pending.ended_at.is_some_and(|at| now - at < SHOWN);
+        if state.calls.values().any(is_new) {
+            // What cannot be read just now is read with the next question.
+            let _ = state.refresh();
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -158,8 +192,7 @@ impl Gate for CapGate {
 
     fn over(&self) -> Option<String> {
         let mut state = self.lock();
-        let focus = state.focus(None, None);
-        let standings = match state.standings_now(&focus) {
+        let standings = match state.standings_of_all() {
             Ok(standings) => standings,
             Err(error) => return state.failed(&error).err(),
         };
@@ -248,28 +281,74 @@ impl State {
         Ok(standings)
     }
 
-    /// As [`State::standings`], with what no log shows yet.
-    fn standings_now(&mut self, focus: &Focus) -> Result<Vec<Standing>, StoreError> {
-        let mut standings = self.standings(focus)?;
-        let pending = self.ledger.pending()?;
-        for standing in &mut standings {
-            standing.spend.add(&waiting(standing, &pending, None));
+    /// The sessions of this run, as far as anybody knows: those that its requests name, else those that its agent has been at work in
+    /// here since it began.
+    fn own_sessions(&self) -> Result<Vec<Focus>, StoreError> {
+        let is_here = |cwd: Option<&str>| cwd.is_none() || self.setup.cwd.is_none() || cwd == self.setup.cwd.as_deref();
+        let mut found = Vec::new();
+        for who in self.setup.ingest.store.sessions_since(self.since)? {
+            let is_named = if self.sessions.is_empty() { is_here(who.cwd.as_deref()) } else { self.sessions.contains(&*who.uid) };
+            if *who.agent == *self.setup.agent && is_named {
+                found.push(Focus::from(who));
+            }
         }
-        Ok(standings)
+        Ok(found)
+    }
+
+    /// How caps stand for this run, with what no log shows yet, where no request says of which session it is asked.
+    fn standings_of_all(&mut self) -> Result<Vec<Standing>, StoreError> {
+        self.refresh()?;
+        let pending = self.ledger.pending()?;
+        let mut focuses = self.own_sessions()?;
+        if focuses.is_empty() {
+            focuses.push(self.focus(None, None));
+        }
+        let mut all = Vec::new();
+        for focus in focuses {
+            let mut standings = self.standings(&focus)?;
+            let began = self.task_began(&focus)?;
+            for standing in &mut standings {
+                standing.spend.add(&waiting(standing, &pending, focus.uid.as_deref(), began));
+            }
+            all.append(&mut standings);
+        }
+        Ok(all)
+    }
+
+    /// When the running task of a session began, where a cap asks for that.
+    fn task_began(&self, focus: &Focus) -> Result<Option<Millis>, StoreError> {
+        let is_asked = self.setup.rules.caps.iter().any(|cap| cap.span == Span::Task);
+        let Some(id) = focus.session.filter(|_| is_asked) else { return Ok(None) };
+        let store = &self.setup.ingest.store;
+        Ok(store.last_task(&store.conversation(id)?)?.map(|task| task.began))
+    }
+
+    /// Whether the answer to a call is there and no log shows it.
+    fn has_ended_calls(&self) -> bool {
+        self.calls.values().any(|seen| seen.usage.is_some())
     }
 
     fn admit(&mut self, ask: &Ask) -> Result<Result<Ticket, String>, StoreError> {
         // Who asks is known best once its log has been read.
         self.refresh()?;
         let focus = self.focus(ask.session.as_deref(), ask.estimate.model.as_deref());
+        self.sessions.extend(ask.session.clone());
         let mut standings = self.standings(&focus)?;
+        if ask.session.is_none() {
+            // Whose session it is nobody says: then it may be any of this run's.
+            standings.retain(|standing| standing.cap.span.is_calendar());
+            for own in self.own_sessions()? {
+                standings.extend(self.standings(&own)?.into_iter().filter(|standing| !standing.cap.span.is_calendar()));
+            }
+        }
+        let began = self.task_began(&focus)?;
         let pending = self.reservation(ask, &focus);
         let session = ask.session.as_deref();
         let zone = self.setup.rules.zone;
         let mut refused = None;
         let judge = |all: &[Pending]| {
             for standing in &mut standings {
-                standing.spend.add(&waiting(standing, all, session));
+                standing.spend.add(&waiting(standing, all, session, began));
             }
             match budgets::verdict(&standings) {
                 Some(standing) => {
@@ -279,7 +358,7 @@ impl State {
                 None => Ok(()),
             }
         };
-        match self.ledger.reserve(&pending, judge)? {
+        match self.ledger.reserve(&pending, is_alive, judge)? {
             Ok(row) => {
                 self.next += 1;
                 self.calls.insert(self.next, Seen { row, pending, usage: None });
@@ -374,100 +453,4 @@ impl State {
 fn no_usage() -> Usage {
     use crate::model::{Speed, Tier};
     Usage { model: None, id: None, tokens: Tokens::default(), searches: 0, tier: Tier::default(), speed: Speed::default(), told: false }
-}
-
-/// What calls that no log shows yet add to a cap.
-pub(in crate::engine) fn waiting(standing: &Standing, all: &[Pending], session: Option<&str>) -> Spend {
-    let mut spend = Spend::default();
-    for call in all {
-        let same_session = standing.cap.span.is_calendar() || (call.session.is_some() && call.session.as_deref() == session);
-        if same_session && standing.cap.scope.covers(&call.agent, call.cwd.as_deref(), call.model.as_deref()) {
-            spend.add(&Spend {
-                known: if call.unpriced { Money::ZERO } else { call.money },
-                assumed: if call.unpriced { call.money } else { Money::ZERO },
-                unpriced_calls: u64::from(call.unpriced),
-                lower_bound: false,
-                tokens: call.tokens,
-                steps: 1,
-                ..Spend::default()
-            });
-        }
-    }
-    spend
-}
-
-/// The ended calls of ours that logs show: by their identity, else by their tokens in their session.
-fn matches(calls: &HashMap<u64, Seen>, matched: &mut HashSet<Key>, logged: &[Logged]) -> Vec<u64> {
-    let mut ended: Vec<(&u64, &Seen, &Usage)> =
-        calls.iter().filter_map(|(ticket, seen)| Some((ticket, seen, seen.usage.as_ref()?))).collect();
-    ended.sort_by_key(|(ticket, ..)| **ticket);
-    let mut found = Vec::new();
-    for (ticket, seen, usage) in ended {
-        let key = usage.id.as_deref().map(|id| own_key(&seen.pending.agent, id));
-        let known = logged.iter().find(|call| Some(call.key) == key && !matched.contains(&call.key));
-        let known = known.or_else(|| logged.iter().find(|call| !matched.contains(&call.key) && is_same(call, &seen.pending, usage)));
-        if let Some(call) = known {
-            matched.insert(call.key);
-            found.push(*ticket);
-        }
-    }
-    found
-}
-
-/// Whether a call of a log is this one, by what both know of it.
-fn is_same(call: &Logged, pending: &Pending, usage: &Usage) -> bool {
-    let root = call.session.split('/').next().unwrap_or_default();
-    let same_session = pending.session.as_deref().is_none_or(|uid| uid == &*call.session || uid == root);
-    let in_time = call.at >= pending.at - SLACK && call.at <= pending.ended_at.unwrap_or(pending.at) + SLACK;
-    same_session && in_time && call.prompt == usage.tokens.prompt() && call.output == usage.tokens.output
-}
-
-/// The key that an agent's log gives a call with this id, where it is the service's own id.
-fn own_key(agent: &str, id: &str) -> Key {
-    Key::of(&[agent.as_bytes(), b"call", id.as_bytes()])
-}
-
-/// The session of a call in a batch: the agent's own, else one for the run.
-fn session_of(batch: &mut Batch, seen: &Seen, run: &str) -> u32 {
-    let uid = seen.pending.session.clone().unwrap_or_else(|| format!("run-{run}"));
-    let at = seen.pending.ended_at.unwrap_or(seen.pending.at);
-    let index = if let Some(index) = batch.sessions.iter().position(|session| *session.uid == *uid) {
-        index
-    } else {
-        batch.sessions.push(SessionUpdate { uid: uid.as_str().into(), ..SessionUpdate::default() });
-        batch.sessions.len() - 1
-    };
-    if let Some(session) = batch.sessions.get_mut(index) {
-        let (first, last) = session.seen.unwrap_or((seen.pending.at, at));
-        session.seen = Some((first.min(seen.pending.at), last.max(at)));
-        if let Some(cwd) = &seen.pending.cwd {
-            session.cwd.get_or_insert_with(|| (seen.pending.at, cwd.as_str().into()));
-        }
-    }
-    u32::try_from(index).unwrap_or(u32::MAX)
-}
-
-fn call(agent: AgentId, session: u32, seen: &Seen, usage: &Usage, run: &str) -> Call {
-    let row = seen.row.to_le_bytes();
-    let key = match &usage.id {
-        Some(id) => own_key(agent, id),
-        None => Key::of(&[agent.as_bytes(), b"proxied", run.as_bytes(), &row]),
-    };
-    let uid = seen.pending.session.as_deref().unwrap_or(run);
-    Call {
-        key,
-        session,
-        task: Key::of(&[agent.as_bytes(), b"side", uid.as_bytes()]),
-        at: seen.pending.ended_at.unwrap_or(seen.pending.at),
-        model: seen.pending.model.as_deref().map(Into::into),
-        tokens: usage.tokens,
-        searches: usage.searches,
-        tier: usage.tier,
-        speed: usage.speed,
-        context: 0,
-        sidechain: true,
-        lower_bound: !usage.told,
-        gap: false,
-        reported: None,
-    }
 }

@@ -1,5 +1,8 @@
-//! Claude Code: `ANTHROPIC_BASE_URL`, which its settings may hold too (then they win, and `--settings` over them).
+//! Claude Code: `ANTHROPIC_BASE_URL`, which its settings may hold too (then they win, and `--settings` over them). Of several
+//! `--settings` it heeds one: where the user gives his own, ours has no place, and an address in any settings is not overcome.
 //! <https://docs.anthropic.com/en/docs/claude-code/settings>
+
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -33,10 +36,14 @@ impl Launch for ClaudeCode {
         let user = world.var("CLAUDE_CONFIG_DIR").map_or_else(|| world.home.join(".claude"), Into::into);
         // The strongest last.
         let files = [user.join("settings.json"), world.cwd.join(".claude/settings.json"), world.cwd.join(".claude/settings.local.json")];
-        let settings: Vec<Value> = files.iter().filter_map(|path| json_file(path)).collect();
+        let mut settings: Vec<Value> = files.iter().filter_map(|path| json_file(path)).collect();
+        let given = given(world.args);
+        for text in &given {
+            settings.push(read(text, world.cwd).ok_or("what --settings names cannot be read, and may lead past the proxy")?);
+        }
         let set = |name: &str| {
-            let of = |settings: &Value| settings.get("env")?.get(name)?.as_str().map(str::to_owned);
-            settings.iter().rev().find_map(of).filter(|value| !value.is_empty())
+            let of = |settings: &Value| word(settings.get("env")?.get(name)?);
+            settings.iter().rev().find_map(of)
         };
         for (variable, cloud) in CLOUDS {
             if set(variable).map_or_else(|| world.is_on(variable), |value| says_yes(&value)) {
@@ -45,19 +52,56 @@ impl Launch for ClaudeCode {
         }
         let in_settings = set(VARIABLE);
         let settings_win = in_settings.is_some();
-        let upstream = world.upstream(in_settings.or_else(|| world.var(VARIABLE)), DEFAULT);
+        if settings_win && !given.is_empty() {
+            return Err(format!("its settings hold {VARIABLE}, and --settings of your own leaves no place for the proxy's"));
+        }
+        // An empty one wins over the environment too, and stands for the maker's address.
+        let address = in_settings.map_or_else(|| world.var(VARIABLE), |own| Some(own).filter(|own| !own.trim().is_empty()));
+        let upstream = world.upstream(address, DEFAULT);
         let own = world.args.to_vec();
         Ok(Plan {
             routes: vec![route("anthropic", upstream)],
             change: Box::new(move |base| {
                 let address = base("anthropic");
                 let mut args = own.clone();
-                if settings_win && !own.iter().any(|arg| arg == "--settings" || arg.starts_with("--settings=")) {
+                if settings_win {
                     let settings = json!({"env": {VARIABLE: address}}).to_string();
                     args.splice(0..0, ["--settings".to_owned(), settings]);
                 }
                 Change { env: vec![(VARIABLE.to_owned(), address)], args }
             }),
         })
+    }
+}
+
+/// What the user gives with `--settings`: files, or JSON. Claude Code heeds one of several; here each counts, the last most.
+fn given(args: &[String]) -> Vec<&str> {
+    let mut out: Vec<&str> = Vec::new();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        if arg == "--settings" {
+            out.push(args.next().map_or("", String::as_str));
+        } else if let Some(text) = arg.strip_prefix("--settings=") {
+            out.push(text);
+        }
+    }
+    out
+}
+
+/// Settings that were given. A pipe can be read once only, and that is for the agent to do.
+fn read(text: &str, cwd: &Path) -> Option<Value> {
+    if text.trim_start().starts_with('{') {
+        return serde_json::from_str(text).ok();
+    }
+    let path = cwd.join(text);
+    if path.is_file() { json_file(&path) } else { None }
+}
+
+/// A variable's value; Claude Code takes numbers and truth values for their words.
+fn word(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        _ => None,
     }
 }

@@ -4,9 +4,10 @@
 use aifinops::engine::gate::caps::{CapGate, Setup};
 use aifinops::engine::gate::{Ask, Gate, Ticket};
 use aifinops::engine::rules::Rules;
-use aifinops::model::cap::{Cap, OnFailure, Span};
+use aifinops::model::cap::{Cap, OnFailure, Scope, Span};
 use aifinops::model::{Millis, Money, Speed, Tier, Tokens, Window};
 use aifinops::store::ledger::Kind;
+use aifinops::store::pending::Pending;
 use aifinops::store::{Ledger, Store, Sums};
 use aifinops::wires::{Estimate, Usage};
 
@@ -114,6 +115,139 @@ fn a_call_that_the_log_shows_is_the_same_call() {
     // The log shows the title after all, under its own id: still one.
     append(&desk.home.claude(&uid), answer(&uid, 61, 3, 7, None).replace("msg_00000003", "msg_title") + "\n");
     assert_eq!(desk.stored().calls, 3);
+}
+
+/// Codex and others give their calls ids of their own: nothing but the log, once it is read, says that it is the same call.
+#[test]
+fn the_last_call_is_waited_for_where_another_process_reads_the_logs() {
+    let desk = Desk::new();
+    let uid = uuid(1, 1);
+    let mut reader = desk.home.reader(Store::open(desk.data.path()).unwrap().store);
+    let gate = desk.gate(&[]);
+    call(&gate, Some(&uid), &used(None, 1, 50)).unwrap();
+    desk.logs(&uid, 1, 50);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+            scan(&mut reader);
+        });
+        assert_eq!(gate.finish().unwrap(), 0, "it is the log's");
+    });
+    drop(gate);
+    assert_eq!(total(&reader).calls, 1);
+    // What no log shows is not waited for.
+    let gate = desk.gate(&[]);
+    call(&gate, Some(&uid), &used(Some("msg_title"), 3, 7)).unwrap();
+    let begun = std::time::Instant::now();
+    assert_eq!(gate.finish().unwrap(), 1);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+/// Others count a call as under way until whoever let it through has seen it in the log: an agent that is idle asks nothing.
+#[test]
+fn a_call_that_the_log_shows_counts_once_for_others_while_its_agent_is_idle() {
+    let desk = Desk::new();
+    let uid = uuid(1, 1);
+    let gate = desk.gate(&[]);
+    call(&gate, Some(&uid), &used(None, 1, 50)).unwrap();
+    desk.logs(&uid, 1, 50);
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !open(&desk.data).pending().unwrap().is_empty() {
+        assert!(std::time::Instant::now() < end, "it stays pending");
+        gate.tidy();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(gate.finish().unwrap(), 0);
+}
+
+#[test]
+fn what_was_asked_yesterday_is_of_yesterday() {
+    let desk = Desk::new();
+    let ended = |at| Pending { run: "r".into(), pid: std::process::id(), at, ended_at: Some(at), ..pending_of_nobody() };
+    let yesterday = clock() - 9 * 3_600_000;
+    let mut ledger = open(&desk.data);
+    ledger.reserve(&ended(yesterday), |_| true, |_| Ok::<(), ()>(())).unwrap().unwrap();
+    let gate = desk.gate(&[steps(1)]);
+    assert!(gate.admit(&ask(None, MODEL)).is_ok(), "the day has begun since");
+    drop(gate);
+    let other = Desk::new();
+    open(&other.data).reserve(&ended(clock() - 1000), |_| true, |_| Ok::<(), ()>(())).unwrap().unwrap();
+    assert!(other.gate(&[steps(1)]).admit(&ask(None, MODEL)).is_err(), "this one is of today");
+}
+
+/// A call of somebody's that no log will show.
+fn pending_of_nobody() -> Pending {
+    Pending {
+        run: String::new(),
+        pid: 0,
+        at: 0,
+        ended_at: None,
+        agent: "other".into(),
+        session: None,
+        cwd: None,
+        model: None,
+        money: Money::ZERO,
+        unpriced: false,
+        tokens: 1,
+    }
+}
+
+#[test]
+fn what_a_living_proxy_knows_alone_is_kept_however_old_it_is() {
+    let desk = Desk::new();
+    let old = Pending {
+        run: "r".into(),
+        pid: std::process::id(),
+        at: clock() - 7 * 3_600_000,
+        ended_at: Some(clock() - 6 * 3_600_000),
+        ..pending_of_nobody()
+    };
+    open(&desk.data).reserve(&old, |_| true, |_| Ok::<(), ()>(())).unwrap().unwrap();
+    let gate = desk.gate(&[steps(1)]);
+    assert!(gate.admit(&ask(None, MODEL)).is_err());
+    assert_eq!(open(&desk.data).pending().unwrap().len(), 1);
+}
+
+/// Titles and the like of earlier prompts are in no log, and of no later task.
+#[test]
+fn a_cap_per_task_counts_the_side_calls_of_that_task() {
+    let desk = Desk::new();
+    let uid = uuid(1, 1);
+    append(&desk.home.claude(&uid), prompt(&uid, 50) + "\n");
+    let gate = desk.gate(&[cap("2 steps", Span::Task)]);
+    for n in 1..=2 {
+        call(&gate, Some(&uid), &used(Some(&format!("msg_title{n}")), n, 7)).unwrap();
+    }
+    assert!(gate.admit(&ask(Some(&uid), MODEL)).is_err(), "two of this task");
+    append(&desk.home.claude(&uid), prompt(&uid, 70) + "\n");
+    std::thread::sleep(std::time::Duration::from_millis(300)); // figures may be so old
+    assert!(gate.admit(&ask(Some(&uid), MODEL)).is_ok(), "a new task");
+}
+
+/// An agent that no proxy stands before says nothing of its sessions; its logs do.
+#[test]
+fn caps_per_session_and_task_hold_where_no_request_names_the_session() {
+    for span in [Span::Session, Span::Task, Span::Day] {
+        let desk = Desk::new();
+        let uid = uuid(1, 1);
+        let gate = desk.gate(&[cap("3 steps", span)]);
+        append(&desk.home.claude(&uid), prompt(&uid, 60) + "\n");
+        for n in 1..=3 {
+            assert_eq!(gate.over(), None, "{span} {n}");
+            desk.logs(&uid, n, 50);
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+        assert!(gate.over().is_some(), "{span}");
+        assert!(gate.admit(&ask(None, MODEL)).is_err(), "{span}");
+    }
+    // A model's cap stops who uses that model.
+    let desk = Desk::new();
+    let uid = uuid(1, 1);
+    let opus = Cap { scope: Scope { model: Some("opus".into()), ..Scope::default() }, ..cap("1 step", Span::Day) };
+    let gate = desk.gate(&[opus]);
+    append(&desk.home.claude(&uuid(1, 2)), answer(&uuid(1, 2), 40, 9, 50, None).replace(MODEL, "claude-opus-4-6") + "\n");
+    desk.logs(&uid, 1, 50);
+    assert_eq!(gate.over(), None, "{MODEL} is no opus");
 }
 
 #[test]

@@ -346,7 +346,7 @@ fn what_a_proxy_has_let_through_counts_before_a_log_shows_it_and_once() {
     // What may be a call of the session itself is in its own log.
     for (agent, session, spent) in [("codex", None, 4), (AGENT, Some("another"), 5), (AGENT, None, 5), (AGENT, Some(desk.uid.as_str()), 5)]
     {
-        ledger.reserve(&proxied(agent, session), |_| Ok::<(), ()>(())).unwrap().unwrap();
+        ledger.reserve(&proxied(agent, session), |_| true, |_| Ok::<(), ()>(())).unwrap().unwrap();
         assert!(desk.ask(vec![steps(spent, Span::Day)], Moment::Step).halt.is_some(), "{agent} {session:?}");
         assert!(desk.ask(vec![steps(spent + 1, Span::Day)], Moment::Step).halt.is_none(), "{agent} {session:?}");
     }

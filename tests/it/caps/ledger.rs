@@ -144,7 +144,7 @@ fn what_is_left_is_given_to_one_of_many_who_ask_at_once() {
                 scope.spawn(move || {
                     let mut ledger = open(dir);
                     let room = |all: &[Pending]| if all.len() < 10 { Ok(()) } else { Err(()) };
-                    (0..20).filter(|_| ledger.reserve(&pending(&i.to_string(), 1), room).unwrap().is_ok()).count()
+                    (0..20).filter(|_| ledger.reserve(&pending(&i.to_string(), 1), |_| true, room).unwrap().is_ok()).count()
                 })
             })
             .collect();
@@ -157,20 +157,24 @@ fn what_is_left_is_given_to_one_of_many_who_ask_at_once() {
 fn reservations_become_costs_and_are_forgotten() {
     let dir = tempfile::tempdir().unwrap();
     let mut ledger = open(&dir);
-    let id = ledger.reserve(&pending("a", 500), |_| Ok::<_, ()>(())).unwrap().unwrap();
+    let id = ledger.reserve(&pending("a", 500), |_| true, |_| Ok::<_, ()>(())).unwrap().unwrap();
     ledger.settle_pending(id, &Pending { ended_at: Some(2000), ..pending("a", 70) }).unwrap();
     assert_eq!(open(&dir).pending().unwrap(), [Pending { ended_at: Some(2000), ..pending("a", 70) }]);
     ledger.forget_pending(id).unwrap();
     assert_eq!(ledger.pending().unwrap(), []);
     // What a proxy that was killed has left behind does not hold for ever.
-    ledger.reserve(&pending("a", 500), |_| Ok::<_, ()>(())).unwrap().unwrap();
+    ledger.reserve(&pending("a", 500), |_| true, |_| Ok::<_, ()>(())).unwrap().unwrap();
     let later = Pending { at: 1000 + 7 * 3_600_000, ..pending("b", 1) };
     let seen = std::cell::Cell::new(99);
     ledger
-        .reserve(&later, |all| {
-            seen.set(all.len());
-            Ok::<_, ()>(())
-        })
+        .reserve(
+            &later,
+            |_| false,
+            |all| {
+                seen.set(all.len());
+                Ok::<_, ()>(())
+            },
+        )
         .unwrap()
         .unwrap();
     assert_eq!(seen.get(), 0);

@@ -73,6 +73,56 @@ fn claude_code() {
     assert!(plan("claude-code", &[(".claude/settings.json", "{ broken")], &[("CLAUDE_CODE_USE_VERTEX", "0")], &[], None).is_ok());
 }
 
+type Files<'a> = &'a [(&'a str, &'a str)];
+
+#[test]
+fn claude_code_with_settings_of_its_users_own() {
+    let maker = pairs(&[("anthropic", "https://api.anthropic.com")]);
+    let base_url = |address: &str| format!(r#"{{"env":{{"ANTHROPIC_BASE_URL":"{address}"}}}}"#);
+    let (user, own) = (base_url("https://user"), base_url("https://own"));
+    let (user, own) = (user.as_str(), own.as_str());
+    let why = |files: &[(&str, &str)], args: &[&str]| plan("claude-code", files, &[], args, None).err().unwrap_or_default();
+    // Where no settings hold an address, the variable is enough.
+    for args in [["--settings", r#"{"model":"x"}"#], ["-p", "--settings={}"], ["--settings", "own.json"]] {
+        let (routes, change) = pointed(plan("claude-code", &[("work/own.json", "{ // mine\n}")], &[], &args, None));
+        assert_eq!((routes, change.env), (maker.clone(), pairs(&[("ANTHROPIC_BASE_URL", "http://proxy/anthropic")])));
+        assert_eq!(change.args, args);
+    }
+    // Where some do, nothing of ours would win over them.
+    let of_user = [(".claude/settings.json", user)];
+    let inline = format!("--settings={own}");
+    // What is in files, and what the user says.
+    let cases: [(Files<'_>, &[&str]); 5] = [
+        (&of_user, &["--settings", "{}"]),
+        (&of_user, &["-p", "x", "--settings={}"]),
+        (&[], &["--settings", own]),
+        (&[], &[inline.as_str()]),
+        (&[("work/own.json", own)], &["--settings", "own.json"]),
+    ];
+    for (files, args) in cases {
+        let why = why(files, args);
+        assert!(why.contains("its settings hold ANTHROPIC_BASE_URL, and --settings of your own"), "{files:?} {args:?}: {why}");
+    }
+    // What it says of clouds counts most.
+    let cloud = |value: &str| format!(r#"{{"env":{{"CLAUDE_CODE_USE_BEDROCK":{value}}}}}"#);
+    let (on, off) = (cloud("1"), cloud("\"0\""));
+    let (on, off) = (on.as_str(), off.as_str());
+    assert!(why(&[], &["--settings", on]).contains("Amazon Bedrock"));
+    assert_eq!(why(&[(".claude/settings.json", on)], &["--settings", off]), "");
+    // Nobody knows what is in what cannot be read.
+    for args in [&["--settings", "none.json"][..], &["--settings={ broken"], &["--settings"]] {
+        assert!(why(&[], args).contains("cannot be read"), "{args:?}");
+    }
+}
+
+#[test]
+fn an_empty_address_in_claude_codes_settings_is_its_makers() {
+    let files = [(".claude/settings.json", r#"{"env":{"ANTHROPIC_BASE_URL":""}}"#)];
+    let (routes, change) = pointed(plan("claude-code", &files, &[("ANTHROPIC_BASE_URL", "https://env")], &[], None));
+    assert_eq!(routes, pairs(&[("anthropic", "https://api.anthropic.com")]));
+    assert_eq!(change.args, ["--settings", r#"{"env":{"ANTHROPIC_BASE_URL":"http://proxy/anthropic"}}"#]);
+}
+
 #[test]
 fn codex() {
     let built_in = plan("codex", &[], &[], &["exec", "x"], None).unwrap_or_else(|why| panic!("{why}"));
