@@ -69,6 +69,11 @@ impl Desk {
         self.held.push_back(alert);
     }
 
+    /// Something is over and may come again: then the memory is asked anew, for it may have been told by another process.
+    pub(super) fn ask_again(&mut self, key: &str) {
+        self.told.remove(key);
+    }
+
     /// Tells whatever can be told now; gives the moment when there is more to do.
     pub(super) fn turn(&mut self, now: Millis) -> Option<Millis> {
         match self.quiet_until(now) {

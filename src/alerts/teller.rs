@@ -1,6 +1,6 @@
 //! The thread that tells.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -40,6 +40,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Alert>,
+    /// Keys of what is over, for the desk.
+    over: BTreeSet<String>,
     dropped: u64,
     news: Vec<String>,
     /// Whether the thread has nothing to do, but for what has to wait.
@@ -78,6 +80,14 @@ impl Teller {
         state.queue.push_back(alert);
         state.idle = false;
         self.shared.changed.notify_all();
+    }
+
+    /// Takes the keys of what is over: when it comes back, the memory is asked anew whether it is to be told. Whoever finds
+    /// that it is over takes it out of the memory; this is about what the thread itself remembers.
+    pub fn ask_again(&self, keys: &[String]) {
+        if !keys.is_empty() {
+            self.shared.lock().over.extend(keys.iter().cloned());
+        }
     }
 
     /// What has gone wrong since this was last asked, in words: `desktop notifications: no session bus (…)`.
@@ -154,11 +164,15 @@ fn work(shared: &Shared, mut desk: Desk, clock: &dyn Fn() -> Millis) {
             }
         }
         state.idle = false;
-        let alerts = std::mem::take(&mut state.queue);
+        let (alerts, over) = (std::mem::take(&mut state.queue), std::mem::take(&mut state.over));
         desk.lose(std::mem::take(&mut state.dropped));
         // Ways may take seconds; nobody is to wait for the lock meanwhile.
         drop(state);
         let now = clock();
+        // First: what has come back since is to be asked for.
+        for key in &over {
+            desk.ask_again(key);
+        }
         for alert in alerts {
             desk.take(alert, now);
         }

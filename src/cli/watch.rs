@@ -1,6 +1,5 @@
 //! `watch`: tells and holds caps without a screen.
 
-use std::collections::HashSet;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::mpsc::RecvTimeoutError;
@@ -120,7 +119,6 @@ fn watch(context: &Context) -> Result<ExitCode, CliError> {
     let warden = Warden::start(telling::warden(context, &engine, gpu_watch::pictures(keeper.as_ref()), None)?);
     context.note("watching; Ctrl-C ends it");
     let ended = super::signals::ended().map_err(|error| CliError::Screen(error.to_string()))?;
-    let mut said = HashSet::new();
     let mut looked = Instant::now();
     while !ended.is_set() {
         if looked.elapsed() >= SETTINGS {
@@ -128,11 +126,7 @@ fn watch(context: &Context) -> Result<ExitCode, CliError> {
             follow(context, &mut desk, &engine);
         }
         match warden.news.recv_timeout(Duration::from_millis(200)) {
-            Ok(News::Alert(alert)) => {
-                if said.insert(alert.key.clone()) {
-                    print(context, &alert)?;
-                }
-            }
+            Ok(News::Alert(alert)) => print(context, &alert)?,
             Ok(News::Trouble(text) | News::Stopped(text)) => context.note(&text),
             Ok(News::Guards(_) | News::Present(_)) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Err(CliError::Screen("the watch has ended".to_owned())),

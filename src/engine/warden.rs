@@ -1,7 +1,7 @@
 //! The thread that watches over caps while something runs: it looks whenever the picture of the present has changed, hands
 //! what there is to tell to the teller, and ends what goes on past a cap that is to stop it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +22,7 @@ use super::watchman::{self, BrokenGuard, Round, Watch};
 use crate::alerts::{Alert, Teller};
 use crate::budgets::Standing;
 use crate::model::cap::Action;
+use crate::model::time::HOUR;
 use crate::model::{Lookout, Millis, Money};
 use crate::pricing::Class;
 use crate::query::baseline::{self, Baseline};
@@ -87,7 +88,7 @@ pub struct Setup {
 /// What has happened, for whoever shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
-    /// There is something to tell, for the first time in this process.
+    /// There is something to tell: for the first time in this process, or again since it was over.
     Alert(Alert),
     /// Everything that there is to tell now; told when that changes.
     Present(Vec<Alert>),
@@ -138,6 +139,8 @@ struct Worker {
     baseline: Option<(Instant, Baseline)>,
     sight: Option<(Instant, Sight)>,
     known: HashSet<String>,
+    /// What was said, and until when it is not said again: as long as it is not told again.
+    said: HashMap<String, Millis>,
     /// The words of what was there to tell when that was last told.
     shown: Vec<(String, String)>,
     enforcer: Enforcer,
@@ -157,6 +160,7 @@ impl Worker {
             // Nobody needs to know in the first moments, in which everything else begins.
             sight: Some((Instant::now(), Sight::default())),
             known: HashSet::new(),
+            said: HashMap::new(),
             shown: Vec::new(),
             enforcer: Enforcer::default(),
             trouble: None,
@@ -263,12 +267,18 @@ impl Worker {
     }
 
     fn tell(&mut self, round: Round) {
+        self.setup.teller.ask_again(&round.over);
+        for key in &round.over {
+            self.said.remove(key);
+        }
         let present: HashSet<String> = round.alerts.iter().map(|alert| alert.key.clone()).collect();
         let all = round.alerts.clone();
         for alert in round.alerts {
             if !self.known.contains(&alert.key) {
                 self.setup.teller.tell(alert.clone());
-                self.say(News::Alert(alert));
+                if self.is_news(&alert) {
+                    self.say(News::Alert(alert));
+                }
             }
         }
         let words = |alert: &Alert| (alert.title.clone(), alert.body.clone());
@@ -279,5 +289,90 @@ impl Worker {
         }
         // What is over may come again; whether it is told again is for the memory of what was told to say.
         self.known = present;
+    }
+
+    /// Whether to say it: what goes up and down around its threshold is said once, until it is over or its window is.
+    fn is_news(&mut self, alert: &Alert) -> bool {
+        let now = (self.setup.clock)();
+        self.said.retain(|_, until| *until > now);
+        self.said.insert(alert.key.clone(), alert.until.max(now + HOUR)).is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::alerts::{AlertKind, Hours, InMemory, Memory as _, Urgency, Way, WayError};
+    use crate::model::Zone;
+
+    /// A way that keeps what it is told.
+    struct Ear(Arc<Mutex<Vec<String>>>);
+
+    impl Way for Ear {
+        fn name(&self) -> &'static str {
+            "ear"
+        }
+
+        fn tell(&self, alert: &Alert) -> Result<(), WayError> {
+            self.0.lock().unwrap().push(alert.key.clone());
+            Ok(())
+        }
+    }
+
+    const KEY: &str = "burn_rate";
+
+    fn round(is_unusual: bool, is_over: bool) -> Round {
+        let alert = Alert {
+            kind: AlertKind::BurnRate,
+            key: KEY.to_owned(),
+            at: 0,
+            until: 24 * HOUR,
+            title: "$21.00 in the last hour".to_owned(),
+            body: String::new(),
+            urgency: Urgency::Normal,
+        };
+        Round {
+            standings: Vec::new(),
+            alerts: is_unusual.then_some(alert).into_iter().collect(),
+            over: is_over.then(|| KEY.to_owned()).into_iter().collect(),
+        }
+    }
+
+    #[test]
+    fn what_was_over_is_told_and_said_again_when_it_comes_back() {
+        let (heard, memory) = (Arc::new(Mutex::new(Vec::new())), Arc::new(InMemory::default()));
+        let hours = Hours { quiet: None, zone: Zone::UTC };
+        let ways: Vec<Box<dyn Way>> = vec![Box::new(Ear(Arc::clone(&heard)))];
+        let (_pictures, snapshots) = watch::channel(Arc::new(Snapshot::default()));
+        let setup = Setup {
+            dir: PathBuf::new(),
+            snapshots,
+            gpus: None,
+            orders: Box::new(|| Orders { rules: Rules::default(), session_over: None, lookout: Lookout::default() }),
+            class: Box::new(|_| None),
+            guards: Box::new(Vec::<BrokenGuard>::new),
+            teller: Teller::start(ways, Box::new(Arc::clone(&memory)), hours, || 0).unwrap(),
+            catalog: Catalog::new(Vec::new()),
+            real: false,
+            who: "me".to_owned(),
+            clock: || 0,
+        };
+        let (send, news) = mpsc::sync_channel(QUEUE);
+        let mut worker = Worker::new(setup, send);
+        // How often it was told, and how often said.
+        let mut look = |is_unusual, is_over| {
+            worker.tell(round(is_unusual, is_over));
+            assert!(worker.setup.teller.flush(Duration::from_secs(10)));
+            let said = news.try_iter().filter(|news| matches!(news, News::Alert(_))).count();
+            (heard.lock().unwrap().len(), said)
+        };
+        assert_eq!(look(true, false), (1, 1));
+        assert_eq!((look(false, false), look(true, false)), ((1, 0), (1, 0)), "it goes up and down around its threshold");
+        memory.forget(KEY);
+        assert_eq!((look(false, true), look(true, false)), ((1, 0), (2, 1)), "it was over");
+        // Another process has told it since.
+        assert_eq!((look(false, true), look(true, false)), ((2, 0), (2, 1)), "the memory judges whether it is told");
     }
 }

@@ -52,6 +52,8 @@ pub struct Round {
     pub standings: Vec<Standing>,
     /// What there is to tell, told before or not.
     pub alerts: Vec<Alert>,
+    /// The keys of what is over: it may be told again when it comes back.
+    pub over: Vec<String>,
 }
 
 /// Looks.
@@ -74,7 +76,7 @@ pub fn round(store: &Store, ledger: &Ledger, watch: &Watch<'_>) -> Result<Round,
     }
     let snoozed = ledger.held(SNOOZE, now)?;
     alerts.retain(|alert| snoozed.iter().all(|(key, _)| key.strip_prefix(SNOOZE) != Some(alert.kind.word())));
-    Ok(Round { standings, alerts })
+    Ok(Round { standings, alerts, over: watch.sight.over.clone() })
 }
 
 /// How experiments stand; where there are none, nothing is asked.
