@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::model::{AgentId, Batch, Key, Millis, Money, RateLimit, SessionUpdate, Told};
 use crate::pricing::Pricer;
@@ -70,7 +70,7 @@ static SAVE_SESSION: LazyLock<String> = LazyLock::new(|| {
             role = coalesce(role, excluded.role), {columns}, {model},
             turn = iif(excluded.turn_at >= coalesce(turn_at, excluded.turn_at), excluded.turn, turn),
             turn_at = max(coalesce(turn_at, excluded.turn_at), coalesce(excluded.turn_at, turn_at))
-         RETURNING id"
+         RETURNING id, cwd"
     )
 });
 
@@ -241,10 +241,16 @@ impl Writer<'_> {
         let ((version_at, version), (remote_at, remote)) = (text(update.version.as_ref()), text(update.remote.as_ref()));
         let ((context_at, context), (window_at, window)) = (count(update.context), count(update.window));
         let ((model_at, model), (turn_at, turn)) = (model.unzip(), update.turn.unzip());
-        let mut save = self.tx.prepare_cached(&SAVE_SESSION)?;
         let key = (agent, update.uid.clone());
+        let before: Option<Option<String>> = if cwd.is_some() {
+            let mut ask = self.tx.prepare_cached("SELECT cwd FROM session WHERE agent = ?1 AND uid = ?2")?;
+            ask.query_row(params![agent, update.uid], |r| r.get(0)).optional()?
+        } else {
+            None
+        };
+        let mut save = self.tx.prepare_cached(&SAVE_SESSION)?;
         let known = self.memory.sessions.get(&key).copied();
-        let id: i64 = save.query_row(
+        let (id, now): (i64, Option<String>) = save.query_row(
             params![
                 agent,
                 update.uid,
@@ -271,8 +277,12 @@ impl Writer<'_> {
                 remote,
                 remote_at,
             ],
-            |r| r.get(0),
+            |r| Ok((r.get(0)?, r.get(1)?)),
         )?;
+        // Sums of days that are over are by directory, and days do not change with it.
+        if before.is_some_and(|before| before != now) {
+            self.tx.execute("DELETE FROM closed", [])?;
+        }
         if known.is_none() {
             self.memory.sessions.insert(key, id);
         }

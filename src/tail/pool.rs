@@ -420,8 +420,12 @@ fn resume(source: &'static dyn Source, file: &File, mut job: Job, size: u64) -> 
             FileState { row: FileRow { stat: job.stat, ..row }, fold, agent: job.agent }
         }
         Some(row) => {
+            // The same once more, for a reader that has learned something or after a change of rights: nothing of it is gone.
+            let goes_on = goes_on(file, &row, size)?;
             let mut state = fresh(source, job, row.generation + 1);
-            state.fold.again();
+            if !goes_on {
+                state.fold.again();
+            }
             state
         }
         None => fresh(source, job, 0),
@@ -446,7 +450,12 @@ fn know_head(row: &mut FileRow, file: &File, size: u64, bytes: &[u8]) -> io::Res
 /// anew in place, wherever.
 fn is_same(file: &File, row: &FileRow, size: u64, stat: &FileStat) -> io::Result<bool> {
     let rewritten = size == row.stat.size && row.stat != *stat;
-    if row.stat.version != stat.version || rewritten || size < row.offset || size < row.head_len {
+    Ok(row.stat.version == stat.version && !rewritten && goes_on(file, row, size)?)
+}
+
+/// Whether it begins as it did, and holds what was read last where that was.
+fn goes_on(file: &File, row: &FileRow, size: u64) -> io::Result<bool> {
+    if size < row.offset || size < row.head_len {
         return Ok(false);
     }
     let tail = row.offset.min(TAIL);

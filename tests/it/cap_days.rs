@@ -3,7 +3,7 @@
 use aifinops::budgets::Assumed;
 use aifinops::model::Zone;
 use aifinops::model::cap::{Amount, Cap, Scope, Span, Unit};
-use aifinops::query::caps::{Asking, DAYS, days};
+use aifinops::query::caps::{Asking, DAYS, days, standings};
 use aifinops::store::Store;
 use chrono::Weekday;
 
@@ -58,4 +58,34 @@ fn days_are_the_viewers_and_spans_begin_anew() {
     assert_eq!(last("month"), [0, 1, 1, 2, 3, 5]);
     assert_eq!(last("other"), [0; 6]);
     assert!(!found.iter().any(|days| days.cap == "task"), "a task has no days");
+}
+
+/// In which directory a session is at work may come to be known when its days are over: what was remembered of them was without that, and
+/// who is at work nobody knows where counts for every project.
+#[test]
+fn a_cap_of_a_project_follows_what_comes_to_be_known_of_days_that_are_over() {
+    let home = Home::new();
+    let uid = uuid(1, 0);
+    let call = |n: u64, day: &str| answer(&uid, n, n, 5, None).replace(&stamp(n), &format!("{day}T10:00:00Z")) + "\n";
+    append(&home.claude(&uid), call(1, "2026-11-10").replace("\"cwd\":\"/code/app\",", ""));
+    let mut ingest = home.reader(Store::open(&home.data()).unwrap().store);
+    scan(&mut ingest);
+    let caps = ["/code/app", "/code/web"].map(|project| Cap {
+        scope: Scope { project: Some(project.to_owned()), ..Scope::default() },
+        ..Cap::new(project, Amount { unit: Unit::Steps, count: 10 }, Span::Month)
+    });
+    let asking = Asking {
+        caps: &caps,
+        raises: &[],
+        beyond: &aifinops::query::caps::Beyond::default(),
+        assumed: Assumed::default(),
+        week_start: Weekday::Mon,
+        now: at("2026-11-18T12:00:00Z"),
+        zone: Zone::UTC,
+    };
+    let steps = |store: &Store| standings(store, &asking, None).unwrap().iter().map(|standing| standing.spend.steps).collect::<Vec<_>>();
+    assert_eq!((steps(&ingest.store), steps(&ingest.store)), (vec![1, 1], vec![1, 1]));
+    append(&home.claude(&uid), call(2, "2026-11-18"));
+    scan(&mut ingest);
+    assert_eq!(steps(&ingest.store), [2, 0]);
 }

@@ -255,7 +255,7 @@ fn split(prices: &mut Pricer, model: &str, call: &CallRow) -> Option<(Money, Mon
     if call.reported.is_some() || call.money.is_none() {
         return None;
     }
-    let prompt = call.tokens.prompt();
+    let prompt = call.billed_prompt();
     let mut of = |tokens: Tokens| prices.cost_at(prompt, model, &tokens, 0, call.tier, call.speed);
     let prompts = of(Tokens { output: 0, reasoning: 0, ..call.tokens })?;
     let outputs = of(Tokens { output: call.tokens.output, ..Tokens::default() })?;

@@ -408,7 +408,8 @@ impl Fold for CodexFold {
 
     fn wants_ancestor(&self, records: &Skim) -> Option<String> {
         if let Some(history) = &self.memory.history {
-            return history.wants_parent().then(|| history.of.clone());
+            // Once: what it says is known from then on, however long the history goes on.
+            return (history.wants_parent() && self.known.is_none()).then(|| history.of.clone());
         }
         let records = records.peek::<Lines<Record>>()?.records.as_slice();
         if self.memory.counters.are_none() && self.known.is_none() && first_counter(records).is_some() {

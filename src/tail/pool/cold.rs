@@ -19,7 +19,9 @@ pub(super) fn decompress(file: &File, mut take: impl FnMut(&[u8], u64, bool) -> 
             buf.drain(..end.unwrap_or(buf.len()));
             skipping = end.is_none();
         }
-        let len = memchr::memrchr(b'\n', &buf).map_or(0, |i| i + 1);
+        // A last line that only lacks its newline counts, as it does in a log that is not compressed.
+        let is_whole = got == 0 && !skipping && buf.last() == Some(&b'}') && buf.len() <= MAX_LINE;
+        let len = if is_whole { buf.len() } else { memchr::memrchr(b'\n', &buf).map_or(0, |i| i + 1) };
         if buf.len() - len > MAX_LINE {
             (oversized, skipping) = (1, true);
         }

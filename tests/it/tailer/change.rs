@@ -175,6 +175,27 @@ fn a_gap_that_a_rewrite_leaves_in_running_totals_is_not_counted_again() {
     }
 }
 
+/// Totals may jump over calls that no line tells. A file that is read once more although it holds the same, since its rights were changed
+/// or its reader has learned something, has lost no line: what the jump was counted as stays.
+#[test]
+fn a_jump_of_running_totals_is_counted_alike_when_the_same_file_is_read_once_more() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let thread = uuid(2, 1);
+    let home = Home::new();
+    let path = home.codex(&thread);
+    let lines = [count(11, [110, 100, 7], [110, 100, 7]), count(12, [330, 300, 21], [110, 100, 7])].map(|line| line + "\n").concat();
+    append(&path, header(&thread, 1) + "\n" + &context("turn", 2) + "\n" + &lines);
+    let mut ingest = home.resume();
+    scan(&mut ingest);
+    let first = total(&ingest);
+    assert_eq!(first.output, 21);
+    for mode in [0o600, 0o640] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(scan(&mut ingest), 1, "it is read once more");
+        assert_eq!(total(&ingest), first);
+    }
+}
+
 /// Copied and truncated, a rollout has lost its header; its name still tells whose it is.
 #[test]
 fn a_rollout_without_its_header_is_the_same_thread() {

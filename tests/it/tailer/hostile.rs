@@ -186,6 +186,27 @@ fn an_overlong_line_of_a_compressed_log_is_passed_over_and_counted() {
     assert_eq!(file(&ingest, &path).malformed, 1, "the long one");
 }
 
+/// Codex compresses what it has not touched for long, also what a crash has left without a line's end.
+#[test]
+fn the_last_line_of_a_compressed_log_counts_without_its_newline_and_half_a_line_does_not() {
+    for (end, calls) in [("", 2), ("\n", 2), ("\n{\"timestamp\":\"2026-03-02T08", 2)] {
+        let home = Home::new();
+        let thread = uuid(2, 1);
+        let text = format!(
+            "{}\n{}\n{}\n{}{end}",
+            header(&thread, 1),
+            context("t", 2),
+            count(3, [100, 0, 10], [100, 0, 10]),
+            count(4, [300, 0, 30], [200, 0, 20])
+        );
+        let path = home.codex(&thread).with_extension("jsonl.zst");
+        append(&path, ruzstd::encoding::compress_to_vec(text.as_bytes(), ruzstd::encoding::CompressionLevel::Fastest));
+        let mut ingest = home.resume();
+        assert_eq!(scan(&mut ingest), 1);
+        assert_eq!((session(&ingest, &thread).calls, file(&ingest, &path).malformed), (calls, 0), "{end:?}");
+    }
+}
+
 /// Counters that cannot be are none: the next ones have not risen from nothing.
 #[test]
 fn a_running_total_that_cannot_be_is_passed_over() {
