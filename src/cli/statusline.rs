@@ -46,7 +46,7 @@ EXAMPLES:
 
   tmux         set -g status-right '#(aifinops statusline --plain)'
   bash         PS1='$(aifinops statusline --plain --format \"{today}\") \\w \\$ '
-  zsh          setopt prompt_subst; RPROMPT='$(aifinops statusline --plain)'
+  zsh          setopt prompt_subst; RPROMPT='${$(aifinops statusline --plain)//\\%/%%}'
   starship     [custom.aifinops]
                command = 'aifinops statusline --plain'
                when = true

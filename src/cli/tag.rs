@@ -11,7 +11,7 @@ use crate::export::json::{self, LabelsJson};
 use crate::model::text::clean;
 use crate::model::{Dimension, Labels, label, time};
 use crate::query::Labeler;
-use crate::query::labels::Reasons;
+use crate::query::labels::{Origin, Reasons};
 use crate::store::tags::Tag;
 use crate::store::{Kin, Store};
 
@@ -122,7 +122,7 @@ fn show(context: &Context, store: &Store, kin: &Kin, labeler: &Labeler) -> Resul
             id: clean(&kin.uid),
             agent: clean(&kin.agent),
             dimensions: json::labels(&reasons.labels),
-            why: reasons.labels.iter().map(|(dimension, value)| why(&reasons, dimension, value)).collect(),
+            why: said(&reasons).map(|(dimension, value)| why(&reasons, dimension, value)).collect(),
             tags: json::said(&reasons.tags),
         })?;
         return Ok(ExitCode::SUCCESS);
@@ -134,21 +134,33 @@ fn show(context: &Context, store: &Store, kin: &Kin, labeler: &Labeler) -> Resul
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is said of a session, be it that it was for none.
+fn said(reasons: &Reasons) -> impl Iterator<Item = (Dimension, &Arc<str>)> {
+    Dimension::ALL.into_iter().filter_map(move |dimension| Some((dimension, reasons.labels.said(dimension)?)))
+}
+
+/// Who says so. [`Reasons::origin`] knows it of values; that there is none is said by somebody, too.
+fn origin(reasons: &Reasons, dimension: Dimension) -> Origin {
+    let says_so = |labels: &Labels| labels.said(dimension) == reasons.labels.said(dimension);
+    reasons.origin(dimension).unwrap_or_else(|| match (says_so(&reasons.tags), says_so(&reasons.ruled)) {
+        (true, _) => Origin::Tag,
+        (false, true) => Origin::Rule,
+        (false, false) => Origin::Parent,
+    })
+}
+
 fn why(reasons: &Reasons, dimension: Dimension, value: &str) -> WhyJson {
-    let from = reasons.origin(dimension).map_or("tag", crate::query::labels::Origin::word);
-    WhyJson { dimension: dimension.word(), value: clean(value), from }
+    WhyJson { dimension: dimension.word(), value: clean(value), from: origin(reasons, dimension).word() }
 }
 
 fn write(reasons: &Reasons, out: &mut Out) -> io::Result<()> {
-    let is_said = |labels: &Labels| Dimension::ALL.iter().any(|dimension| labels.said(*dimension).is_some());
-    if !is_said(&reasons.labels) {
+    let mut lines = said(reasons).peekable();
+    if lines.peek().is_none() {
         return out.line("No tag, no rule and no parent says what it was for.");
     }
-    for dimension in Dimension::ALL {
-        if let Some(value) = reasons.labels.said(dimension) {
-            let from = reasons.origin(dimension).map_or("", crate::query::labels::Origin::word);
-            out.line(&format!("{:<12} {}  {FAINT}{from}{FAINT:#}", dimension.word(), clean(value)))?;
-        }
+    for (dimension, value) in lines {
+        let from = origin(reasons, dimension).word();
+        out.line(&format!("{:<12} {}  {FAINT}{from}{FAINT:#}", dimension.word(), clean(value)))?;
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ use super::theme::Theme;
 pub mod caps;
 pub mod dialog;
 mod effect;
+mod frozen;
 pub mod full;
 pub mod gpus;
 mod hits;
@@ -196,6 +197,8 @@ impl App {
         // What is frozen can be sorted, folded and filtered, and stays what it is.
         let sessions = &self.frozen.as_deref().unwrap_or(snapshot).sessions;
         rows::renew(&mut self.rows, &mut self.made_of, sessions, &self.order);
+        self.settle_loops(snapshot);
+        self.settle_child(snapshot);
         self.settle()
     }
 
@@ -218,19 +221,6 @@ impl App {
     #[must_use]
     pub fn columns_at(&self, width: u16) -> &[Column] {
         if width >= WIDE && self.columns == default_columns() { columns::ALL } else { &self.columns }
-    }
-
-    /// Takes from a new picture what the frozen one lacks: the session or the trends that were asked for since. Says whether it did.
-    pub fn complete(&mut self, snapshot: &Snapshot) -> bool {
-        let selected = self.selected;
-        let knows = |s: &Snapshot| s.detail.as_ref().is_some_and(|d| Some(d.session.id) == selected);
-        if let Some(frozen) = self.frozen.as_mut().filter(|frozen| frozen.trends.is_none() && snapshot.trends.is_some()) {
-            Arc::make_mut(frozen).trends.clone_from(&snapshot.trends);
-            return true;
-        }
-        let Some(frozen) = self.frozen.as_mut().filter(|frozen| !knows(frozen) && knows(snapshot)) else { return false };
-        Arc::make_mut(frozen).detail.clone_from(&snapshot.detail);
-        true
     }
 
     /// Takes what the terminal says.

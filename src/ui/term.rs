@@ -15,6 +15,8 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 
+use crate::model::text::clean;
+
 /// Whether the terminal is ours.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -112,9 +114,14 @@ pub fn write(bytes: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// Puts a text on the clipboard of the terminal in front of the user, also over SSH (OSC 52).
+/// Puts a text on the clipboard of the terminal in front of the user, also over SSH (OSC 52). It may come from a log and be
+/// pasted into a shell: it is cleaned, so that nothing in it is taken for a key.
 pub fn copy(text: &str) -> io::Result<()> {
-    execute!(stdout(), CopyToClipboard::to_clipboard_from(text))
+    execute!(stdout(), clipboard(text))
+}
+
+fn clipboard(text: &str) -> CopyToClipboard<String> {
+    CopyToClipboard::to_clipboard_from(clean(text))
 }
 
 /// Shows a file with the user's program: `open_with`, else `$PAGER`, else `less`.
@@ -146,4 +153,16 @@ pub fn was_interrupted(status: &ExitStatus) -> bool {
 /// Stops this process as ctrl-z does; returns when the shell has brought it back.
 pub fn suspend() {
     let _ = Command::new("kill").args(["-TSTP", &std::process::id().to_string()]).status();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_copied_has_no_control_characters() {
+        let id = "3f2a91c0\nrm -rf ~\r\u{1b}[201~\t\u{9b}31m\u{7f}\u{202e}\u{2028}end";
+        assert_eq!(clipboard(id).content, "3f2a91c0\u{fffd}rm -rf ~\u{fffd}\u{fffd}[201~\u{fffd}\u{fffd}31m\u{fffd}\u{fffd}\u{fffd}end");
+        assert_eq!(clipboard("3f2a91c0-データ").content, "3f2a91c0-データ");
+    }
 }

@@ -18,6 +18,7 @@ mod papers;
 mod settings;
 mod statusline;
 mod store;
+mod tag;
 mod top;
 mod waste;
 mod windows;

@@ -5,5 +5,6 @@ mod columns;
 mod freeze;
 mod full;
 mod keys;
+mod loops;
 mod mouse;
 mod rows;

@@ -14,7 +14,7 @@ pub enum Effect {
     Quit,
     /// Ask the engine.
     Send(Command),
-    /// Put a text on the clipboard.
+    /// Put a text on the clipboard, without what could drive a terminal that it is pasted into.
     Copy(String),
     /// Show a log file.
     OpenLog(PathBuf),

@@ -61,13 +61,15 @@ pub struct Full {
     /// The section that keys move through.
     pub section: Section,
     places: [Place; Section::ALL.len()],
+    /// The selected subagent: kept by id while costs, and with them places, change.
+    child: Option<i64>,
 }
 
 impl Default for Full {
     /// The newest task is selected.
     fn default() -> Full {
         let last = Place { at: usize::MAX, first: usize::MAX };
-        Full { section: Section::Tasks, places: [last, Place::default(), Place::default(), Place::default()] }
+        Full { section: Section::Tasks, places: [last, Place::default(), Place::default(), Place::default()], child: None }
     }
 }
 
@@ -187,6 +189,33 @@ impl App {
         let lines = self.detail(snapshot).map_or(0, |detail| section.lines(detail));
         let at = self.full.selected(section, lines).saturating_add_signed(step);
         self.full.select(section, at, lines);
+        self.keep_child(snapshot);
+    }
+
+    /// The subagent on whose line the bar is.
+    fn child_at_bar(&self, snapshot: &Snapshot) -> Option<i64> {
+        let detail = self.detail(snapshot)?;
+        let at = self.full.selected(Section::Subagents, Section::Subagents.lines(detail));
+        children(detail).get(at.checked_sub(detail.limits.len())?).map(|child| child.id)
+    }
+
+    /// Keeps which subagent was chosen.
+    pub(super) fn keep_child(&mut self, snapshot: &Snapshot) {
+        if self.full.section == Section::Subagents {
+            self.full.child = self.child_at_bar(snapshot);
+        }
+    }
+
+    /// Finds the selected subagent again among the lines; where it is gone, the one in its place is selected.
+    pub(super) fn settle_child(&mut self, snapshot: &Snapshot) {
+        let (Some(id), Some(detail)) = (self.full.child, self.detail(snapshot)) else { return };
+        let place = children(detail).iter().position(|child| child.id == id);
+        let line = place.map(|at| detail.limits.len() + at);
+        if let Some(line) = line {
+            self.full.set(Section::Subagents, |place| place.at = line);
+        } else {
+            self.full.child = self.child_at_bar(snapshot);
+        }
     }
 
     /// Opens the selected subagent; the way back leads here again.
@@ -194,10 +223,7 @@ impl App {
         if self.full.section != Section::Subagents {
             return;
         }
-        let Some(detail) = self.detail(snapshot) else { return };
-        let at = self.full.selected(Section::Subagents, Section::Subagents.lines(detail));
-        let child = at.checked_sub(detail.limits.len()).and_then(|at| children(detail).get(at).map(|child| child.id));
-        if let (Some(child), Some(parent)) = (child, self.selected) {
+        if let (Some(child), Some(parent)) = (self.child_at_bar(snapshot), self.selected) {
             self.trail.push((parent, std::mem::take(&mut self.full)));
             self.selected = Some(child);
         }

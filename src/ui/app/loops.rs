@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::engine::Snapshot;
 use crate::engine::loops::LoopsPicture;
+use crate::model::Key;
 use crate::query::loops::Loop;
 
 use super::{Action, App, Effect, Full, Message, View};
@@ -51,8 +52,10 @@ pub const GROUPS: [&str; 4] = ["agent", "model", "project", "week"];
 pub struct LoopsView {
     /// The list that was chosen; until then the running tasks, or the longest where none runs.
     pub list: Option<LoopList>,
-    /// The selected row.
-    pub selected: usize,
+    /// The selected task, once somebody has chosen one: kept by its key while rows move.
+    pub selected: Option<Key>,
+    /// The selected row's place, for when its task is gone.
+    pub row: usize,
     /// The first row in view.
     pub first: usize,
     /// Which of [`GROUPS`] are shown.
@@ -76,6 +79,11 @@ impl LoopsView {
             LoopList::Alerts => None,
         }
     }
+
+    /// The row of a task, if it is in the list in front.
+    fn find(self, picture: &LoopsPicture, key: Key) -> Option<usize> {
+        (0..).map_while(|row| self.task(picture, row)).position(|task| task.key == key)
+    }
 }
 
 impl App {
@@ -97,6 +105,34 @@ impl App {
         }
     }
 
+    /// The place of the selected row: that of the selected task, else the nearest to where it was.
+    #[must_use]
+    pub fn loop_at(&self, snapshot: &Snapshot) -> usize {
+        let last = self.loop_rows(snapshot).saturating_sub(1);
+        let found = self.loops_of(snapshot).zip(self.loops.selected).and_then(|(picture, key)| self.loops.find(picture, key));
+        found.unwrap_or(self.loops.row).min(last)
+    }
+
+    /// The session of the selected task.
+    fn session_of_loop(&self, snapshot: &Snapshot) -> Option<i64> {
+        let task = self.loops.task(self.loops_of(snapshot)?, self.loop_at(snapshot))?;
+        Some(task.session)
+    }
+
+    /// Puts the bar on a row, and keeps which task that is.
+    pub(super) fn select_loop(&mut self, row: usize, snapshot: &Snapshot) {
+        let key = self.loops_of(snapshot).and_then(|picture| self.loops.task(picture, row)).map(|task| task.key);
+        (self.loops.selected, self.loops.row) = (key, row);
+    }
+
+    /// Finds the selected task again among the rows; where it is gone, the one in its place is selected.
+    pub(super) fn settle_loops(&mut self, snapshot: &Snapshot) {
+        if self.loops.selected.is_some() && self.loops_of(snapshot).is_some() {
+            let at = self.loop_at(snapshot);
+            self.select_loop(at, snapshot);
+        }
+    }
+
     /// What a key does here; `None` is for what means the same everywhere.
     pub(super) fn act_in_loops(&mut self, action: Action, page: isize, snapshot: &Arc<Snapshot>) -> Option<Vec<Effect>> {
         match action {
@@ -115,8 +151,7 @@ impl App {
             Action::Back => return Some(self.show(View::Sessions)),
             Action::Stop | Action::Hold | Action::CopyId | Action::OpenLog => {
                 // What is done with a session is done with that of the selected task.
-                let task = self.loops_of(snapshot).and_then(|picture| self.loops.task(picture, self.loops.selected));
-                let Some(session) = task.map(|task| task.session) else {
+                let Some(session) = self.session_of_loop(snapshot) else {
                     self.message = Some(Message::failed("no task is selected"));
                     return Some(Vec::new());
                 };
@@ -137,8 +172,7 @@ impl App {
 
     /// Opens the session of the selected task.
     fn open_loop(&mut self, snapshot: &Arc<Snapshot>) -> Vec<Effect> {
-        let task = self.loops_of(snapshot).and_then(|picture| self.loops.task(picture, self.loops.selected));
-        if let Some(session) = task.map(|task| task.session) {
+        if let Some(session) = self.session_of_loop(snapshot) {
             self.selected = Some(session);
             self.chosen = true;
             self.view = View::Session;
@@ -151,6 +185,7 @@ impl App {
     /// Moves the bar.
     pub(super) fn move_in_loops(&mut self, step: isize, snapshot: &Snapshot) {
         let last = self.loop_rows(snapshot).saturating_sub(1);
-        self.loops.selected = self.loops.selected.saturating_add_signed(step).min(last);
+        let at = self.loop_at(snapshot).saturating_add_signed(step).min(last);
+        self.select_loop(at, snapshot);
     }
 }

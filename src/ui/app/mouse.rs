@@ -124,7 +124,8 @@ impl App {
         if row >= self.loop_rows(snapshot) {
             return Vec::new();
         }
-        let again = std::mem::replace(&mut self.loops.selected, row) == row;
+        let again = self.loop_at(snapshot) == row;
+        self.select_loop(row, snapshot);
         if again { self.act(Action::Open, snapshot) } else { Vec::new() }
     }
 
@@ -152,6 +153,7 @@ impl App {
         self.full.section = part.section;
         if line < lines {
             self.full.select(part.section, line, lines);
+            self.keep_child(snapshot);
             if again && part.section == Section::Subagents {
                 self.open_child(snapshot);
             }

@@ -41,7 +41,23 @@ impl App {
     #[must_use]
     pub fn team_of<'a>(&'a self, snapshot: &'a Snapshot) -> Option<&'a TeamPicture> {
         let picture = self.frozen.as_deref().unwrap_or(snapshot).team.as_deref();
-        picture.filter(|picture| picture.ask.by == self.team.by() && picture.ask.gateway == self.team.gateway)
+        picture.filter(|picture| self.is_team_wanted(picture))
+    }
+
+    /// Whether a picture is of what the view shows.
+    fn is_team_wanted(&self, picture: &TeamPicture) -> bool {
+        picture.ask.by == self.team.by() && picture.ask.gateway == self.team.gateway
+    }
+
+    /// What a frozen team becomes by what a new one has and it lacks: all of it, or only what is below another row.
+    pub(super) fn team_beyond(&self, frozen: Option<&TeamPicture>, new: Option<&Arc<TeamPicture>>) -> Option<Arc<TeamPicture>> {
+        let new = new.filter(|new| self.is_team_wanted(new))?;
+        let Some(frozen) = frozen.filter(|frozen| self.is_team_wanted(frozen)) else { return Some(Arc::clone(new)) };
+        let row = self.team.selected.as_ref()?;
+        let is_below = |picture: &TeamPicture| picture.inside.as_ref().is_some_and(|(of, _)| of == row);
+        // Its rows and both ledgers stay what they are.
+        (is_below(new) && !is_below(frozen))
+            .then(|| Arc::new(TeamPicture { ask: new.ask.clone(), inside: new.inside.clone(), ..frozen.clone() }))
     }
 
     /// The rows that the filter leaves, in their order.

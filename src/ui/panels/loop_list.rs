@@ -46,6 +46,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) -> Hit
     let right = format!("{}: {}", app.keys.first(Action::Section), others.join(" · "));
     let count = app.loop_rows(snapshot);
     let title = match (front, count) {
+        _ if app.loops_of(snapshot).is_none() => "looking…".to_owned(),
         (LoopList::Running, 0) => "nothing is running".to_owned(),
         (LoopList::Alerts, 0) => "nothing to tell".to_owned(),
         (LoopList::Running | LoopList::Alerts, n) => format!("{} {n}", front.name()),
@@ -58,7 +59,7 @@ pub fn draw(app: &App, snapshot: &Snapshot, area: Rect, buf: &mut Buffer) -> Hit
     }
     hits.body = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
     let height = usize::from(hits.body.height);
-    let selected = app.loops.selected.min(count - 1);
+    let selected = app.loop_at(snapshot);
     hits.first = app.loops.first.min(selected).max((selected + 1).saturating_sub(height)).min(count.saturating_sub(height));
     if front == LoopList::Alerts {
         alerts(app, hits.first, inner, buf);

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 
 use super::{CODEX, FIRST, Machine, Run, SECOND, answer, prompt};
+use crate::papers::section;
 
 /// What Claude Code hands over; the tests take away from it.
 fn handed(machine: &Machine) -> Value {
@@ -214,4 +215,15 @@ fn a_format_is_checked_and_scripts_get_json() {
         found["limits"][1],
         json!({"limit": "", "window_minutes": 10_080, "used_permille": 360, "resets_at": "2099-12-03T16:53:20.000Z"})
     );
+}
+
+#[test]
+fn the_line_for_zsh_keeps_its_percent_signs_in_the_readme_and_in_the_help() {
+    // Zsh takes the signs of a prompt for its own after it has put the output of a command in: two of them are one.
+    let line = r"setopt prompt_subst; RPROMPT='${$(aifinops statusline --plain)//\%/%%}'";
+    let help = Machine::empty().run(&["statusline", "--help"]).out;
+    for (place, text) in [("help", help.as_str()), ("README", section("### A status line"))] {
+        assert!(text.contains(line), "{place}\n{text}");
+        assert_eq!(text.matches("RPROMPT").count(), 1, "{place}\n{text}");
+    }
 }

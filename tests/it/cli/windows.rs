@@ -79,3 +79,14 @@ fn a_moved_home_never_meets_the_desktops_real_logs() {
     let inside = machine.path("home/config");
     assert!(roots(&inside).contains(&inside.join("claude/projects").display().to_string()), "inside the home it counts");
 }
+
+#[test]
+fn a_length_beyond_all_calendars_is_refused() {
+    let machine = Machine::new();
+    machine.write("config.toml", "[caps.day]\nlimit = \"$10\"\n");
+    for args in [&["sessions", "--since", "99999999d"][..], &["cap", "raise", "10", "day", "--until", "99999999d"]] {
+        let run = machine.run(&[args, &["--json"]].concat());
+        assert_eq!((run.code, &run.error()["code"]), (2, &serde_json::json!("usage")), "{args:?}: {}", run.err);
+    }
+    assert_eq!(machine.run(&["cap", "raise", "10", "day", "--until", "365d"]).code, 0);
+}

@@ -111,6 +111,29 @@ fn subagents_are_listed_by_cost_and_open() {
 }
 
 #[test]
+fn the_bar_stays_on_its_subagent_while_others_come_to_cost_more() {
+    let mut stage = busy();
+    let news = |stage: &mut Stage, change: &dyn Fn(&mut Vec<SessionView>)| {
+        let mut full = (**stage.snapshot.detail.as_ref().unwrap()).clone();
+        change(&mut full.children);
+        stage.news(Snapshot { detail: Some(Arc::new(full)), ..(*stage.snapshot).clone() });
+    };
+    // Two limits, then `dear`, `middle` and `cheap`.
+    stage.press_all(&["tab", "tab", "j", "j", "j"]);
+    assert_eq!(stage.app.full.selected(Section::Subagents, 5), 3);
+    news(&mut stage, &|children| children[0].lifetime = priced(900));
+    assert_eq!(stage.app.full.selected(Section::Subagents, 5), 4, "`cheap` is the dearest now");
+    stage.press("enter");
+    assert_eq!(stage.app.selected, Some(4));
+    stage.press("esc");
+    // Where it is gone, it is the one in its place: `dear`, now the last.
+    news(&mut stage, &|children| children.retain(|child| child.id != 4));
+    assert_eq!(stage.app.full.selected(Section::Subagents, 4), 3);
+    stage.press("enter");
+    assert_eq!(stage.app.selected, Some(3));
+}
+
+#[test]
 fn the_mouse_goes_to_a_section_and_opens_a_subagent_with_the_second_click() {
     let mut stage = busy();
     stage.draw(120, 30);
