@@ -107,8 +107,12 @@ pub fn run(context: &Context, args: &AddArgs) -> Result<ExitCode, CliError> {
         ));
     };
     let gateway = kind(&url, args.kind.as_deref())?;
+    let mut books = books(context)?;
+    // The one that was kept before, if any.
+    let mut before = None;
     if key == KeySource::Keyring {
         let secret = typed(&format!("The key for {}: ", args.name))?;
+        before = gateways::look_up(&args.name, &key).ok();
         gateways::keep(&args.name, &secret).map_err(|error| trouble(error.into()))?;
     }
     let setup = GatewaySetup {
@@ -119,13 +123,16 @@ pub fn run(context: &Context, args: &AddArgs) -> Result<ExitCode, CliError> {
         user: args.user.clone(),
         every: args.every.and_then(|seconds| Millis::try_from(seconds * 1000).ok()),
     };
-    let mut books = books(context)?;
     let mut bar = Bar::new(context, TEMPLATE);
     // Calls are read when they are first wanted.
     let ask = Ask { now: context.now, again_from: None, calls: false };
     let done = wait(gateways::round(&mut books, &setup, ask, &mut |report| bar.say(|| words(&setup.name, report))));
     drop(bar);
     if let Err(error) = done {
+        if setup.key == KeySource::Keyring {
+            // A keyring that fails now has just taken the key: then `gateway add` asks for it again.
+            let _ = before.map_or_else(|| gateways::forget(&setup.name), |old| gateways::keep(&setup.name, &old));
+        }
         // Nobody has it in his settings: what was found out of it is not kept.
         if context.settings.gateways.iter().all(|other| other.name != setup.name) {
             books.forget(&setup.name)?;
