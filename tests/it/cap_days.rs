@@ -3,7 +3,7 @@
 use aifinops::budgets::Assumed;
 use aifinops::model::Zone;
 use aifinops::model::cap::{Amount, Cap, Scope, Span, Unit};
-use aifinops::query::caps::{Asking, DAYS, days, standings};
+use aifinops::query::caps::{Asking, Beyond, DAYS, days, standings};
 use aifinops::store::Store;
 use chrono::Weekday;
 
@@ -15,6 +15,12 @@ fn zurich() -> Zone {
 
 fn at(text: &str) -> i64 {
     chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis()
+}
+
+/// At noon in Zurich of the 18th of November.
+fn asked<'a>(caps: &'a [Cap], beyond: &'a Beyond, zone: Zone) -> Asking<'a> {
+    let now = at("2026-11-18T12:00:00+01:00");
+    Asking { caps, raises: &[], beyond, assumed: Assumed::default(), week_start: Weekday::Mon, now, zone }
 }
 
 #[test]
@@ -37,15 +43,8 @@ fn days_are_the_viewers_and_spans_begin_anew() {
     let steps = |name: &str, span| Cap::new(name, Amount { unit: Unit::Steps, count: 10 }, span);
     let other = Cap { scope: Scope { agent: Some("codex".to_owned()), ..Scope::default() }, ..steps("other", Span::Day) };
     let caps = [steps("day", Span::Day), steps("week", Span::Week), steps("month", Span::Month), steps("task", Span::Task), other];
-    let asking = Asking {
-        caps: &caps,
-        raises: &[],
-        beyond: &aifinops::query::caps::Beyond::default(),
-        assumed: Assumed::default(),
-        week_start: Weekday::Mon,
-        now: at("2026-11-18T12:00:00+01:00"),
-        zone: zurich(),
-    };
+    let beyond = Beyond::default();
+    let asking = asked(&caps, &beyond, zurich());
     let found = days(&ingest.store, &asking).unwrap();
     let last = |name: &str| {
         let days = found.iter().find(|days| days.cap == name).unwrap();
@@ -74,15 +73,8 @@ fn a_cap_of_a_project_follows_what_comes_to_be_known_of_days_that_are_over() {
         scope: Scope { project: Some(project.to_owned()), ..Scope::default() },
         ..Cap::new(project, Amount { unit: Unit::Steps, count: 10 }, Span::Month)
     });
-    let asking = Asking {
-        caps: &caps,
-        raises: &[],
-        beyond: &aifinops::query::caps::Beyond::default(),
-        assumed: Assumed::default(),
-        week_start: Weekday::Mon,
-        now: at("2026-11-18T12:00:00Z"),
-        zone: Zone::UTC,
-    };
+    let beyond = Beyond::default();
+    let asking = asked(&caps, &beyond, Zone::UTC);
     let steps = |store: &Store| standings(store, &asking, None).unwrap().iter().map(|standing| standing.spend.steps).collect::<Vec<_>>();
     assert_eq!((steps(&ingest.store), steps(&ingest.store)), (vec![1, 1], vec![1, 1]));
     append(&home.claude(&uid), call(2, "2026-11-18"));
