@@ -51,7 +51,8 @@ impl Local {
             let (bell, rung) = sync_channel(1);
             let (stopped, seen, places) = (stop.clone(), seen.clone(), places.clone());
             let body = move || {
-                let mut worker = Worker { ways, places, seen, clock, open: None, passed: None, processes_at: None, slow_at: None };
+                let mut worker =
+                    Worker { ways, places, seen, clock, open: None, passed: None, untold: Vec::new(), processes_at: None, slow_at: None };
                 while !stopped.load(Ordering::Relaxed) {
                     let pause = worker.look();
                     if !matches!(rung.recv_timeout(pause), Err(RecvTimeoutError::Timeout)) {
@@ -88,6 +89,8 @@ struct Worker {
     open: Option<(&'static Known, Box<dyn Probe>)>,
     /// The way that was open and turned out to be none: others are tried before it.
     passed: Option<&'static str>,
+    /// Why ways are none, until what stands in for them has answered: whoever waits for an answer would go home before it.
+    untold: Vec<Seen>,
     processes_at: Option<Instant>,
     slow_at: Option<Instant>,
 }
@@ -96,7 +99,7 @@ impl Worker {
     /// Looks, says what was seen, and how long to pause.
     fn look(&mut self) -> Duration {
         if self.open.is_none() && !self.find() {
-            return AGAIN;
+            return self.tell();
         }
         let Some((known, probe)) = &mut self.open else { return AGAIN };
         let begun = Instant::now();
@@ -113,11 +116,14 @@ impl Worker {
         let (name, about) = (known.name, probe.about());
         let is_gone = matches!(result, Err(ProbeError::Absent(_)));
         let what = result.map(|cards| Sight { cards, ..Sight::default() }).map_err(trouble);
-        self.say(Seen { source: name.to_owned(), is_local: true, about, at: (self.clock)(), took, what });
+        let seen = Seen { source: name.to_owned(), is_local: true, about, at: (self.clock)(), took, what };
         if is_gone {
+            self.untold.push(seen);
             (self.passed, self.open) = (Some(name), None);
-            return if self.ways.len() > 1 { Duration::ZERO } else { AGAIN };
+            return if self.ways.len() > 1 { Duration::ZERO } else { self.tell() };
         }
+        self.say(seen);
+        self.tell();
         EVERY.saturating_sub(begun.elapsed()).max(EVERY / 4)
     }
 
@@ -133,15 +139,13 @@ impl Worker {
                     return true;
                 }
                 Err(error) => {
-                    let what = Err(trouble(error));
-                    let about = known.about.to_owned();
-                    self.say(Seen {
+                    self.untold.push(Seen {
                         source: known.name.to_owned(),
                         is_local: true,
-                        about,
+                        about: known.about.to_owned(),
                         at: (self.clock)(),
                         took: begun.elapsed(),
-                        what,
+                        what: Err(trouble(error)),
                     });
                 }
             }
@@ -152,6 +156,15 @@ impl Worker {
     fn say(&self, seen: Seen) {
         // Whoever hears it is behind: the next look says more.
         let _ = self.seen.try_send(News::Seen(Box::new(seen)));
+    }
+
+    /// Says why the other ways are none, now that nothing better will be known before the next look for them. Returns when
+    /// that is.
+    fn tell(&mut self) -> Duration {
+        for seen in std::mem::take(&mut self.untold) {
+            self.say(seen);
+        }
+        AGAIN
     }
 }
 
