@@ -99,7 +99,8 @@ impl Worker {
     /// Looks, says what was seen, and how long to pause.
     fn look(&mut self) -> Duration {
         if self.open.is_none() && !self.find() {
-            return self.tell();
+            self.tell();
+            return AGAIN;
         }
         let Some((known, probe)) = &mut self.open else { return AGAIN };
         let begun = Instant::now();
@@ -120,7 +121,11 @@ impl Worker {
         if is_gone {
             self.untold.push(seen);
             (self.passed, self.open) = (Some(name), None);
-            return if self.ways.len() > 1 { Duration::ZERO } else { self.tell() };
+            if self.ways.len() > 1 {
+                return Duration::ZERO;
+            }
+            self.tell();
+            return AGAIN;
         }
         self.say(seen);
         self.tell();
@@ -158,13 +163,11 @@ impl Worker {
         let _ = self.seen.try_send(News::Seen(Box::new(seen)));
     }
 
-    /// Says why the other ways are none, now that nothing better will be known before the next look for them. Returns when
-    /// that is.
-    fn tell(&mut self) -> Duration {
+    /// Says why the other ways are none, now that what stands in for them has been heard.
+    fn tell(&mut self) {
         for seen in std::mem::take(&mut self.untold) {
             self.say(seen);
         }
-        AGAIN
     }
 }
 

@@ -1,6 +1,8 @@
 //! One look at cards whose driver a stand-in plays: as text, as JSON, and by the doctor.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -139,6 +141,23 @@ fn doctor_says_which_way_is_found_and_what_it_sees() {
     sources[].took_millis
     sources[].why
     ");
+}
+
+#[test]
+fn without_the_library_a_look_waits_for_nvidia_smi() {
+    let host = Host::new();
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    symlink(tests.join("gpu/fake_nvidia_smi.sh"), host.path("bin/nvidia-smi")).unwrap();
+    for (name, fixture) in [("help.txt", "help-query-gpu.txt"), ("cards.csv", "discrete.csv"), ("processes.csv", "processes.csv")] {
+        fs::copy(tests.join("fixtures/gpus/nvidia_smi").join(fixture), host.path("bin").join(name)).unwrap();
+    }
+    let path = format!("{}:/usr/bin:/bin", host.path("bin").display());
+    let run = |args: &[&str]| Run::of(host.command(args).env("PATH", &path).output().unwrap());
+    let cards = fs::read_to_string(host.path("bin/cards.csv")).unwrap().lines().count();
+    let look: Value = serde_json::from_str(&run(&["gpu", "--json"]).out).unwrap();
+    assert_eq!(look["cards"].as_array().unwrap().len(), cards, "{look}");
+    let doctor = run(&["doctor", "gpu"]).out;
+    assert!(doctor.contains("· nvml: ") && doctor.contains("✓ nvidia-smi: "), "{doctor}");
 }
 
 #[test]
