@@ -225,15 +225,10 @@ fn within(sums: Option<&HashMap<i64, Sums>>, row: &SessionRow) -> Cost {
     sums.map_or(row.sums, |sums| sums.get(&row.id).copied().unwrap_or_default()).cost()
 }
 
-/// The last part of a directory, whichever system wrote it.
+/// What a session's project is called: the last part of its directory.
 #[must_use]
 pub fn project_of(cwd: Option<&str>) -> Arc<str> {
-    let cwd = cwd.unwrap_or_default();
-    match cwd.trim_end_matches(['/', '\\']) {
-        // The root has no last part, and is a directory all the same.
-        "" => Arc::from(cwd.get(..1).unwrap_or_default()),
-        path => Arc::from(path.rsplit(['/', '\\']).next().unwrap_or_default()),
-    }
+    Arc::from(crate::model::session::project_of(cwd.unwrap_or_default()))
 }
 
 /// Claude Code's window: 200 000 tokens, or a million where the model's name or the context itself says so.

@@ -10,7 +10,7 @@ use super::words;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Filter")]
 pub struct FilterArgs {
-    /// Words that must all be met: `billing`, `agent:codex`, `project:api`, `model:opus`, `branch:main`, `feature:checkout`, `live`
+    /// Words that must all be met: `billing`, `agent:codex`, `project:api`, `project:"my app"`, `model:opus`, `branch:main`, `feature:checkout`, `live`
     #[arg(value_name = "FILTER")]
     pub words: Vec<String>,
     /// Only this agent
@@ -32,11 +32,10 @@ impl FilterArgs {
     #[must_use]
     pub fn filter(&self) -> Filter {
         let flags = [("agent", &self.agent), ("project", &self.project), ("model", &self.model)];
-        let mut line = self.words.clone();
-        line.extend(flags.iter().filter_map(|(key, value)| value.as_ref().map(|v| format!("{key}:{v}"))));
-        if self.live {
-            line.push("live".to_owned());
-        }
-        Filter::parse(&line.join(" "))
+        // A flag's value is one word, whatever spaces it holds.
+        let flags = flags.into_iter().filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}:{value}")));
+        let live = self.live.then(|| "live".to_owned());
+        let words = self.words.iter().map(|word| Filter::parse(word));
+        words.fold(Filter::of_words(flags.chain(live)), Filter::and)
     }
 }

@@ -12,6 +12,16 @@ pub type AgentId = &'static str;
 /// Agents start agents: so many generations up are looked at; more is a circle in what the logs say.
 pub const MOST_ANCESTORS: usize = 16;
 
+/// The last part of a directory, whichever system wrote it: a session's project.
+#[must_use]
+pub fn project_of(cwd: &str) -> &str {
+    match cwd.trim_end_matches(['/', '\\']) {
+        // The root has no last part, and is a directory all the same.
+        "" => cwd.get(..1).unwrap_or_default(),
+        path => path.rsplit(['/', '\\']).next().unwrap_or_default(),
+    }
+}
+
 /// What kind of conversation a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SessionKind {

@@ -28,16 +28,23 @@ impl Filter {
     /// The first word's `key` in `key:value` that is none of [`Filter::KEYS`]: most likely a slip of the hand.
     #[must_use]
     pub fn unknown_key(line: &str) -> Option<String> {
-        let key = |word: &str| word.split_once(':').map(|(key, _)| key.to_lowercase());
-        line.split_whitespace().filter_map(key).find(|key| !Filter::KEYS.contains(&key.as_str()))
+        let key = |word: String| word.split_once(':').map(|(key, _)| key.to_lowercase());
+        words(line).into_iter().filter_map(key).find(|key| !Filter::KEYS.contains(&key.as_str()))
     }
 
-    /// Reads a filter line. Every line is a filter: an unknown `key:` is text to look for.
+    /// Reads a filter line: words with spaces between them, which may stand in quotes where they hold spaces themselves.
+    /// Every line is a filter: an unknown `key:` is text to look for.
     #[must_use]
     pub fn parse(line: &str) -> Filter {
-        let words = line
-            .split_whitespace()
-            .map(str::to_lowercase)
+        Filter::of_words(words(line))
+    }
+
+    /// The filter of these words, each of which is one whatever it holds.
+    #[must_use]
+    pub fn of_words(words: impl IntoIterator<Item = String>) -> Filter {
+        let words = words
+            .into_iter()
+            .map(|word| word.to_lowercase())
             .map(|word| match word.split_once(':') {
                 Some(("agent", value)) => Word::Agent(value.to_owned()),
                 Some(("project", value)) => Word::Project(value.to_owned()),
@@ -97,6 +104,23 @@ impl Filter {
     pub fn meets_model(&self, model: &str) -> bool {
         self.words.iter().all(|word| !matches!(word, Word::Model(part) if !holds(model, part)))
     }
+}
+
+/// The words of a line. Between two `"` a space is a part of its word; of a quote that nobody closes, as while it is being
+/// typed, the rest of the line is.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let (mut word, mut quoted) = (String::new(), false);
+    for c in line.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            c if c.is_whitespace() && !quoted => words.push(std::mem::take(&mut word)),
+            c => word.push(c),
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 fn holds(text: &str, part: &str) -> bool {

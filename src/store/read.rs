@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::model::session::project_of;
 use crate::model::{Cost, Key, Millis, Money, SessionKind, Tokens, Turn, Window};
 
 use super::merge::CallRow;
@@ -310,8 +311,7 @@ impl Store {
         let mut shared: HashMap<String, Arc<str>> = HashMap::new();
         let mut share = |text: &str| shared.entry(text.to_owned()).or_insert_with(|| Arc::from(text)).clone();
         let rows = self.rows("listing sessions", "SELECT id, agent, coalesce(cwd, '') FROM session", [], |r| {
-            let cwd = r.get_ref(2)?.as_str()?.trim_end_matches(['/', '\\']);
-            let project = share(cwd.rsplit(['/', '\\']).next().unwrap_or_default());
+            let project = share(project_of(r.get_ref(2)?.as_str()?));
             let agent = share(r.get_ref(1)?.as_str()?);
             Ok((r.get(0)?, (agent, project)))
         })?;

@@ -44,6 +44,32 @@ fn filters_and_limits() {
 }
 
 #[test]
+fn a_name_with_a_space_is_one_word() {
+    let machine = Machine::new();
+    let (apart, app) = ("dddd0000-0000-4000-8000-000000000001", "dddd0000-0000-4000-8000-000000000002");
+    for (id, at, cwd) in [(apart, "10:00:00", "/code/my stuff/app"), (app, "10:01:00", "/code/my app")] {
+        let step = super::answer(id, &format!("m-{id}"), &format!("2026-11-05T{at}.000Z"), cwd, "house", r#"{"type":"text","text":"x"}"#);
+        machine.write(&format!("home/.claude/projects/-code-{id}/{id}.jsonl"), &step);
+    }
+    assert_eq!(ids(&machine, &["--all", "--project", "my app"]), [app]);
+    assert_eq!(ids(&machine, &["--all", "project:\"My App\""]), [app], "as it is typed in the screen");
+    assert_eq!(ids(&machine, &["--all", "project:my", "app"]), [app, apart], "two words, each met by both");
+}
+
+#[test]
+fn sessions_in_the_root_directory_are_a_project() {
+    let machine = Machine::empty();
+    machine.write(
+        "home/.claude/projects/-/x.jsonl",
+        &super::answer(FIRST, "m", "2026-11-05T10:00:00.000Z", "/", "house", r#"{"type":"text","text":"x"}"#),
+    );
+    for filter in [&[][..], &["--agent", "claude-code"]] {
+        let report = machine.json(&[&["report", "projects", "--all"], filter].concat());
+        assert_eq!(report["rows"][0]["project"], "/", "{filter:?}");
+    }
+}
+
+#[test]
 fn another_root_replaces_the_usual_ones() {
     let machine = Machine::new();
     machine.write(&format!("elsewhere/{SECOND}.jsonl"), &super::prompt(SECOND, "p", "2026-11-05T10:00:00Z", "/x"));
