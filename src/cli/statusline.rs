@@ -187,6 +187,11 @@ fn look(context: &Context, given: Option<&Given>, live: bool) -> Result<Glance, 
     let policy = rules::policy(&context.settings);
     let rules = rules::rules(&context.settings, &policy);
     let store = Store::open_quickly(dir, PATIENCE)?;
+    // One that has just been begun knows nothing of what was spent, if anything was: its zero is none.
+    let own = given.and_then(|given| given.transcript.clone());
+    if store.is_untouched()? && context.catalog().has_others(&own.into_iter().collect()) {
+        store.set_partial(true)?;
+    }
     let (book, _) = context.prices();
     let catalog = context.catalog_of(|agent| live || agent == claude_code::AGENT);
     let mut ingest = Ingest::new(store, Pricer::new(book), catalog, 1);

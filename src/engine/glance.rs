@@ -42,6 +42,8 @@ pub struct Glance {
     pub caps: Vec<Standing>,
     /// Sessions that live, where that was wanted.
     pub live: Option<usize>,
+    /// Whether not all logs have been read yet: then what all of them cost is not known.
+    pub partial: bool,
     /// Whether somebody should read all logs.
     pub behind: bool,
     /// Whether the store's log should be written back.
@@ -119,6 +121,7 @@ fn totals(store: &Store, dir: &Path, rules: &Rules, focus: Option<&Focus>, now: 
         today: store.total(Window::today(now, rules.zone))?.cost(),
         last_hour,
         caps: standings(store, dir, rules, focus, now)?,
+        partial: store.is_partial(),
         ..Glance::default()
     })
 }

@@ -62,10 +62,14 @@ fn cap(standing: &Standing) -> CapJson {
     }
 }
 
-/// Prints them. Where the store cannot be used, that is an error here.
+/// Prints them. Where the store cannot be used, that is an error here; what has not been read yet is read first.
 pub fn print(context: &Context, given: &Option<Given>) -> Result<ExitCode, CliError> {
     let given = given.as_ref();
-    let seen = super::look(context, given, true)?;
+    let mut seen = super::look(context, given, true)?;
+    if seen.partial {
+        context.open()?;
+        seen = super::look(context, given, true)?;
+    }
     let limit = |l: &RateLimit| LimitJson {
         limit: clean(l.limit.as_deref().unwrap_or_default()),
         window_minutes: l.window_minutes,

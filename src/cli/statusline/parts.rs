@@ -96,7 +96,7 @@ impl Parts {
     }
 
     fn of_all(&mut self, seen: Option<&Glance>, currency: &Currency) {
-        let Some(seen) = seen else {
+        let Some(seen) = seen.filter(|seen| !seen.partial) else {
             // What was spent is not known, and that is no zero.
             self.put("today", "?".to_owned(), Tone::Usual);
             self.put("burn", "?".to_owned(), Tone::Usual);

@@ -37,18 +37,41 @@ fn ask(machine: &Machine, args: &[&str], stdin: &[u8]) -> Run {
     run
 }
 
+/// A machine whose logs have been read.
+fn known() -> Machine {
+    let machine = Machine::new();
+    assert_eq!(machine.run(&["sessions", "--all"]).code, 0);
+    machine
+}
+
 fn line(machine: &Machine, handed: &Value) -> String {
     ask(machine, &["--color", "never"], handed.to_string().as_bytes()).out
 }
 
 #[test]
-fn a_session_is_told_in_one_line() {
+fn before_all_logs_have_been_read_todays_spend_is_not_known_and_the_sessions_is() {
     let machine = Machine::new();
     assert_eq!(
         line(&machine, &handed(&machine)),
-        "session $0.02 · today $0.00 · $0.00/h · loop 2 · context 34% · 5h 42% · week 36%\n",
+        "session $0.02 · today ? · ?/h · loop 2 · context 34% · 5h 42% · week 36%\n",
         "its log has been read, and nobody else's"
     );
+    assert_eq!(ask(&Machine::new(), &["--plain"], b"").out, "today ? · ?/h\n");
+    // A script waits, and is told.
+    let json: Value = serde_json::from_str(&ask(&Machine::new(), &["--plain", "--json"], b"").out).unwrap();
+    assert_eq!((&json["today"]["nano_usd"], &json["live"]), (&json!(0), &json!(0)));
+    // Where no other log is, nothing else was spent.
+    let alone = Machine::empty();
+    let id = "cccc4444-0000-4000-8000-000000000009";
+    alone.write(&format!("home/.claude/projects/-work-api/{id}.jsonl"), &prompt(id, "p", "2026-11-01T10:00:00.000Z", "/code/api"));
+    let handed = json!({"session_id": id, "transcript_path": alone.path(&format!("home/.claude/projects/-work-api/{id}.jsonl"))});
+    assert_eq!(line(&alone, &handed), "session $0.00 · today $0.00 · $0.00/h\n");
+}
+
+#[test]
+fn a_session_is_told_in_one_line() {
+    let machine = known();
+    assert_eq!(line(&machine, &handed(&machine)), "session $0.02 · today $0.00 · $0.00/h · loop 2 · context 34% · 5h 42% · week 36%\n");
     // A step that has just been written counts at once.
     let log = machine.path(&format!("home/.claude/projects/-work-api/{FIRST}.jsonl"));
     for n in 0..100 {
@@ -60,7 +83,7 @@ fn a_session_is_told_in_one_line() {
 
 #[test]
 fn a_session_that_no_log_shows_yet_costs_what_its_agent_says() {
-    let machine = Machine::new();
+    let machine = known();
     let mut handed = handed(&machine);
     handed["session_id"] = json!("ffffffff-0000-4000-8000-00000000000f");
     handed["transcript_path"] = json!("/nowhere/ffffffff-0000-4000-8000-00000000000f.jsonl");
@@ -82,6 +105,7 @@ fn todays_spend_stands_against_its_cap_and_another_cap_that_binds_beside_it() {
     );
     let config = fs::read_to_string(machine.path("config.toml")).unwrap();
     machine.write("config.toml", &format!("{config}[caps.day]\nlimit = \"$0.01\"\n[caps.task]\nper = \"task\"\nlimit = \"1 step\"\n"));
+    assert_eq!(machine.run(&["sessions", "--all"]).code, 0);
     let handed = json!({"session_id": id, "transcript_path": machine.path(&format!("home/.claude/projects/-work-api/{id}.jsonl"))});
     let line = line(&machine, &handed);
     assert!(line.contains("today $0.009 of $0.01 (90%) · task 1 step of 1 step (100%) · $0.009/h · loop 1"), "{line}");
@@ -124,8 +148,7 @@ fn what_is_near_its_limit_says_when_it_begins_anew() {
 
 #[test]
 fn nothing_and_rubbish_give_the_plain_line() {
-    let machine = Machine::new();
-    assert_eq!(machine.run(&["sessions", "--all"]).code, 0);
+    let machine = known();
     let plain = "today $0.00 · $0.00/h · 0 live\n";
     assert_eq!(ask(&machine, &["--plain"], b"").out, plain);
     for rubbish in [&b""[..], b"not json", b"[1]", b"{\"session_id\":", b"\xff\xfe\x00", &vec![b'{'; 1 << 21]] {
@@ -172,8 +195,7 @@ fn where_the_store_cannot_be_used_what_was_handed_over_is_still_told() {
 
 #[test]
 fn while_another_process_writes_its_lines_count_and_are_left_to_it() {
-    let machine = Machine::new();
-    assert_eq!(machine.run(&["sessions", "--all"]).code, 0);
+    let machine = known();
     let lock = fs::OpenOptions::new().append(true).open(machine.path("data/writer.lock")).unwrap();
     lock.lock().unwrap();
     let log = machine.path(&format!("home/.claude/projects/-work-api/{FIRST}.jsonl"));
@@ -186,8 +208,7 @@ fn while_another_process_writes_its_lines_count_and_are_left_to_it() {
 
 #[test]
 fn while_another_process_holds_the_store_for_long_what_is_kept_is_told() {
-    let machine = Machine::new();
-    assert_eq!(machine.run(&["sessions", "--all"]).code, 0);
+    let machine = known();
     let log = machine.path(&format!("home/.claude/projects/-work-api/{FIRST}.jsonl"));
     let step = answer(FIRST, "late", "2026-11-01T10:01:00.000Z", "/code/api", "house", r#"{"type":"text","text":"x"}"#);
     fs::OpenOptions::new().append(true).open(&log).unwrap().write_all(format!("{step}\n").as_bytes()).unwrap();
