@@ -198,7 +198,7 @@ fn print(context: &Context, period: Period, rows: &[Row], out: &mut Out) -> io::
             cells.push(show(context, &row.now, metric));
             cells.push(arrow(row.now.change(&row.before, metric)));
         }
-        cells.push(row.now.sums.prompts.to_string());
+        cells.push(row.now.beside_models(|sums| sums.prompts).map_or_else(|| "·".to_owned(), |tasks| tasks.to_string()));
         cells.push(row.now.sessions.to_string());
         table.row(cells);
     }
@@ -258,10 +258,10 @@ struct RowJson {
     to: String,
     running: bool,
     cost: CostJson,
-    tasks: i64,
+    tasks: Option<i64>,
     sessions: u64,
     calls: i64,
-    tool_calls: i64,
+    tool_calls: Option<i64>,
     tokens: TokensJson,
     usd_per_task: Option<MoneyJson>,
     usd_per_session: Option<MoneyJson>,
@@ -326,10 +326,10 @@ fn row_json(period: Period, row: &Row) -> RowJson {
         to: rfc3339(row.window.to),
         running: row.running,
         cost: json::cost(&units.cost()),
-        tasks: units.sums.prompts,
+        tasks: units.beside_models(|sums| sums.prompts),
         sessions: units.sessions,
         calls: units.sums.calls,
-        tool_calls: units.sums.tools,
+        tool_calls: units.beside_models(|sums| sums.tools),
         tokens: json::tokens(&units.sums.tokens()),
         usd_per_task: money(Metric::PerTask),
         usd_per_session: money(Metric::PerSession),

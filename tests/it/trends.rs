@@ -105,6 +105,19 @@ fn what_one_of_something_costs() {
 }
 
 #[test]
+fn of_some_models_alone_tasks_and_retries_are_not_known() {
+    let mut ingest = fortnight().read();
+    let windows = [Window::ALL];
+    let asking = units::Asking { windows: &windows, keeps: &|_| true, passes: &|model| model.contains("sonnet") };
+    let [found] = units::units(&ingest.store, &mut ingest.prices, &asking).unwrap().try_into().unwrap();
+    assert_eq!((found.sums.calls, found.value(Metric::PerSession)), (5, Some(180_000_000)), "36 cents, two sessions");
+    for metric in [Metric::PerTask, Metric::Retries, Metric::ToolFailures] {
+        assert_eq!(found.value(metric), None, "{metric:?}");
+    }
+    assert_eq!(found.beside_models(|sums| sums.tools), None);
+}
+
+#[test]
 fn a_million_tokens_in_and_out_by_model() {
     let [first, second] = both_weeks(&mut fortnight().read());
     let model = |units: &Units| *units.models.iter().find(|(name, _)| name.contains("sonnet")).unwrap().1;

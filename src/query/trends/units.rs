@@ -57,6 +57,8 @@ impl ModelUnits {
 pub struct Units {
     /// Whether records begin inside of it: then it is no whole one.
     pub partial: bool,
+    /// Whether only some models count: then tasks, tool calls and retries, which are no model's, are not among the sums.
+    pub only_models: bool,
     /// The sums.
     pub sums: Sums,
     /// Sessions that asked a model; a subagent is a part of another one.
@@ -145,11 +147,20 @@ impl Units {
         self.sums.cost()
     }
 
+    /// A count of what is no model's; nothing where only some models count.
+    #[must_use]
+    pub fn beside_models(&self, count: fn(&Sums) -> i64) -> Option<i64> {
+        (!self.only_models).then(|| count(&self.sums))
+    }
+
     /// A figure; nothing where there is nothing to divide by, or where no price is known.
     #[must_use]
     pub fn value(&self, metric: Metric) -> Option<i64> {
         let sums = &self.sums;
         let share = |part: i64, all: i64| (all > 0).then(|| permille(part, all));
+        if self.only_models && matches!(metric, Metric::PerTask | Metric::Retries | Metric::ToolFailures) {
+            return None;
+        }
         let each = |count: i64| Some(per(self.cost().money()?, i128::from(count), 1).nanos()).filter(|_| count > 0);
         match metric {
             Metric::Spend => self.cost().money().map(Money::nanos),
@@ -212,7 +223,9 @@ pub fn units(store: &Store, prices: &mut Pricer, asking: &Asking<'_>) -> Result<
     let people = store.sessions_of_people()?;
     let begin = store.first_slot()?;
     let partial = |window: &Window| begin.is_none_or(|begin| window.from < begin);
-    let mut out: Vec<Units> = asking.windows.iter().map(|window| Units { partial: partial(window), ..Units::default() }).collect();
+    let only_models = !(asking.passes)("");
+    let empty = |window: &Window| Units { partial: partial(window), only_models, ..Units::default() };
+    let mut out: Vec<Units> = asking.windows.iter().map(empty).collect();
     let mut sessions: Vec<HashSet<i64>> = vec![HashSet::new(); asking.windows.len()];
     store.each_happening(Window { from, to }, |row| {
         if !(asking.keeps)(row.session) || !(asking.passes)(row.model.as_deref().unwrap_or_default()) {
@@ -263,11 +276,7 @@ fn split(prices: &mut Pricer, model: &str, call: &CallRow) -> Option<(Money, Mon
 }
 
 fn add(units: &mut ModelUnits, call: &CallRow, priced: Option<(Money, Money)>) {
-    units.cost += match (call.money, call.reported) {
-        (Some(money), Some(_)) => Cost::reported(money),
-        (Some(money), None) => Cost::priced(money),
-        (None, _) => Cost::unknown(),
-    };
+    units.cost += call.cost();
     units.tokens += call.tokens;
     if let Some((prompts, outputs)) = priced {
         units.prompts += prompts;
