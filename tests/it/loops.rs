@@ -92,6 +92,29 @@ fn subagents_cost_but_are_no_steps() {
 }
 
 #[test]
+fn sums_made_anew_leave_a_subagents_money_with_its_task() {
+    let home = Home::new();
+    let session = uuid(1, 1);
+    task(&home, &session, 0, 3);
+    let side = home.claude(&session).with_extension("").join("subagents/agent-abc.jsonl");
+    let of_side = |line: String| line.replace("\"isSidechain\":false", "\"isSidechain\":true,\"agentId\":\"abc\"") + "\n";
+    // Its first answer is begun during the first task, and told in full during the second.
+    let begun = of_side(answer(&session, 50, 50, 10, None));
+    append(&side, &begun);
+    task(&home, &session, 100, 1);
+    append(&side, of_side(answer(&session, 50, 150, 1000, None)));
+    let mut ingest = read(&home);
+    let subagents = |ingest: &Ingest| {
+        let tasks = loops(&ingest.store, Window::ALL, &HashMap::new(), at(1000)).unwrap();
+        tasks.iter().map(|task| task.subagents.known.nanos()).collect::<Vec<_>>()
+    };
+    let before = subagents(&ingest);
+    assert!(before[0] > 0 && before[1] == 0, "{before:?}");
+    ingest.store.rebuild().unwrap();
+    assert_eq!(subagents(&ingest), before);
+}
+
+#[test]
 fn a_task_is_its_models_though_the_session_asked_several() {
     let home = Home::new();
     let session = uuid(1, 1);

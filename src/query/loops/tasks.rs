@@ -113,14 +113,17 @@ impl Tasks {
         let Tasks { heads, all, .. } = self;
         let ids: Ids<'_> = heads.values().map(|head| ((&*head.row.agent, &*head.row.uid), head.row.id)).collect();
         let mut sides = Vec::new();
+        let mut firsts: HashMap<i64, usize> = HashMap::new();
         // What a task's subagents began after the window is part of it all the same.
         store.each_loop(Window { from: window.from, to: i64::MAX }, |row| {
             let Some(head) = heads.get(&row.session) else { return };
             if head.row.kind == SessionKind::Subagent {
-                sides.extend(
-                    root_of(&head.row, heads, &ids)
-                        .map(|root| (root, row.started_at, Below { cost: row.sums.cost(), steps: row.sums.calls })),
-                );
+                let Some(root) = root_of(&head.row, heads, &ids) else { return };
+                let first = *firsts.entry(row.session).or_insert(sides.len());
+                sides.push((root, row.started_at, Below { cost: row.sums.cost(), steps: row.sums.calls }));
+                if sides.get(first).is_some_and(|side| row.started_at < side.1) {
+                    firsts.insert(row.session, sides.len() - 1);
+                }
             } else if window.contains(row.started_at) {
                 if all.len() == all.capacity() {
                     all.reserve_exact((all.len() / 8).max(256)); // twice as much as there is would be too much
@@ -128,6 +131,14 @@ impl Tasks {
                 all.push(Brief::of(row, repeating.contains(&row.key)));
             }
         })?;
+        // Its first task began with its session. When its calls were is told by the fuller of two lines, and is another time
+        // where sums are made anew.
+        for (session, first) in firsts {
+            let began = heads.get(&session).and_then(|head| head.row.started_at).filter(|began| *began >= window.from);
+            if let (Some(began), Some(side)) = (began, sides.get_mut(first)) {
+                side.1 = side.1.min(began);
+            }
+        }
         Ok(sides)
     }
 
