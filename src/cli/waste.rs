@@ -130,7 +130,7 @@ pub(super) fn ask(context: &Context, fresh: &mut Fresh, question: &Question<'_>)
 /// The sessions that count; with a single one those that work for it.
 fn views(context: &Context, fresh: &mut Fresh, question: &Question<'_>) -> Result<Vec<SessionView>, CliError> {
     let living = fresh.living();
-    let window = waste::in_quarters(question.window);
+    let window = question.window.in_quarters();
     let asking = Asking { window, now: context.now, zone: context.zone(), living: &living, hour: None };
     let Some(id) = question.only else {
         let mut views = fresh.sessions(&asking)?;

@@ -54,8 +54,14 @@ pub struct WindowArgs {
 }
 
 impl WindowArgs {
-    /// The window that was asked for, or `None` if none was.
+    /// The window that was asked for in whole quarters of an hour, as figures are kept: the same for all of a command's
+    /// answer. `None` if none was asked for.
     pub fn window(&self, now: Millis, zone: Zone) -> Result<Option<Window>, CliError> {
+        Ok(self.exact(now, zone)?.map(Window::in_quarters))
+    }
+
+    /// The window to the instant, for what is no figure; `None` if none was asked for.
+    pub fn exact(&self, now: Millis, zone: Zone) -> Result<Option<Window>, CliError> {
         if self.all {
             return Ok(Some(Window::ALL));
         }
@@ -184,7 +190,7 @@ mod tests {
         // A Wednesday.
         let now = at("2026-11-18T12:00:00+01:00");
         let args = WindowArgs { since: since.map(str::to_owned), until: until.map(str::to_owned), ..WindowArgs::default() };
-        args.window(now, zone())
+        args.exact(now, zone())
     }
 
     #[test]
@@ -193,6 +199,18 @@ mod tests {
         assert_eq!(found.to - found.from, 25 * HOUR, "clocks are put back on that day");
         let found = window(Some("2026-11-01T10:00"), Some("2026-11-01 12:30")).unwrap().unwrap();
         assert_eq!((found.from, found.to), (at("2026-11-01T10:00:00+01:00"), at("2026-11-01T12:30:00+01:00")));
+    }
+
+    #[test]
+    fn figures_are_of_whole_quarters() {
+        let args =
+            |since: &str, until: &str| WindowArgs { since: Some(since.to_owned()), until: Some(until.to_owned()), ..WindowArgs::default() };
+        let window = |since, until| args(since, until).window(0, zone()).unwrap().unwrap();
+        let whole = window("2026-11-01T10:00", "2026-11-01T11:00");
+        assert_eq!(window("2026-11-01T10:14:59", "2026-11-01T10:45:01"), whole);
+        assert_eq!(window("2026-11-01T10:00", "2026-11-01T11:00"), whole, "what is whole stays so");
+        let open = WindowArgs { since: Some("2026-11-01T10:14".to_owned()), ..WindowArgs::default() }.window(0, zone()).unwrap().unwrap();
+        assert_eq!((open.from, open.to), (whole.from, Window::ALL.to));
     }
 
     #[test]

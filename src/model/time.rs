@@ -36,6 +36,16 @@ impl Window {
         self.from <= at && at < self.to
     }
 
+    /// The window in whole quarters of an hour, as figures are kept. What is open stays so.
+    #[must_use]
+    pub const fn in_quarters(self) -> Window {
+        let Window { from, to } = self;
+        Window {
+            from: if from == Window::ALL.from { from } else { from - from.rem_euclid(SLOT) },
+            to: if to == Window::ALL.to { to } else { to + (SLOT - to.rem_euclid(SLOT)) % SLOT },
+        }
+    }
+
     /// The viewer's day that `now` falls in: 23 or 25 hours long where the clocks change.
     #[must_use]
     pub fn today(now: Millis, zone: Zone) -> Window {

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use crate::insight::waste::{self, Session, Step, Strain, Waste};
 use crate::model::session::MOST_ANCESTORS;
-use crate::model::time::SLOT;
 use crate::model::{Bill, Cost, Key, KeyMap, Millis, SessionKind, Window};
 use crate::pricing::{Pricer, Rates};
 use crate::store::read::StepRow;
@@ -114,20 +113,10 @@ pub struct Found {
     pub mix: Mix,
 }
 
-/// A window in whole quarters of an hour, as figures are kept. What is open stays so.
-#[must_use]
-pub const fn in_quarters(window: Window) -> Window {
-    let Window { from, to } = window;
-    Window {
-        from: if from == Window::ALL.from { from } else { from - from.rem_euclid(SLOT) },
-        to: if to == Window::ALL.to { to } else { to + (SLOT - to.rem_euclid(SLOT)) % SLOT },
-    }
-}
-
 /// Looks where the money of these sessions went. `views` are the sessions with activity in the window; of a single session
 /// it and its subagents.
 pub fn find(store: &Store, prices: &mut Pricer, asked: &Asked<'_>, views: Vec<SessionView>) -> Result<Found, StoreError> {
-    let window = in_quarters(asked.window);
+    let window = asked.window.in_quarters();
     let mut models = Models::new(store.names()?, prices, asked);
     let calls = Calls::gather(store, asked.only.is_some(), &views, &mut models)?;
     let strains = strains(store.strains(asked.only)?);

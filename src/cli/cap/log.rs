@@ -61,7 +61,7 @@ struct Answer {
 
 /// Lists decisions.
 pub fn run(context: &Context, args: &LogArgs) -> Result<ExitCode, CliError> {
-    let asked = args.window.window(context.now, context.zone())?;
+    let asked = args.window.exact(context.now, context.zone())?;
     let window = asked.unwrap_or(Window::ALL);
     let few = if asked.is_none() && !context.json { SHOWN } else { usize::MAX };
     let ledger = show::ledger(context)?;
