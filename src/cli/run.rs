@@ -1,5 +1,6 @@
 //! `run`: starts an agent below the metering proxy, and ends with it.
 
+use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 
@@ -59,7 +60,7 @@ pub struct RunArgs {
     pub max_usd: Option<Money>,
     /// The agent and its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
-    pub command: Vec<String>,
+    pub command: Vec<OsString>,
 }
 
 fn agents() -> clap::builder::PossibleValuesParser {
@@ -118,7 +119,8 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, CliError> {
     let Some((program, own)) = args.command.split_first() else {
         return Err(CliError::usage("there is no command to run", "`aifinops run -- claude`"));
     };
-    let found = launch::find(&args.command);
+    let words: Vec<String> = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let found = launch::find(&words);
     let agent = args.agent.as_deref().map_or(found.map(|(_, agent)| agent), launch::of_agent);
     // What stands before the agent's own arguments.
     let (before, own) = own.split_at_checked(found.map_or(0, |(at, _)| at)).unwrap_or((&[], own));
@@ -155,7 +157,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, CliError> {
         Err(ChildError::Start(error)) => {
             // What shells say: 127 for what is not there, 126 for what cannot be run.
             let code = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
-            return Err(CliError::Start { program: program.clone(), why: error.to_string(), code });
+            return Err(CliError::Start { program: program.to_string_lossy().into_owned(), why: error.to_string(), code });
         }
         Err(error) => return Err(CliError::Run(error.to_string())),
     };
@@ -177,7 +179,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, CliError> {
 fn proxy(
     context: &Context,
     args: &RunArgs,
-    own: &[String],
+    own: &[OsString],
     agent: Option<&'static dyn Launch>,
     gate: &Arc<dyn Gate>,
     command: &mut Command,
@@ -186,7 +188,8 @@ fn proxy(
     let env = |name: &str| std::env::var(name).ok();
     // The agent's own home, which need not be the one that logs are looked for in.
     let home = env("HOME").map_or_else(|| context.settings.home.value.clone(), Into::into);
-    let world = World { env: &env, home: &home, cwd: &cwd, args: own, upstream: args.upstream.as_deref() };
+    let words: Vec<String> = own.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let world = World { env: &env, home: &home, cwd: &cwd, args: &words, upstream: args.upstream.as_deref() };
     let planned = agent.map_or_else(|| Ok(launch::unknown(&world)), |agent| agent.plan(&world));
     let Plan { routes, change } = match planned {
         Ok(plan) => plan,
@@ -199,7 +202,7 @@ fn proxy(
     let setup = Setup { agent: name.to_owned(), routes, gate: Arc::clone(gate), holds: args.pause, patience: Patience::default() };
     let proxy = Proxy::start(setup).map_err(|error| CliError::Run(error.to_string()))?;
     let change = change(&|route| proxy.base(route));
-    command.args(change.args).envs(change.env).envs(launch::no_proxy(&world));
+    command.args(change.args(own)).envs(change.env).envs(launch::no_proxy(&world));
     Ok(Some(proxy))
 }
 

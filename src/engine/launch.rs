@@ -4,6 +4,7 @@
 //! its own login, keys and settings stay in force and only the address differs. Where the requests go from the proxy is
 //! where they would have gone: the address that the user has set in the agent's own way, or else its maker's.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::proxy::Route;
@@ -25,7 +26,7 @@ pub struct World<'a> {
     pub home: &'a Path,
     /// The working directory.
     pub cwd: &'a Path,
-    /// Its arguments, without the program.
+    /// Its arguments, without the program, as far as they are words.
     pub args: &'a [String],
     /// The upstream that was asked for by hand.
     pub upstream: Option<&'a str>,
@@ -57,8 +58,19 @@ fn says_yes(value: &str) -> bool {
 pub struct Change {
     /// Variables to set.
     pub env: Vec<(String, String)>,
-    /// All arguments, the user's own among them.
-    pub args: Vec<String>,
+    /// Arguments that come before the user's own.
+    pub before: Vec<String>,
+    /// Which of the user's own are left out.
+    pub without: BTreeSet<usize>,
+}
+
+impl Change {
+    /// All arguments, of which these are the user's own: those that stay come through as they are, be they words or not.
+    #[must_use]
+    pub fn args<T: Clone + From<String>>(&self, own: &[T]) -> Vec<T> {
+        let stay = own.iter().enumerate().filter(|(at, _)| !self.without.contains(at)).map(|(_, arg)| arg.clone());
+        self.before.iter().cloned().map(T::from).chain(stay).collect()
+    }
 }
 
 /// The proxy's address of a route.

@@ -84,6 +84,20 @@ fn agent(dir: &TempDir, name: &str) -> PathBuf {
 }
 
 #[test]
+fn arguments_come_through_as_they_are_though_they_are_no_words() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let dir = TempDir::new().unwrap();
+    agent(&dir, "codex");
+    let odd = OsStr::from_bytes(b"caf\xe9");
+    for flags in [&["--no-proxy", "--", "./codex"][..], &["--", "./codex"]] {
+        let output = aifinops(dir.path(), flags).arg("exec").arg(odd).output().unwrap();
+        assert!(output.status.success(), "{}", err(&output));
+        let args = fs::read(dir.path().join("args")).unwrap();
+        assert!(args.ends_with(b"exec\ncaf\xe9\n"), "{}", String::from_utf8_lossy(&args));
+    }
+}
+
+#[test]
 fn exit_codes_are_passed_on() {
     let dir = TempDir::new().unwrap();
     fs::write(dir.path().join("plain"), "no program").unwrap();

@@ -58,17 +58,13 @@ impl Launch for ClaudeCode {
         // An empty one wins over the environment too, and stands for the maker's address.
         let address = in_settings.map_or_else(|| world.var(VARIABLE), |own| Some(own).filter(|own| !own.trim().is_empty()));
         let upstream = world.upstream(address, DEFAULT);
-        let own = world.args.to_vec();
         Ok(Plan {
             routes: vec![route("anthropic", upstream)],
             change: Box::new(move |base| {
                 let address = base("anthropic");
-                let mut args = own.clone();
-                if settings_win {
-                    let settings = json!({"env": {VARIABLE: address}}).to_string();
-                    args.splice(0..0, ["--settings".to_owned(), settings]);
-                }
-                Change { env: vec![(VARIABLE.to_owned(), address)], args }
+                let settings = || vec!["--settings".to_owned(), json!({"env": {VARIABLE: address}}).to_string()];
+                let before = if settings_win { settings() } else { Vec::new() };
+                Change { env: vec![(VARIABLE.to_owned(), address)], before, ..Change::default() }
             }),
         })
     }

@@ -2,6 +2,8 @@
 //! they are. Of the built-in provider that is `openai_base_url`; with a `ChatGPT` login, which its requests show by a
 //! header, the same requests go to `ChatGPT`'s address. <https://developers.openai.com/codex/config-reference>
 
+use std::collections::BTreeSet;
+
 use toml::Table;
 
 use super::{Change, Launch, Plan, Route, World};
@@ -54,14 +56,13 @@ impl Launch for Codex {
             upstream: world.upstream(own, DEFAULT),
             unless: (!is_own).then(|| (CHATGPT.0, CHATGPT.1.to_owned())),
         };
-        let rest = args.without(&key);
+        let without = args.places(&key);
         Ok(Plan {
             routes: vec![route],
             change: Box::new(move |base| {
                 let address = toml::Value::String(base("openai"));
-                let mut args = vec!["-c".to_owned(), format!("{key}={address}")];
-                args.extend(rest.iter().cloned());
-                Change { env: Vec::new(), args }
+                let before = vec!["-c".to_owned(), format!("{key}={address}")];
+                Change { before, without: without.clone(), ..Change::default() }
             }),
         })
     }
@@ -69,7 +70,6 @@ impl Launch for Codex {
 
 /// The user's arguments, as far as they matter here.
 struct Args {
-    all: Vec<String>,
     /// Overrides: which arguments they take, their name and their value.
     overrides: Vec<(std::ops::Range<usize>, String, String)>,
     profile: Option<String>,
@@ -78,7 +78,7 @@ struct Args {
 
 impl Args {
     fn read(all: &[String]) -> Args {
-        let mut args = Args { all: all.to_vec(), overrides: Vec::new(), profile: None, is_local: false };
+        let mut args = Args { overrides: Vec::new(), profile: None, is_local: false };
         let mut rest = all.iter().enumerate();
         while let Some((at, arg)) = rest.next() {
             let (flag, joined) = match arg.split_once('=') {
@@ -110,9 +110,8 @@ impl Args {
         self.overrides.iter().rev().find(|(_, set, _)| set == name).map(|(_, _, value)| value.clone())
     }
 
-    /// All but the overrides of this name.
-    fn without(&self, name: &str) -> Vec<String> {
-        let is_out = |at: usize| self.overrides.iter().any(|(range, set, _)| set == name && range.contains(&at));
-        self.all.iter().enumerate().filter(|(at, _)| !is_out(*at)).map(|(_, arg)| arg.clone()).collect()
+    /// The arguments of the overrides of this name.
+    fn places(&self, name: &str) -> BTreeSet<usize> {
+        self.overrides.iter().filter(|(_, set, _)| set == name).flat_map(|(range, ..)| range.clone()).collect()
     }
 }

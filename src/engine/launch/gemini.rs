@@ -34,12 +34,11 @@ impl Launch for Gemini {
         let routes = ways.iter().map(|(_, name, upstream)| route(name, upstream.clone())).collect();
         let variables: Vec<(String, String)> =
             ways.iter().map(|(variable, name, _)| ((*variable).to_owned(), (*name).to_owned())).collect();
-        let args = world.args.to_vec();
         Ok(Plan {
             routes,
             change: Box::new(move |base| Change {
                 env: variables.iter().map(|(variable, name)| (variable.clone(), base(name))).collect(),
-                args: args.clone(),
+                ..Change::default()
             }),
         })
     }

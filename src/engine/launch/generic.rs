@@ -12,12 +12,11 @@ const VARIABLES: [(&str, &str, &str); 4] = [
 
 pub(super) fn plan(world: &World<'_>) -> Plan {
     let routes = VARIABLES.iter().map(|(variable, name, default)| route(name, world.upstream(world.var(variable), default))).collect();
-    let args = world.args.to_vec();
     Plan {
         routes,
         change: Box::new(move |base| Change {
             env: VARIABLES.iter().map(|(variable, name, _)| ((*variable).to_owned(), base(name))).collect(),
-            args: args.clone(),
+            ..Change::default()
         }),
     }
 }

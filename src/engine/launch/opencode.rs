@@ -78,7 +78,6 @@ impl Launch for OpenCode {
             .enumerate()
             .map(|(n, (_, address))| route(&format!("p{n}"), world.upstream(Some(address.clone()), "")))
             .collect();
-        let args = world.args.to_vec();
         Ok(Plan {
             routes,
             change: Box::new(move |base| {
@@ -86,7 +85,7 @@ impl Launch for OpenCode {
                 for (n, (name, _)) in providers.iter().enumerate() {
                     set(&mut content, &["provider", name, "options", "baseURL"], json!(base(&format!("p{n}"))));
                 }
-                Change { env: vec![(CONTENT.to_owned(), content.to_string())], args: args.clone() }
+                Change { env: vec![(CONTENT.to_owned(), content.to_string())], ..Change::default() }
             }),
         })
     }

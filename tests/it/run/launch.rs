@@ -1,5 +1,6 @@
 //! How each agent is pointed, with the settings that a user may have.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use aifinops::engine::launch::{self, Change, Plan, World};
@@ -14,7 +15,7 @@ fn plan(agent: &str, files: &[(&str, &str)], env: &[(&str, &str)], args: &[&str]
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+    let args = owned(args);
     let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
     let cwd = home.path().join("work");
     let world = World { env: &env, home: home.path(), cwd: &cwd, args: &args, upstream };
@@ -26,6 +27,10 @@ fn pointed(plan: Result<Plan, String>) -> (Vec<(String, String)>, Change) {
     let plan = plan.unwrap_or_else(|why| panic!("{why}"));
     let routes = plan.routes.iter().map(|route| (route.name.clone(), route.upstream.clone())).collect();
     (routes, (plan.change)(&|name| format!("http://proxy/{name}")))
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -54,8 +59,8 @@ fn claude_code() {
     let (routes, change) = pointed(plan("claude-code", &[], &[], &["-p", "x"], None));
     assert_eq!(routes, pairs(&[("anthropic", "https://api.anthropic.com")]));
     assert_eq!(
-        (change.env, change.args),
-        (pairs(&[("ANTHROPIC_BASE_URL", "http://proxy/anthropic")]), vec!["-p".to_owned(), "x".to_owned()])
+        (change.env, change.before, change.without),
+        (pairs(&[("ANTHROPIC_BASE_URL", "http://proxy/anthropic")]), Vec::new(), BTreeSet::new())
     );
     let env = [("ANTHROPIC_BASE_URL", "https://gateway/x")];
     assert_eq!(pointed(plan("claude-code", &[], &env, &[], None)).0, pairs(&[("anthropic", "https://gateway/x")]));
@@ -67,7 +72,7 @@ fn claude_code() {
     ];
     let (routes, change) = pointed(plan("claude-code", &files, &env, &["-p"], None));
     assert_eq!(routes, pairs(&[("anthropic", "https://project")]));
-    assert_eq!(change.args, ["--settings", r#"{"env":{"ANTHROPIC_BASE_URL":"http://proxy/anthropic"}}"#, "-p"]);
+    assert_eq!(change.args(&owned(&["-p"])), ["--settings", r#"{"env":{"ANTHROPIC_BASE_URL":"http://proxy/anthropic"}}"#, "-p"]);
     let cloud = plan("claude-code", &[(".claude/settings.json", r#"{"env":{"CLAUDE_CODE_USE_BEDROCK":"1"}}"#)], &[], &[], None);
     assert!(cloud.is_err_and(|why| why.contains("Amazon Bedrock")));
     assert!(plan("claude-code", &[(".claude/settings.json", "{ broken")], &[("CLAUDE_CODE_USE_VERTEX", "0")], &[], None).is_ok());
@@ -85,8 +90,8 @@ fn claude_code_with_settings_of_its_users_own() {
     // Where no settings hold an address, the variable is enough.
     for args in [["--settings", r#"{"model":"x"}"#], ["-p", "--settings={}"], ["--settings", "own.json"]] {
         let (routes, change) = pointed(plan("claude-code", &[("work/own.json", "{ // mine\n}")], &[], &args, None));
+        assert_eq!(change.args(&owned(&args)), args);
         assert_eq!((routes, change.env), (maker.clone(), pairs(&[("ANTHROPIC_BASE_URL", "http://proxy/anthropic")])));
-        assert_eq!(change.args, args);
     }
     // Where some do, nothing of ours would win over them.
     let of_user = [(".claude/settings.json", user)];
@@ -120,7 +125,7 @@ fn an_empty_address_in_claude_codes_settings_is_its_makers() {
     let files = [(".claude/settings.json", r#"{"env":{"ANTHROPIC_BASE_URL":""}}"#)];
     let (routes, change) = pointed(plan("claude-code", &files, &[("ANTHROPIC_BASE_URL", "https://env")], &[], None));
     assert_eq!(routes, pairs(&[("anthropic", "https://api.anthropic.com")]));
-    assert_eq!(change.args, ["--settings", r#"{"env":{"ANTHROPIC_BASE_URL":"http://proxy/anthropic"}}"#]);
+    assert_eq!(change.args(&owned(&[])), ["--settings", r#"{"env":{"ANTHROPIC_BASE_URL":"http://proxy/anthropic"}}"#]);
 }
 
 #[test]
@@ -129,12 +134,12 @@ fn codex() {
     assert_eq!(built_in.routes[0].unless, Some(("chatgpt-account-id", "https://chatgpt.com/backend-api/codex".to_owned())));
     let (routes, change) = pointed(Ok(built_in));
     assert_eq!(routes, pairs(&[("openai", "https://api.openai.com/v1")]));
-    assert_eq!(change.args, ["-c", "openai_base_url=\"http://proxy/openai\"", "exec", "x"]);
+    assert_eq!(change.args(&owned(&["exec", "x"])), ["-c", "openai_base_url=\"http://proxy/openai\"", "exec", "x"]);
     let config = "model_provider = \"mine\"\n[model_providers.mine]\nbase_url = \"http://mine/v1\"\n[model_providers.other]\nbase_url = \"http://other/v1\"\n[profiles.p]\nmodel_provider = \"other\"\n[profiles.q]\nmodel_provider = \"openai\"\n";
     let files = [(".codex/config.toml", config)];
     let of = |args: &[&str]| {
         let (routes, change) = pointed(plan("codex", &files, &[], args, None));
-        (routes[0].1.clone(), change.args)
+        (routes[0].1.clone(), change.args(&owned(args)))
     };
     let point = |key: &str| format!("{key}=\"http://proxy/openai\"");
     assert_eq!(of(&[]), ("http://mine/v1".to_owned(), vec!["-c".to_owned(), point("model_providers.mine.base_url")]));
@@ -194,7 +199,7 @@ fn opencode() {
         "openrouter": {"options": at(2)},
         "mock": {"options": at(3)},
     }});
-    assert_eq!((content, change.args), (expected, vec!["run".to_owned()]));
+    assert_eq!((content, change.args(&owned(&["run"]))), (expected, owned(&["run"])));
 }
 
 #[test]
@@ -204,5 +209,5 @@ fn anybody_else() {
     assert_eq!(routes[1].1, "http://local/v1");
     let names: Vec<&str> = change.env.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["ANTHROPIC_BASE_URL", "OPENAI_BASE_URL", "OPENAI_API_BASE", "GOOGLE_GEMINI_BASE_URL"]);
-    assert_eq!(change.args, ["x"]);
+    assert_eq!(change.args(&owned(&["x"])), ["x"]);
 }
