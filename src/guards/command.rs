@@ -30,7 +30,10 @@ pub fn status_line(binary: &Path) -> String {
 #[must_use]
 pub fn is_our_status_line(command: &str, binary: &Path) -> bool {
     let Some((program, flags)) = command.trim().split_once(" statusline") else { return false };
-    let is_plain = flags.is_empty() || (flags.starts_with(" --") && !flags.contains(|c: char| "|&;<>$`\\\n".contains(c)));
+    // What stands between single quotes is for us, whatever it is.
+    let bare: String = flags.split('\'').step_by(2).collect();
+    let is_whole = flags.matches('\'').count() % 2 == 0;
+    let is_plain = flags.is_empty() || (flags.starts_with(" --") && is_whole && !bare.contains(|c: char| "|&;<>$`\\\n".contains(c)));
     is_plain && is_our_program(program, binary)
 }
 
@@ -82,12 +85,17 @@ mod tests {
         for path in ["/usr/bin/aifinops", "/a b/aifinops", "/it's/aifinops", "/here/aifinops"] {
             assert!(is_our_status_line(&status_line(Path::new(path)), here), "{path}");
         }
-        assert!(is_our_status_line("aifinops statusline --format '{session} {5h}'", here));
+        for format in ["{session} {5h}", "{today} | {burn}/h; $"] {
+            assert!(is_our_status_line(&format!("aifinops statusline --format '{format}' --plain"), here), "{format}");
+        }
         for theirs in [
             "other statusline",
             "aifinops statusline | tr a b",
             "x; aifinops statusline",
             "aifinops statusline; beep",
+            "aifinops statusline --format '{today}' | tr a b",
+            "aifinops statusline --format \"$(beep '|')\"",
+            "aifinops statusline --format '",
             "aifinops statuslines",
             "~/line.sh",
         ] {
