@@ -146,7 +146,8 @@ fn who_has_no_home_reads_and_writes_nothing_where_he_happens_to_be() {
     }
     let dir = tempfile::tempdir().unwrap();
     let program = dir.path().join("aifinops");
-    fs::copy(env!("CARGO_BIN_EXE_aifinops"), &program).unwrap();
+    // By another process: what a test beside this one starts would inherit the file, open for writing, and it would be busy.
+    assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_aifinops")).arg(&program).status().unwrap().success());
     fs::create_dir_all(dir.path().join(".config/aifinops")).unwrap();
     fs::write(dir.path().join(".config/aifinops/config.toml"), "theme = \"nord\"\n").unwrap();
     for path in ["", ".config", ".config/aifinops"] {

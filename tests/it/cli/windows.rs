@@ -53,7 +53,7 @@ fn a_name_with_a_space_is_one_word() {
     }
     assert_eq!(ids(&machine, &["--all", "--project", "my app"]), [app]);
     assert_eq!(ids(&machine, &["--all", "project:\"My App\""]), [app], "as it is typed in the screen");
-    assert_eq!(ids(&machine, &["--all", "project:my", "app"]), [app, apart], "two words, each met by both");
+    assert_eq!(ids(&machine, &["--all", "project:my", "app"]), [apart, app], "two words, each met by both");
 }
 
 #[test]
