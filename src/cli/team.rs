@@ -144,6 +144,7 @@ pub(super) fn picked(context: &Context, pick: &Pick) -> Result<(Books, Team), Cl
     let account = books.account(&setup.name)?;
     // Who has just added it has read no call yet; figures of days are there.
     if pick.sync || account.as_ref().is_none_or(|account| account.asked_at.is_none()) {
+        context.open()?;
         sync(context, &mut books, setup, None)?;
     }
     let found = team::team(&books, &setup.name, pick.by.whose(), context.now)?;

@@ -58,7 +58,8 @@ pub fn words(name: &str, report: &Report) -> String {
     format!("asking {}: {} requests, {} calls", clean(name), report.requests, report.calls)
 }
 
-/// Asks one gateway and compares what it says with what the store has.
+/// Asks one gateway and compares what it says with what the store has. The logs are to have been read: a call that they tell
+/// later counts twice until then.
 pub fn sync(context: &Context, books: &mut Books, setup: &GatewaySetup, again_from: Option<Millis>) -> Result<Report, CliError> {
     let mut bar = Bar::new(context, TEMPLATE);
     let now = clock();
@@ -73,6 +74,7 @@ pub fn sync(context: &Context, books: &mut Books, setup: &GatewaySetup, again_fr
 pub fn run(context: &Context, args: &SyncArgs) -> Result<ExitCode, CliError> {
     context.note_problems();
     let setups = ask::all(context, args.name.as_deref())?;
+    context.open()?;
     let mut books = books(context)?;
     let mut out = Out::text();
     let mut answers = Vec::new();

@@ -22,9 +22,9 @@ use crate::store::{Books, Store};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The longest pause: settings may have changed, and somebody may have asked by hand.
 const PAUSE: Duration = Duration::from_secs(5);
-/// What is compared after each round; all of a month the first time.
+/// What is compared after each round.
 const RECENT: Millis = 2 * 3_600_000;
-/// How often it is looked how far a gateway and the logs are apart: all calls of the day are gone through.
+/// How often all calls of the day are gone through: how far a gateway and the logs are apart, and what logs have told late.
 const DRIFT: Duration = Duration::from_mins(2);
 /// Caps look back a month at most.
 pub const LOOK_BACK: Millis = 32 * DAY;
@@ -46,7 +46,7 @@ impl Poller {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let handle = thread::Builder::new().name("gateways".to_owned()).spawn(move || {
-            let mut state = State { dir, open: None, compared: Vec::new(), drift_at: HashMap::new() };
+            let mut state = State { dir, open: None, compared: HashMap::new(), drift_at: HashMap::new() };
             let mut files = Files::new(files);
             let mut known = setups();
             while !stopped.load(Ordering::Relaxed) {
@@ -75,8 +75,9 @@ struct State {
     dir: PathBuf,
     /// The books, and what asks; nothing before there is a gateway.
     open: Option<(Books, Runtime)>,
-    /// Gateways that have been compared with a month of logs.
-    compared: Vec<String>,
+    /// Gateways that have been compared with a month of logs, and how often the sums of that month's earlier days had been changed
+    /// by then.
+    compared: HashMap<String, i64>,
     /// When it was last looked how far a gateway and the logs are apart: each has its own turn, for they are asked at different paces.
     drift_at: HashMap<String, Instant>,
 }
@@ -107,20 +108,37 @@ impl State {
             // A failure is written down where it happened; what was known stays.
             let done = runtime.block_on(round::round(books, setup, Ask { now, again_from: None, calls: true }, &mut |_| {}));
             if done.is_ok() {
-                let is_first = !self.compared.contains(&setup.name);
-                let since = now - if is_first { LOOK_BACK } else { RECENT };
                 let Ok(store) = Store::open_beside(&self.dir, PATIENCE) else { continue };
                 let drift = self.drift_at.get(&setup.name).is_none_or(|at| at.elapsed() >= DRIFT);
                 if drift {
                     // Looked for again in a while, whatever goes wrong.
                     self.drift_at.insert(setup.name.clone(), Instant::now());
                 }
-                if settle(&store, books, &setup.name, since, drift, now).is_ok() && is_first {
-                    self.compared.push(setup.name.clone());
+                let days = ((now - LOOK_BACK).div_euclid(DAY), now.div_euclid(DAY));
+                let Ok(changes) = store.changes_of_days(days) else { continue };
+                let back = back(self.compared.get(&setup.name).copied(), changes, drift, now);
+                let done = settle(&store, books, &setup.name, now - back, drift, now);
+                if done.is_ok() && back == LOOK_BACK {
+                    self.compared.insert(setup.name.clone(), changes);
                 }
             }
         }
         pause
+    }
+}
+
+/// How far back calls are compared: a month the first time, and where logs have told something of days that were over; now and then
+/// all of the day, for a log may tell of its morning late; else what is recent.
+fn back(known: Option<i64>, changes: i64, thorough: bool, now: Millis) -> Millis {
+    match known {
+        Some(known) if !thorough || known == changes => {
+            if thorough {
+                now.rem_euclid(DAY).max(RECENT)
+            } else {
+                RECENT
+            }
+        }
+        _ => LOOK_BACK,
     }
 }
 
@@ -141,4 +159,20 @@ fn jittered(every: Millis, salt: Millis) -> Millis {
 
 fn clock() -> Millis {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| Millis::try_from(d.as_millis()).unwrap_or(Millis::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_logs_tell_late_is_compared_again() {
+        let noon = 20_000 * DAY + DAY / 2;
+        assert_eq!([back(None, 7, false, noon), back(None, 7, true, noon)], [LOOK_BACK; 2], "nothing has been compared");
+        assert_eq!(back(Some(7), 7, false, noon), RECENT);
+        assert_eq!(back(Some(7), 7, true, noon), DAY / 2, "all of the day");
+        assert_eq!(back(Some(7), 7, true, noon - DAY / 2 + 1000), RECENT);
+        assert_eq!(back(Some(7), 8, false, noon), RECENT, "in a moment");
+        assert_eq!(back(Some(7), 8, true, noon), LOOK_BACK, "a day that was over has changed");
+    }
 }

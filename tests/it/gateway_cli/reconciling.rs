@@ -91,6 +91,18 @@ fn the_same_on_both_sides_is_no_difference() {
 }
 
 #[test]
+fn what_a_gateway_tells_before_the_logs_were_read_counts_once() {
+    for first in [&["gateway", "sync"][..], &["team", "--sync"]] {
+        let (_server, machine) = scene();
+        let config = machine.config().unwrap();
+        fs::write(machine.path("config.toml"), format!("{config}\n[caps.day]\nlimit = \"$10\"\n")).unwrap();
+        machine.ok(first);
+        let caps = machine.json(&["cap", "show"]);
+        assert_eq!(caps["caps"][0]["spent"]["nano_usd"], json!(3 * EACH), "{first:?}: {caps}");
+    }
+}
+
+#[test]
 fn each_difference_has_its_name_and_its_exact_amount() {
     type Change = fn(&mut Vec<Call>);
     let one_less: Change = |calls| drop(calls.remove(2));
