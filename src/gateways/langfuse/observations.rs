@@ -130,8 +130,10 @@ fn call(row: Row) -> Option<GatewayCall> {
     if model.is_none() && row.total_cost.0.is_none() {
         return None;
     }
+    let id = some(row.id)?;
     Some(GatewayCall {
-        id: some(row.id)?,
+        answer: answer_in(&id).map(str::to_owned),
+        id,
         at,
         ended: instant(row.end_time.as_deref()).unwrap_or(at).max(at),
         user: some(row.user_id),
@@ -142,6 +144,14 @@ fn call(row: Row) -> Option<GatewayCall> {
         failed: row.level.as_deref() == Some("ERROR"),
         ..GatewayCall::default()
     })
+}
+
+/// The provider's id of the answer in an id that `LiteLLM`'s callback has made: `time-09-00-00-000000_msg_…` (its
+/// `get_logging_id`).
+fn answer_in(id: &str) -> Option<&str> {
+    let (time, answer) = id.strip_prefix("time-")?.split_once('_')?;
+    let is_time = time.chars().all(|c| c.is_ascii_digit() || c == '-');
+    (is_time && !answer.is_empty()).then_some(answer)
 }
 
 /// Kinds do not overlap: `input` beside `input_cached_tokens`, `output` beside `output_reasoning_tokens`. `total` is their

@@ -3,6 +3,8 @@
 //! Of what both sides see, the larger amount counts; what only one of them sees counts as that one says. A budget that a
 //! gateway holds for the developer is a cap like the others: whichever has less left binds.
 
+use std::collections::HashMap;
+
 use crate::budgets::{Spend, Standing};
 use crate::model::cap::{Amount, Cap, GATEWAY_PREFIX, Span, Unit};
 use crate::model::gateway::Per;
@@ -56,9 +58,7 @@ impl Beyond {
                 out.budgets.push(OwnBudget { gateway: account.name.clone(), budget, calls });
             }
         }
-        for gateway in gateways {
-            out.extras.extend(books.extras(gateway, Window { from: since, to: Millis::MAX })?);
-        }
+        out.extras = extras(books, gateways, Window { from: since, to: Millis::MAX })?;
         Ok(out)
     }
 
@@ -79,6 +79,30 @@ impl Beyond {
         }
         spend
     }
+}
+
+/// What all of some gateways have counted beyond the logs. A call that several of them have seen, as one that tells another, is
+/// one: the larger amount counts.
+fn extras(books: &Books, gateways: &[String], window: Window) -> Result<Vec<Extra>, StoreError> {
+    let mut out: Vec<Extra> = Vec::new();
+    let mut places: HashMap<String, (&str, usize)> = HashMap::new();
+    for gateway in gateways {
+        let own = books.extras(gateway, window)?;
+        let mut answers = if gateways.len() > 1 { books.answers_of_extras(gateway, window)? } else { HashMap::new() };
+        for extra in own {
+            let answer = answers.remove(&extra.id).unwrap_or_else(|| extra.id.clone());
+            let seen = places.get(&answer).filter(|(other, _)| other != gateway).and_then(|(_, at)| out.get_mut(*at));
+            match seen {
+                Some(seen) if seen.money < extra.money => *seen = extra,
+                Some(_) => {}
+                None => {
+                    places.insert(answer, (gateway.as_str(), out.len()));
+                    out.push(extra);
+                }
+            }
+        }
+    }
+    Ok(out)
 }
 
 /// Whether a budget is one that the developer's own calls are held to. A key that sees everybody is not the one that agents

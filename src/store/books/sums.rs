@@ -1,6 +1,6 @@
 //! Sums over what gateways have told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rusqlite::params;
 
@@ -152,6 +152,16 @@ impl Books {
                 tokens: count(r.get(6)?),
             })
         });
+        rows.map_err(&fail)?.collect::<Result<_, _>>().map_err(&fail)
+    }
+
+    /// The provider's ids of the answers of those calls, by the gateway's own id, where they are others.
+    pub fn answers_of_extras(&self, gateway: &str, window: Window) -> Result<HashMap<String, String>, StoreError> {
+        let fail = self.fail("looking up what only gateways know");
+        let sql = "SELECT e.id, c.answer FROM extra e JOIN call c ON c.gateway = e.gateway AND c.id = e.id
+                   WHERE e.gateway = ?1 AND e.at >= ?2 AND e.at < ?3 AND c.answer IS NOT NULL";
+        let mut query = self.conn.prepare_cached(sql).map_err(&fail)?;
+        let rows = query.query_map(params![gateway, window.from, window.to], |r| Ok((r.get(0)?, r.get(1)?)));
         rows.map_err(&fail)?.collect::<Result<_, _>>().map_err(&fail)
     }
 }

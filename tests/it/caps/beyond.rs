@@ -496,6 +496,29 @@ fn what_is_known_beyond_the_logs_is_read_of_the_gateways_that_are_set() {
 }
 
 #[test]
+fn a_call_that_two_gateways_have_seen_is_one_call() {
+    let mut desk = Desk::new(None, &[me(false)]);
+    let round = desk.books.begin_round("traces", "https://traces.example.com", "langfuse", Some("ann"), now()).unwrap();
+    let call =
+        |id: &str, answer: &str| GatewayCall { id: id.to_owned(), answer: Some(answer.to_owned()), at: now(), ..GatewayCall::default() };
+    // Each calls it by a name of its own; the provider's is the same.
+    desk.books.take("team", 1, &[GatewayFact::Calls(vec![call("row-1", "msg_1"), call("row-2", "msg_1")])], false).unwrap();
+    desk.books.take("traces", round, &[GatewayFact::Calls(vec![call("time_msg_1", "msg_1")])], false).unwrap();
+    let of = |id: &str, money: &str| Extra { id: id.to_owned(), money: usd(money), ..extra(None, None, now()) };
+    desk.books.set_extras("team", 0, &[of("row-1", "1"), of("msg_2", "2")]).unwrap();
+    desk.books.set_extras("traces", 0, &[of("time_msg_1", "1.5"), of("msg_2", "1"), of("msg_3", "4")]).unwrap();
+    let gateways = ["team", "traces"].map(str::to_owned);
+    let told = Beyond::read(&desk.books, &gateways, midnight(), now()).unwrap().extras;
+    let mut told: Vec<_> = told.iter().map(|extra| (extra.id.as_str(), extra.money)).collect();
+    told.sort_unstable();
+    assert_eq!(told, [("msg_2", usd("2")), ("msg_3", usd("4")), ("time_msg_1", usd("1.5"))], "the larger amount counts");
+    // Of one gateway two rows are two.
+    desk.books.set_extras("team", 0, &[of("row-1", "1"), of("row-2", "1")]).unwrap();
+    let told = Beyond::read(&desk.books, &gateways[..1], midnight(), now()).unwrap().extras;
+    assert_eq!(told.len(), 2);
+}
+
+#[test]
 fn of_a_gateway_that_tells_no_single_calls_the_larger_figure_counts() {
     let logs = logs(10);
     let said = logged(&logs);

@@ -174,6 +174,20 @@ fn calls_have_their_session_and_their_price() {
 }
 
 #[test]
+fn an_id_that_litellm_has_given_a_call_holds_the_providers() {
+    let named = |ask: &Ask| {
+        if !has(ask, "/v2/observations") {
+            return cloud(ask);
+        }
+        let ids = ["time-09-00-00-123456_msg_01Ab", "msg_01Ab", "time-_", "time-zone_x", "time-09-00-00"];
+        ok(json!({"data": ids.map(|id| observation(id, NOW - HOUR, &json!("ada"), &json!(1))), "meta": {}}))
+    };
+    let round = round(&Langfuse, &Plan { calls_from: Some(NOW - 2 * DAY), ..plan(TODAY) }, named).unwrap();
+    let answers: Vec<Option<String>> = round.calls().iter().map(|call| call.answer.clone()).collect();
+    assert_eq!(answers, [text("msg_01Ab"), None, None, None, None]);
+}
+
+#[test]
 fn metrics_that_are_cut_off_are_asked_for_in_halves() {
     let full = |ask: &Ask| {
         if !has(ask, "/v2/metrics") {
