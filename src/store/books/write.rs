@@ -190,28 +190,32 @@ fn named(tx: &Transaction<'_>, name: &str, row: &Named) -> rusqlite::Result<()> 
 
 fn budget(tx: &Transaction<'_>, name: &str, round: i64, row: &GatewayBudget) -> rusqlite::Result<()> {
     let (limit, spent) = (row.limit.map(Money::nanos), row.spent.map(Money::nanos));
-    tx.prepare_cached("INSERT OR REPLACE INTO budget VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")?
-        .execute(params![
-            name,
-            row.whose.word(),
-            row.id,
-            row.team.as_deref().unwrap_or_default(),
-            limit,
-            spent,
-            row.period.as_deref().unwrap_or_default(),
-            row.since,
-            row.resets_at,
-            row.blocked,
-            round
-        ])
-        .map(|_| ())
+    // Of two rounds at once the later one's word stays: the earlier one's end would take it for gone.
+    tx.prepare_cached(
+        "INSERT OR REPLACE INTO budget SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE NOT EXISTS (SELECT 1 FROM budget
+             WHERE gateway = ?1 AND whose = ?2 AND id = ?3 AND team = ?4 AND period = ?7 AND round > ?11)",
+    )?
+    .execute(params![
+        name,
+        row.whose.word(),
+        row.id,
+        row.team.as_deref().unwrap_or_default(),
+        limit,
+        spent,
+        row.period.as_deref().unwrap_or_default(),
+        row.since,
+        row.resets_at,
+        row.blocked,
+        round
+    ])
+    .map(|_| ())
 }
 
 fn call(tx: &Transaction<'_>, name: &str, round: i64, row: &GatewayCall) -> rusqlite::Result<()> {
     let rate = |rate: Option<Rate>| rate.map(|rate| int(rate.nanos_per_million()));
     tx.prepare_cached(
-        "INSERT OR REPLACE INTO call VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-             ?21, ?22, ?23, ?24, ?25, ?26, 0)",
+        "INSERT OR REPLACE INTO call SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+             ?21, ?22, ?23, ?24, ?25, ?26, 0 WHERE NOT EXISTS (SELECT 1 FROM call WHERE gateway = ?1 AND id = ?2 AND round > ?26)",
     )?
     .execute(params![
         name,

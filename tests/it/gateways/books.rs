@@ -293,6 +293,23 @@ fn a_call_that_is_told_again_is_the_same_call() {
 }
 
 #[test]
+fn of_two_rounds_at_once_neither_takes_the_others_word_for_gone() {
+    let mut desk = Desk::new();
+    let told = [GatewayFact::Budgets(vec![budget(Whose::User, "ann", "10", "1")]), GatewayFact::Calls(vec![call("a", NOW, "1")])];
+    let whole = GatewayFact::AllCalls { from: NOW - DAY, to: NOW + 1 };
+    let (early, late) = (desk.begin(NOW), desk.begin(NOW));
+    for round in [late, early] {
+        desk.take(round, &told);
+    }
+    for round in [late, early] {
+        desk.books.take(TEAM, round, std::slice::from_ref(&whole), true).unwrap();
+        desk.books.end_round(TEAM, round, NOW, &[]).unwrap();
+    }
+    assert_eq!((desk.calls(), desk.gone()), (vec!["a".to_owned()], Vec::new()));
+    assert_eq!(desk.known().budgets.len(), 1);
+}
+
+#[test]
 fn a_round_that_fails_keeps_what_was_known_and_its_age() {
     let mut desk = Desk::new();
     let first = desk.begin(NOW);
