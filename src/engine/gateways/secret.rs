@@ -1,7 +1,7 @@
 //! Keys of gateways: looked up when they are needed, never kept longer, never shown.
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -182,9 +182,14 @@ fn of_command(command: &str) -> Result<Secret, KeyError> {
         .spawn()
         .map_err(|error| fail(&error.to_string()))?;
     let Some(out) = child.stdout.take() else { return Err(fail("it has no output")) };
-    let reader = std::thread::spawn(move || {
-        let mut text = String::new();
-        out.take(LONGEST).read_to_string(&mut text).map(|_| text)
+    // One line is read, and no end waited for: what it has left in the background may keep its output open.
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut line, mut out) = (String::new(), BufReader::new(out));
+        let read = out.by_ref().take(LONGEST).read_line(&mut line);
+        let _ = tell.send(read.map(|_| line));
+        // Who has more to say is to be able to.
+        let _ = std::io::copy(&mut out, &mut std::io::sink());
     });
     let begun = Instant::now();
     let status = loop {
@@ -201,8 +206,10 @@ fn of_command(command: &str) -> Result<Secret, KeyError> {
     if !status.success() {
         return Err(fail(&format!("it ended with {status}")));
     }
-    let text = reader.join().ok().and_then(Result::ok).ok_or_else(|| fail("its output is no text"))?;
-    Secret::new(text.lines().next().unwrap_or_default())
+    let left = PATIENCE.saturating_sub(begun.elapsed());
+    let line = told.recv_timeout(left).map_err(|_| fail("it took longer than 20 seconds"))?;
+    let line = line.map_err(|_| fail("its output is no text"))?;
+    Secret::new(line.lines().next().unwrap_or_default())
 }
 
 #[cfg(test)]

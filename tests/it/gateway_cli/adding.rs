@@ -122,6 +122,17 @@ fn the_key_comes_from_a_variable_a_command_or_a_file() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_a_command_leaves_in_the_background_is_not_waited_for() {
+    let (server, machine) = (Server::new(Ledger::new()), Machine::new());
+    let file = machine.key_file("key", ALICE, 0o600);
+    let begun = std::time::Instant::now();
+    machine.ok(&["gateway", "add", "team", &server.url(), "--token-command", &format!("sleep 15 & cat '{file}'; echo; seq 40000")]);
+    assert!(begun.elapsed().as_secs() < 12, "{:?}", begun.elapsed());
+    assert!(server.news().iter().skip(1).all(|asked| asked.key.as_deref() == Some(ALICE)));
+}
+
 /// Nothing was sent with a key, nothing is remembered.
 fn nothing_happened(server: &Server, machine: &Machine, what: &str) {
     assert!(server.news().iter().all(|asked| asked.key.is_none() && !asked.head.contains("sk-")), "{what}");
