@@ -113,6 +113,11 @@ impl Sheet {
         });
     }
 
+    /// Whether a day is the last one that is gathered.
+    pub(super) const fn ends_with(&self, day: i64) -> bool {
+        self.to == day
+    }
+
     /// The user of each key that one user alone has used.
     pub(super) fn owners(&self) -> BTreeMap<String, String> {
         let mut owners: BTreeMap<String, Option<String>> = BTreeMap::new();
@@ -160,7 +165,12 @@ pub(super) const fn is_closed(answer: &Answer<'_>) -> bool {
 
 /// The mark of the next page; the one that was asked for just now would never end.
 pub(super) fn next_page(ask: &Ask, next: Option<String>) -> Option<String> {
-    some(next).filter(|next| !ask.request.path.ends_with(&format!("={}", escaped(next))))
+    page_after(&ask.request.path, next)
+}
+
+/// The mark of the page after that of a path.
+pub(super) fn page_after(path: &str, next: Option<String>) -> Option<String> {
+    some(next).filter(|next| !path.ends_with(&format!("={}", escaped(next))))
 }
 
 /// Days in spans of at most so many, both ends included.
@@ -195,8 +205,16 @@ pub(super) fn running(word: Option<&str>, now: Millis) -> Option<Window> {
 
 /// Whole cents, as a decimal number; what is finer is left out, so that nobody may spend more than was meant.
 pub(super) fn whole_cents(money: Money) -> String {
-    (money.nanos().max(0) / 10_000_000).to_string()
+    (money.nanos().max(0) / CENT).to_string()
 }
+
+/// The money that [`whole_cents`] says.
+pub(super) fn in_cents(money: Money) -> Money {
+    Money::from_nanos(money.nanos().max(0) / CENT * CENT)
+}
+
+/// Nano-dollars of a cent.
+const CENT: i64 = 10_000_000;
 
 /// Puts the budgets of a holder in order, the one that bites first last: where one is kept for a holder, it is that one.
 pub(super) fn tightest_last(budgets: &mut [GatewayBudget]) {

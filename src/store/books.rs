@@ -162,6 +162,16 @@ impl Books {
         rows.collect::<Result<_, _>>().map_err(&fail)
     }
 
+    /// Forgets what a gateway has counted, and how far it was read: another key sees other figures.
+    pub fn forget_figures(&mut self, name: &str) -> Result<(), StoreError> {
+        let fail = self.fail("forgetting a gateway's figures");
+        let tx = self.conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(&fail)?;
+        for table in ["memory", "day_spend", "tag_spend", "call", "extra"] {
+            tx.execute(&format!("DELETE FROM {table} WHERE gateway = ?1"), [name]).map_err(&fail)?;
+        }
+        tx.commit().map_err(&fail)
+    }
+
     /// Forgets a gateway and everything that it has counted.
     pub fn forget(&mut self, name: &str) -> Result<(), StoreError> {
         let fail = self.fail("forgetting a gateway");

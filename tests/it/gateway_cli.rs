@@ -6,6 +6,7 @@ mod budgets;
 mod certificate;
 mod ledger;
 mod reconciling;
+mod rounds;
 mod secrets;
 mod server;
 mod syncing;

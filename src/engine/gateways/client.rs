@@ -8,6 +8,7 @@ use reqwest::{Method, Url};
 
 use super::secret::{KeyError, Secret};
 use crate::gateways::{self, Answer, Auth, Gateway, Refusal, Request, is_release};
+use crate::model::Millis;
 use crate::model::address::{host, is_loopback};
 use crate::model::text::{chain, clean};
 use crate::store::StoreError;
@@ -68,6 +69,8 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// How long to wait, where it says so.
     pub retry_after: Option<Duration>,
+    /// What its clock says.
+    pub date: Option<Millis>,
 }
 
 impl Reply {
@@ -146,6 +149,7 @@ impl Client {
         let text = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(clean);
         let (version, retry_after) =
             (text("x-litellm-version").filter(|text| is_release(text)), text("retry-after").and_then(|text| wait(&text)));
+        let date = text("date").and_then(|text| Some(chrono::DateTime::parse_from_rfc2822(&text).ok()?.timestamp_millis()));
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| self.trouble(error))? {
             if body.len() + chunk.len() > self.limits.largest << 20 {
@@ -156,7 +160,7 @@ impl Client {
         if let Some(secret) = &self.secret {
             secret.black_out(&mut body);
         }
-        Ok(Reply { status: status.as_u16(), version, body, retry_after })
+        Ok(Reply { status: status.as_u16(), version, body, retry_after, date })
     }
 
     fn trouble(&self, error: reqwest::Error) -> Trouble {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::client::{Client, Trouble};
 use super::secret::look_up;
 use crate::gateways::{DAY, Gateway, Plan, by_kind};
-use crate::model::{GatewayFact, GatewaySetup, Millis};
+use crate::model::{GatewayFact, GatewaySetup, Me, Millis};
 use crate::store::Books;
 
 /// Days of which sums are wanted: today and thirty more, so that thirty whole ones are there in every zone.
@@ -84,6 +84,7 @@ async fn rounds(
     let mut plan = plan(books, setup, ask)?;
     let between = Duration::from_millis(u64::try_from(gateway.pace().between).unwrap_or(0));
     let mut asks: VecDeque<_> = gateway.begin(&plan).into();
+    let (mut begun_anew, mut told_days) = (false, false);
     while let Some(next) = asks.pop_front() {
         if report.requests >= MOST {
             // What was not reached must not look as if it were gone.
@@ -93,12 +94,26 @@ async fn rounds(
             tokio::time::sleep(between).await;
         }
         let reply = patiently(&client, gateway, &next, report).await?;
-        let news = gateway.read(&next, &reply.answer(), &plan)?;
+        let news = match reply.date.filter(|date| is_other_day(*date, plan.now)) {
+            // Around midnight what was spent "today" is of the gateway's day.
+            Some(now) => gateway.read(&next, &reply.answer(), &Plan { now, ..plan.clone() })?,
+            None => gateway.read(&next, &reply.answer(), &plan)?,
+        };
+        let is_another = |fact: &GatewayFact| matches!((fact, &plan.me), (GatewayFact::Me(me), Some(before)) if is_another(before, me));
+        if !begun_anew && news.facts.iter().any(is_another) {
+            books.forget_figures(&setup.name)?;
+            books.take(&setup.name, number, &news.facts, false)?;
+            plan = self::plan(books, setup, ask)?;
+            asks = gateway.begin(&plan).into();
+            begun_anew = true;
+            continue;
+        }
         for fact in &news.facts {
             match fact {
                 GatewayFact::Cannot(what) if !report.cannot.contains(what) => report.cannot.push(what),
                 GatewayFact::Calls(calls) => report.calls += u64::try_from(calls.len()).unwrap_or(0),
                 GatewayFact::Me(me) => plan.me = Some(me.clone()),
+                GatewayFact::Days { .. } => told_days = true,
                 _ => {}
             }
         }
@@ -109,9 +124,22 @@ async fn rounds(
         }
         tell(report);
     }
-    let memory = [("days", plan.today()), ("every", usual(setup))].map(|(name, value)| GatewayFact::Remember(name, value.to_string()));
-    books.take(&setup.name, number, &memory, false)?;
+    // What may not be seen yet is asked for whole, once it may.
+    let days = told_days.then_some(("days", plan.today()));
+    let memory = days.into_iter().chain([("every", usual(setup))]).map(|(name, value)| GatewayFact::Remember(name, value.to_string()));
+    books.take(&setup.name, number, &memory.collect::<Vec<_>>(), false)?;
     Ok(())
+}
+
+/// Whether a gateway's clock says another day than ours, as it may around midnight. One that is far off says nothing.
+fn is_other_day(date: Millis, now: Millis) -> bool {
+    date.div_euclid(DAY) != now.div_euclid(DAY) && (date - now).abs() < DAY
+}
+
+/// Whether it is another key than before, or one with other rights: it sees other figures.
+fn is_another(before: &Me, now: &Me) -> bool {
+    let differ = |a: &Option<String>, b: &Option<String>| a.as_ref().zip(b.as_ref()).is_some_and(|(a, b)| a != b);
+    differ(&before.key, &now.key) || differ(&before.user, &now.user) || before.sees_all != now.sees_all
 }
 
 /// Asks one question, again where the gateway is too busy for a moment.
@@ -139,7 +167,8 @@ async fn patiently(
         let is_busy = matches!(status, 429 | 502..=504);
         report.retry_after = wait.filter(|_| is_busy);
         let wait = wait.unwrap_or(AGAIN * tries);
-        if !is_busy || tries >= TRIES || wait > LONGEST_WAIT || ask.request.method != crate::gateways::Method::Get {
+        // A question changes nothing, whatever method it goes by.
+        if !is_busy || tries >= TRIES || wait > LONGEST_WAIT {
             return reply;
         }
         // A gateway that counts its own spend must not count our patience as haste.

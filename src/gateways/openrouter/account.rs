@@ -226,7 +226,11 @@ pub(super) fn keys(ask: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News, 
     let rows = answer.json::<Keys>()?.data;
     let first = rows.first().and_then(|row| row.hash.clone());
     if rows.is_empty() || (first.is_some() && first == walk.first) {
-        let Some(next) = walk.left.pop() else { return Ok(News::facts(vec![walk.sheet.days()])) };
+        let Some(next) = walk.left.pop() else {
+            // Of a day that has ended meanwhile no whole figure was told.
+            let days = Some(walk.sheet).filter(|sheet| sheet.ends_with(plan.today())).map(Sheet::days);
+            return Ok(News::facts(days.into_iter().collect()));
+        };
         walk = Walk { workspace: Some(next), offset: 0, first: None, ..walk };
         return Ok(News { facts: Vec::new(), asks: vec![keys_ask(&walk)] });
     }
