@@ -1,5 +1,7 @@
 //! `POST /teams/filtered-usage-events`: every use, with its tokens and its price.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -8,7 +10,7 @@ use super::super::sheet::{Sheet, is_closed, packed, unpacked};
 use super::super::{Answer, Ask, DAY, News, Plan, Refusal, Request};
 use super::what;
 use crate::model::time::HOUR;
-use crate::model::{GatewayCall, GatewayFact, Millis, Tokens};
+use crate::model::{GatewayCall, GatewayFact, Key, Millis, Tokens};
 
 /// Events of a page.
 const PAGE: usize = 100;
@@ -27,6 +29,8 @@ struct Walk {
     page: u64,
     /// Events that were read.
     seen: u64,
+    /// Those of the page before, by the hashes of their ids: what comes late moves the last of them onto the next page.
+    before: BTreeSet<u64>,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +92,7 @@ pub(super) fn first(plan: &Plan) -> Ask {
     let earliest = today - (RANGE - 1);
     let since = plan.from_day.max(earliest).min(today);
     let from = plan.calls_from.map_or(since * DAY, |calls| calls.max(earliest * DAY).min(since * DAY));
-    ask(&Walk { sheet: Sheet::new(since, today), from, page: 1, seen: 0 }, plan)
+    ask(&Walk { sheet: Sheet::new(since, today), from, page: 1, seen: 0, before: BTreeSet::new() }, plan)
 }
 
 fn ask(walk: &Walk, plan: &Plan) -> Ask {
@@ -107,7 +111,13 @@ pub(super) fn page(asked: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News
     let told = page.pagination.and_then(|paging| paging.has_next_page);
     let has_more = count > 0 && told.unwrap_or(walk.seen < page.total_usage_events_count.0);
     let mut calls = Vec::new();
+    let before = std::mem::take(&mut walk.before);
     for call in page.usage_events.into_iter().filter_map(call) {
+        let hash = Key::of(&[call.id.as_bytes()]).0;
+        walk.before.insert(hash);
+        if before.contains(&hash) {
+            continue;
+        }
         walk.sheet.add_call(&call, true);
         if plan.calls_from.is_some_and(|from| from <= call.at) {
             calls.push(call);

@@ -16,6 +16,8 @@ const OLD_PAGE: usize = 100;
 /// The gateway counts to ten thousand and no further; and late pages cost it more than early ones. A window with more calls than
 /// this is asked for in two halves.
 const MOST: u64 = 5_000;
+/// Rows of a day that older releases tell at most; a header says that there were more.
+const OLD_MOST: usize = 10_000;
 /// No window is halved below this.
 const SHORTEST: Millis = 60_000;
 /// What the gateway's clock may be ahead.
@@ -209,8 +211,12 @@ pub(super) fn day(asked: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result<News,
     }
     let day = asked.at.parse::<i64>().unwrap_or_else(|_| plan.today());
     let rows: Vec<Row> = answer.json()?;
-    let calls = GatewayFact::Calls(rows.into_iter().filter_map(call).collect());
-    let facts = vec![calls, GatewayFact::AllCalls { from: day * DAY, to: ((day + 1) * DAY).min(plan.now) }];
+    let whole = if rows.len() < OLD_MOST {
+        GatewayFact::AllCalls { from: day * DAY, to: ((day + 1) * DAY).min(plan.now) }
+    } else {
+        GatewayFact::Cannot("calls beyond the ten thousandth of a day")
+    };
+    let facts = vec![GatewayFact::Calls(rows.into_iter().filter_map(call).collect()), whole];
     Ok(News { facts, asks: (day < plan.today()).then(|| old_ask(day + 1)).into_iter().collect() })
 }
 

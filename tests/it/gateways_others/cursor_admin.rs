@@ -134,6 +134,22 @@ fn calls_are_told_one_by_one_with_an_id_that_stays() {
 }
 
 #[test]
+fn what_a_late_event_moves_onto_the_next_page_counts_once() {
+    let row = |hours: Millis| event(NOW - hours * HOUR, "ada@example.com", &json!(10), &json!(1));
+    let moved = |ask: &Ask| {
+        if ask.request.path == "/teams/spend" {
+            return server(ask);
+        }
+        // Between the two questions one has come in front of all.
+        let page = page_of(ask);
+        ok(if page == 1 { events(1, &json!([row(3), row(4)]), true) } else { events(2, &json!([row(4), row(5)]), false) })
+    };
+    let round = round(&CursorAdmin, &Plan { calls_from: Some(NOW - DAY), ..plan(TODAY - 1) }, moved).unwrap();
+    assert_eq!(round.calls().len(), 3);
+    assert_eq!(round.spend(), 300_000_000);
+}
+
+#[test]
 fn what_is_asked_is_thirty_days_at_most() {
     let begin = |plan: &Plan| {
         let asks = CursorAdmin.begin(plan);
@@ -157,7 +173,10 @@ fn pages_end_where_the_count_is_reached_or_nothing_comes() {
         let page = page_of(ask);
         match ask.request.path.as_str() {
             "/teams/spend" => server(ask),
-            _ if page < 3 => ok(json!({"totalUsageEventsCount": 2, "usageEvents": [event(NOW, "ada@example.com", &json!(1), &json!(1))]})),
+            _ if page < 3 => {
+                let row = event(NOW - page.cast_signed(), "ada@example.com", &json!(1), &json!(1));
+                ok(json!({"totalUsageEventsCount": 2, "usageEvents": [row]}))
+            }
             _ => panic!("asked for page {page}"),
         }
     };
