@@ -278,6 +278,17 @@ pub trait Gateway: Sync {
         Ok(None)
     }
 
+    /// The request for more of what was looked for in vain, where the answer is a page of several.
+    fn find_more(&self, wish: &BudgetWish, asked: &Request, answer: &Answer<'_>) -> Option<Request> {
+        let _ = (wish, asked, answer);
+        None
+    }
+
+    /// An amount as it can be kept there: never more than was meant.
+    fn kept(&self, amount: Money) -> Money {
+        amount
+    }
+
     /// The requests that set a budget, in their order.
     fn set_budget(&self, wish: &BudgetWish, holder: &Holder) -> Vec<Request> {
         let _ = (wish, holder);

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::answer::escaped;
-use super::sheet::{is_closed, next_page, packed, unpacked, whole_cents, word};
+use super::sheet::{in_cents, is_closed, next_page, packed, page_after, unpacked, whole_cents, word};
 use super::{Answer, Ask, Auth, BudgetWish, Gateway, Holder, News, Pace, Plan, Proof, Refusal, Request};
 use crate::model::time::MINUTE;
 use crate::model::{DaySpend, GatewayFact, Me, Money, Whose};
@@ -98,7 +98,7 @@ impl Gateway for ClaudeApps {
         let me = Me { role: "admin key".to_owned(), sees_all: true, may_write: true, ..Me::default() };
         let mut facts = vec![GatewayFact::Me(me)];
         facts.extend(effective::facts(&page.data, plan.now));
-        if let Some(next) = next_page(asked, page.next_page) {
+        if let Some(next) = next_page(asked, page.next) {
             return Ok(News { facts, asks: vec![ask(&today, Some(&next))] });
         }
         facts.extend(spent_today(today, plan.today()));
@@ -157,10 +157,25 @@ impl Gateway for ClaudeApps {
             }
             Whose::Organization => {
                 let limit = rows().find(|row| matches!(row.holder(), Some((Whose::Organization, _)))).and_then(effective::Row::limit);
-                Some(Holder { id: ORGANIZATION.to_owned(), limit, notes: for_each_member(wish), ..holder })
+                // It is there whether or not it has a limit, which may stand on a later page.
+                let is_told = limit.is_some() || page.last().is_none();
+                is_told.then(|| Holder { id: ORGANIZATION.to_owned(), limit, notes: for_each_member(wish), ..holder })
             }
             _ => None,
         })
+    }
+
+    fn find_more(&self, wish: &BudgetWish, asked: &Request, answer: &Answer<'_>) -> Option<Request> {
+        let (first, page) = (self.find(wish)?.path, answer.json::<Page>().ok()?);
+        let path = match page.last() {
+            Some(last) => format!("{first}&after_id={}", escaped(last)),
+            None => format!("{first}&page={}", escaped(&page_after(&asked.path, page.next)?)),
+        };
+        Some(Request::get(path)).filter(|next| next != asked)
+    }
+
+    fn kept(&self, amount: Money) -> Money {
+        in_cents(amount)
     }
 
     fn set_budget(&self, wish: &BudgetWish, holder: &Holder) -> Vec<Request> {

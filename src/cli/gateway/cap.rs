@@ -27,9 +27,11 @@ EXAMPLES:
   aifinops gateway cap set alice-laptop 5/day --of key
   aifinops gateway cap set platform 500/month --of team
   aifinops gateway cap set alice 3/day --of member --team platform
+  aifinops gateway cap set everybody 30/day --of organization
   aifinops gateway cap set alice 20/day --reset              what was counted so far is set back
   aifinops gateway cap set alice 20/day --token-env ADMIN_KEY
   aifinops gateway cap clear alice
+  aifinops gateway cap clear alice --per month
 
 The key that looks on usually may not set budgets: --token-env, --token-command and --token-file name another one
 for this command only. Whoever is not known there is refused; nobody is made by a slip of the hand.";
@@ -65,6 +67,8 @@ pub enum Of {
     Member,
     /// A customer
     Customer,
+    /// Everybody, whatever WHO says
+    Organization,
 }
 
 impl Of {
@@ -75,6 +79,7 @@ impl Of {
             Of::Team => Whose::Team,
             Of::Member => Whose::Member,
             Of::Customer => Whose::Customer,
+            Of::Organization => Whose::Organization,
         }
     }
 }
@@ -122,6 +127,9 @@ pub struct ClearArgs {
     /// Whose.
     #[command(flatten)]
     pub who: WhoArgs,
+    /// Of which period, where somebody may have a budget of each
+    #[arg(long, value_name = "PERIOD", default_value = "day", value_parser = per)]
+    pub per: Per,
 }
 
 #[derive(Serialize)]
@@ -153,24 +161,27 @@ pub fn run(context: &Context, args: &CapArgs) -> Result<ExitCode, CliError> {
             let (limit, per) = amount(&args.amount)?;
             change(context, &args.who, Some(limit), per, args.reset)
         }
-        CapCommand::Clear(args) => change(context, &args.who, None, Per::Day, false),
+        CapCommand::Clear(args) => change(context, &args.who, None, args.per, false),
     }
+}
+
+/// `day`, `weekly`, `mo`.
+fn per(text: &str) -> Result<Per, &'static str> {
+    let word = text.trim().to_ascii_lowercase();
+    let long = match word.as_str() {
+        "d" | "daily" => "day",
+        "w" | "weekly" => "week",
+        "mo" | "monthly" => "month",
+        other => other,
+    };
+    Per::from_word(long).ok_or("has no period that is known: day, week or month")
 }
 
 /// `20`, `20/day`, `$7.50/week`, `500/mo`.
 fn amount(text: &str) -> Result<(Money, Per), CliError> {
     let bad = |why: String| CliError::usage(format!("`{}` {why}", clean(text)), "such as `aifinops gateway cap set alice 20/day`");
     let (number, per) = match text.split_once('/') {
-        Some((number, per)) => {
-            let word = per.trim().to_ascii_lowercase();
-            let long = match word.as_str() {
-                "d" | "daily" => "day",
-                "w" | "weekly" => "week",
-                "mo" | "monthly" => "month",
-                other => other,
-            };
-            (number, Per::from_word(long).ok_or_else(|| bad("has no period that is known: day, week or month".to_owned()))?)
-        }
+        Some((number, word)) => (number, per(word).map_err(|why| bad(why.to_owned()))?),
         None => (text, Per::Day),
     };
     let amount = Amount::parse(number.trim()).map_err(|error| bad(error.to_string()))?;
@@ -191,10 +202,11 @@ fn change(context: &Context, args: &WhoArgs, limit: Option<Money>, per: Per, res
         return Err(CliError::usage("a member is one of a team", "--team TEAM says of which"));
     }
     let holder = if whose == Whose::Member { Whose::User } else { whose };
+    let limit = limit.map(|limit| gateway.kept(limit));
     let wish = BudgetWish { whose, id: id_of(&known, holder, &args.who)?, team, limit, per, reset };
     if gateway.find(&wish).is_none() {
         return Err(CliError::Gateway {
-            why: format!("budgets of a {} cannot be set at {} from here", whose.word(), gateway.title()),
+            why: format!("budgets of {}s cannot be set at {} from here", whose.word(), gateway.title()),
             hint: "its own administration can".to_owned(),
         });
     }

@@ -27,9 +27,7 @@ pub struct Outcome {
 impl Order {
     /// Looks up who is meant. Nobody of that name is nobody: a gateway would silently make one.
     pub async fn prepare(client: &Client, gateway: &dyn Gateway, wish: &BudgetWish) -> Result<Option<Order>, Trouble> {
-        let Some(find) = gateway.find(wish) else { return Ok(None) };
-        let reply = client.send(&find).await?;
-        let Some(holder) = gateway.found(wish, &reply.answer())? else { return Ok(None) };
+        let Some(holder) = find(client, gateway, wish).await? else { return Ok(None) };
         let requests = gateway.set_budget(wish, &holder);
         Ok(Some(Order { holder, requests }))
     }
@@ -46,9 +44,7 @@ impl Order {
         }
         tokio::time::sleep(SETTLE).await;
         let wish = BudgetWish { id: self.holder.id.clone(), ..wish.clone() };
-        let Some(find) = gateway.find(&wish) else { return Ok(Outcome { holder: None }) };
-        let reply = client.send(&find).await?;
-        let holder = gateway.found(&wish, &reply.answer())?;
+        let holder = find(client, gateway, &wish).await?;
         // A limit that nobody is held to yet may not be shown at all.
         let shown = holder.as_ref().and_then(|holder| holder.limit);
         if shown.is_some() && shown != wish.limit {
@@ -62,4 +58,21 @@ impl Order {
         }
         Ok(Outcome { holder: holder.filter(|_| shown == wish.limit) })
     }
+}
+
+/// Pages that are looked through for one holder.
+const MOST_PAGES: usize = 1000;
+
+/// The holder as the gateway has it; nothing where it knows none, however many pages there are.
+async fn find(client: &Client, gateway: &dyn Gateway, wish: &BudgetWish) -> Result<Option<Holder>, Trouble> {
+    let mut next = gateway.find(wish);
+    for _ in 0..MOST_PAGES {
+        let Some(request) = next else { break };
+        let reply = client.send(&request).await?;
+        if let Some(holder) = gateway.found(wish, &reply.answer())? {
+            return Ok(Some(holder));
+        }
+        next = gateway.find_more(wish, &request, &reply.answer());
+    }
+    Ok(None)
 }

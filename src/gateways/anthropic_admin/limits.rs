@@ -56,7 +56,7 @@ pub(super) fn effective(asked: &Ask, answer: &Answer<'_>, plan: &Plan) -> Result
         return Ok(News { facts: Vec::new(), asks: vec![limits_ask(None)] });
     }
     let page: Page = answer.json()?;
-    let asks = next_page(asked, page.next_page).map(|next| effective_ask(Some(&next))).into_iter().collect();
+    let asks = next_page(asked, page.next).map(|next| effective_ask(Some(&next))).into_iter().collect();
     Ok(News { facts: effective::facts(&page.data, plan.now), asks })
 }
 

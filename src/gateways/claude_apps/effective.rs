@@ -12,12 +12,23 @@ use crate::model::{GatewayBudget, GatewayFact, Millis, Money, Named, Whose};
 /// What the organization is called here: its rows have no id.
 pub(in crate::gateways) const ORGANIZATION: &str = "organization";
 
-/// A page of rows.
+/// A page of rows. The next one is named, or comes after the last row.
 #[derive(Deserialize)]
 pub(in crate::gateways) struct Page {
     pub(in crate::gateways) data: Vec<Row>,
+    #[serde(default, rename = "next_page")]
+    pub(in crate::gateways) next: Option<String>,
     #[serde(default)]
-    pub(in crate::gateways) next_page: Option<String>,
+    has_more: Option<bool>,
+    #[serde(default)]
+    last_id: Option<String>,
+}
+
+impl Page {
+    /// The row that the next page comes after; nothing where there is none.
+    pub(in crate::gateways) fn last(&self) -> Option<&str> {
+        self.last_id.as_deref().filter(|_| self.has_more == Some(true))
+    }
 }
 
 /// A member's limit and spend in one period.

@@ -190,6 +190,32 @@ fn the_organization_is_there_whether_or_not_it_has_a_limit() {
 }
 
 #[test]
+fn whoever_is_not_on_the_first_page_is_looked_for_on_the_next() {
+    let answer = |body: &Value| {
+        let body = body.to_string();
+        let (group, all) = (wish(Whose::Team, "contractors", usd(1), Per::Day), wish(Whose::Organization, "", usd(1), Per::Day));
+        [group, all].map(|wish| {
+            let answer = Answer { status: 200, version: None, body: body.as_bytes() };
+            let asked = ClaudeApps.find(&wish).unwrap();
+            let more = ClaudeApps.find_more(&wish, &asked, &answer);
+            (ClaudeApps.found(&wish, &answer).unwrap().is_some(), more.map(|request| request.path))
+        })
+    };
+    let [group, _] = answer(&json!({"data": ada(), "next_page": "page two"}));
+    assert_eq!(group, (false, Some(format!("{EFFECTIVE}?period[]=daily&limit=100&page=page%20two"))));
+    let [_, all] = answer(&json!({"data": [], "has_more": true, "first_id": "a", "last_id": "spl_9"}));
+    assert_eq!(all, (false, Some("/v1/organizations/spend_limits?limit=100&after_id=spl_9".to_owned())));
+    let [group, all] = answer(&json!({"data": ada(), "next_page": null, "has_more": false, "last_id": "spl_9"}));
+    assert_eq!((group, all), ((false, None), (true, None)), "the last page");
+}
+
+#[test]
+fn an_amount_is_kept_in_whole_cents() {
+    assert_eq!(Some(ClaudeApps.kept(usd(10_005_000_000).unwrap())), usd(10_000_000_000), "never more than was meant");
+    assert_eq!(Some(ClaudeApps.kept(usd(10_010_000_000).unwrap())), usd(10_010_000_000));
+}
+
+#[test]
 fn a_limit_is_written_as_a_string_of_whole_cents() {
     let holder = |id: &str| Holder { id: id.to_owned(), ..Holder::default() };
     let body = |wish: &BudgetWish, id: &str| {
