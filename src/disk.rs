@@ -27,12 +27,35 @@ pub fn replace(target: &Path, bytes: &[u8]) -> io::Result<()> {
 fn fill(beside: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut out = private_file().open(beside)?;
     out.write_all(bytes)?;
+    let old = fs::metadata(target).ok();
+    own(&out, old.as_ref(), beside);
     // Whoever opened the file to others meant it.
-    if let Ok(old) = fs::metadata(target) {
+    if let Some(old) = old {
         out.set_permissions(old.permissions())?;
     }
     out.sync_all()
 }
+
+/// What the administrator writes into somebody's directory is that person's: in the place of a file it belongs to whom that belonged
+/// to, and a new one to whom the directory belongs to.
+#[cfg(unix)]
+fn own(out: &File, old: Option<&fs::Metadata>, beside: &Path) {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let directory = || fs::metadata(beside.parent()?).ok();
+    let owner = old.map(|old| (old.uid(), old.gid())).or_else(|| directory().map(|directory| (directory.uid(), directory.gid())));
+    if let Some((user, group)) = owner.filter(|(user, _)| *user != 0 || old.is_some()) {
+        // Where owners cannot be told, as on some network shares, the file is the administrator's.
+        let _ = fchown(out, Some(user), Some(group));
+    }
+}
+
+/// Where there is no administrator, whoever writes a file owns it.
+#[cfg(not(unix))]
+const fn own(_: &File, _: Option<&fs::Metadata>, _: &Path) {}
 
 /// Where a link leads, even when nothing is there yet: settings are often links into a repository of dotfiles.
 #[must_use]
@@ -92,6 +115,7 @@ impl Beside {
     pub fn keep(mut self) -> io::Result<()> {
         let Some(beside) = &self.place else { return self.out.flush() };
         if let Some(old) = self.over.then(|| fs::metadata(&self.target).ok()).flatten() {
+            own(&self.out, Some(&old), beside);
             self.out.set_permissions(old.permissions())?;
         }
         self.out.sync_all()?;
