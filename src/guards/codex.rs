@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::file::Edit;
 use super::hooks::Hooks;
 use super::settings::Dialect;
 use super::{Ask, Guard, GuardError, Moment, Plan, Reply, Sample, Site, State, Status, Verdict, ask, command, file, process};
@@ -60,6 +61,14 @@ impl Codex {
         let ours = hooks.document(text)?.map(|document| hooks.ours(&document)).unwrap_or_default();
         Ok(trust::entries(&hooks.file, &ours))
     }
+
+    /// The change of `config.toml` that a change of `hooks.json` needs: ours are trusted, and others stay trusted where they have moved.
+    fn trusting(site: &Site<'_>, hooks: &Hooks<'_>, edit: &Edit) -> Result<Edit, GuardError> {
+        let (old, new) = (Codex::trust(hooks, edit.before.as_deref())?, Codex::trust(hooks, edit.after.as_deref())?);
+        let documents = hooks.document(edit.before.as_deref())?.zip(hooks.document(edit.after.as_deref())?);
+        let moves = documents.map(|(before, after)| hooks.moves(&before, &after)).unwrap_or_default();
+        trust::edit(&Codex::home(site).join("config.toml"), &trust::Change { old, new, moves: trust::keys(&hooks.file, &moves) })
+    }
 }
 
 impl Guard for Codex {
@@ -70,8 +79,7 @@ impl Guard for Codex {
     fn install(&self, site: &Site<'_>) -> Result<Plan, GuardError> {
         let hooks = Codex::hooks(site);
         let edit = hooks.install()?;
-        let (old, new) = (Codex::trust(&hooks, edit.before.as_deref())?, Codex::trust(&hooks, edit.after.as_deref())?);
-        let config = trust::edit(&Codex::home(site).join("config.toml"), &old, &new)?;
+        let config = Codex::trusting(site, &hooks, &edit)?;
         let mut plan = Plan::default();
         plan.push(edit);
         plan.push(config);
@@ -81,8 +89,7 @@ impl Guard for Codex {
     fn uninstall(&self, site: &Site<'_>) -> Result<Plan, GuardError> {
         let hooks = Codex::hooks(site);
         let edit = hooks.uninstall()?;
-        let old = Codex::trust(&hooks, edit.before.as_deref())?;
-        let config = trust::edit(&Codex::home(site).join("config.toml"), &old, &[])?;
+        let config = Codex::trusting(site, &hooks, &edit)?;
         let mut plan = Plan::default();
         plan.push(edit);
         plan.push(config);

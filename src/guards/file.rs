@@ -54,11 +54,30 @@ impl Plan {
                 return Err(GuardError::Changed { path: edit.path.clone() });
             }
         }
-        self.edits.iter().try_for_each(Edit::apply)
+        for (at, edit) in self.edits.iter().enumerate() {
+            if let Err(error) = edit.apply() {
+                // Half of it is worse than nothing.
+                self.edits.iter().take(at).rev().for_each(Edit::take_back);
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 }
 
 impl Edit {
+    /// Puts back what was there, as well as that can be done.
+    fn take_back(&self) {
+        let target = target(&self.path);
+        let _ = match &self.before {
+            Some(text) => replace(&target, text.as_bytes()),
+            None => fs::remove_file(&target),
+        };
+        if self.backup {
+            let _ = fs::remove_file(backup_of(&target));
+        }
+    }
+
     fn apply(&self) -> Result<(), GuardError> {
         let target = target(&self.path);
         let backup = backup_of(&target);

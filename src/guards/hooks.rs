@@ -126,12 +126,42 @@ impl Hooks<'_> {
             return Ok(Edit { path: self.file.clone(), after: before.clone(), before, backup: false });
         }
         if !ours.is_empty() {
-            document = self.without_ours(document)?;
+            document = self.renewed(document)?;
         }
         let after = self.with_ours(&document)?.text().to_owned();
         // The copy that is kept is of before us.
         let backup = ours.is_empty() && !status_line::is_in(&document, self.binary);
         Ok(Edit { path: self.file.clone(), before, after: Some(after), backup })
+    }
+
+    /// Ours brought up to date where they stand, for agents know hooks by their place; what is not wanted any more, or stands there
+    /// twice, goes.
+    fn renewed(&self, mut document: Document) -> Result<Document, GuardError> {
+        let stuck = || self.invalid(0, "could not be changed");
+        let wanted = |places: &[Place]| -> Vec<Place> {
+            let first = |event: &&'static str| places.iter().find(|place| place.event == **event).cloned();
+            self.events.iter().filter_map(first).collect()
+        };
+        let keep = wanted(&self.ours(&document));
+        document = self.without(document, &|place| keep.contains(place))?;
+        for place in wanted(&self.ours(&document)) {
+            let handler = handler_at(&document, &place).ok_or_else(stuck)?;
+            document = document.with_value(handler, &self.handler()).ok_or_else(stuck)?;
+        }
+        Ok(document)
+    }
+
+    /// Where hooks of others stood and where they stand now, event by event, where that is not the same.
+    pub(super) fn moves(&self, before: &Document, after: &Document) -> Vec<(String, [(usize, usize); 2])> {
+        let others = |document: &Document| {
+            let ours = self.ours(document);
+            let mut places = places(document);
+            places.retain(|(event, at)| !ours.iter().any(|our| our.event == *event && (our.group, our.handler) == *at));
+            places
+        };
+        let (before, after) = (others(before), others(after));
+        let same = before.into_iter().zip(after).filter(|((was, _), (is, _))| was == is);
+        same.filter(|((_, from), (_, to))| from != to).map(|((event, from), (_, to))| (event, [from, to])).collect()
     }
 
     fn with_ours(&self, document: &Document) -> Result<Document, GuardError> {
@@ -143,7 +173,8 @@ impl Hooks<'_> {
             return Err(self.invalid(document.line_of(hooks), "`hooks` is no object"));
         }
         let mut document = document.clone();
-        for event in self.events {
+        let there: Vec<String> = self.ours(&document).into_iter().map(|place| place.event).collect();
+        for event in self.events.iter().filter(|event| !there.iter().any(|there| there == *event)) {
             let hooks = document.at(&["hooks"]).ok_or_else(stuck)?;
             let next = match hooks.member(event) {
                 None => document.with_member(hooks, event, &self.groups()),
@@ -175,12 +206,17 @@ impl Hooks<'_> {
         Ok(Edit { path: self.file.clone(), before: before.clone(), after, backup: false })
     }
 
-    /// Takes them out from the last to the first, with the lists and objects that were not there before us.
-    fn without_ours(&self, mut document: Document) -> Result<Document, GuardError> {
+    /// Takes ours out.
+    fn without_ours(&self, document: Document) -> Result<Document, GuardError> {
+        self.without(document, &|_| false)
+    }
+
+    /// Takes out those that are not kept, from the last to the first, with the lists and objects that were not there before us.
+    fn without(&self, mut document: Document, keep: &dyn Fn(&Place) -> bool) -> Result<Document, GuardError> {
         let backup = file::backup(&self.file);
         let earlier = self.document(backup.as_deref()).ok().flatten();
         let was_there = |path: &[&str]| earlier.as_ref().is_some_and(|earlier| earlier.at(path).is_some());
-        while let Some(place) = self.last_in(&document) {
+        while let Some(place) = self.last_in(&document, keep) {
             let next = removed(&document, &place, &was_there);
             document = next.ok_or_else(|| self.invalid(0, "could not be changed"))?;
         }
@@ -188,10 +224,10 @@ impl Hooks<'_> {
     }
 
     /// The one that comes last in the text.
-    fn last_in(&self, document: &Document) -> Option<Place> {
+    fn last_in(&self, document: &Document, keep: &dyn Fn(&Place) -> bool) -> Option<Place> {
         let hooks = document.at(&["hooks"])?;
         let start = |place: &Place| hooks.member(&place.event).map_or(0, |node| node.span.start);
-        self.ours(document).into_iter().max_by_key(|place| (start(place), place.group, place.handler))
+        self.ours(document).into_iter().filter(|place| !keep(place)).max_by_key(|place| (start(place), place.group, place.handler))
     }
 
     /// How the settings stand, trust and switches aside.
@@ -210,6 +246,23 @@ impl Hooks<'_> {
     }
 }
 
+/// Where all handlers stand, in their order within each event.
+fn places(document: &Document) -> Vec<(String, (usize, usize))> {
+    let Some(Value::Object(events)) = document.value_at(&["hooks"]) else { return Vec::new() };
+    let mut found = Vec::new();
+    for (event, groups) in &events {
+        for (group, value) in groups.as_array().into_iter().flatten().enumerate() {
+            let handlers = value.get("hooks").and_then(Value::as_array).map_or(0, Vec::len);
+            found.extend((0..handlers).map(|handler| (event.clone(), (group, handler))));
+        }
+    }
+    found
+}
+
+fn handler_at<'a>(document: &'a Document, place: &Place) -> Option<&'a Node> {
+    document.at(&["hooks", &place.event])?.items().get(place.group)?.member("hooks")?.items().get(place.handler)
+}
+
 /// One handler less; its group, list and object go with it where nothing else is in them.
 fn removed(document: &Document, place: &Place, was_there: &dyn Fn(&[&str]) -> bool) -> Option<Document> {
     let root = document.root();
@@ -217,13 +270,14 @@ fn removed(document: &Document, place: &Place, was_there: &dyn Fn(&[&str]) -> bo
     let groups = hooks.member(&place.event)?;
     let group = groups.items().get(place.group)?;
     let handlers = group.member("hooks")?;
-    if handlers.items().len() > 1 {
+    // What a person has noted beside ours stays, and so does what holds it.
+    if handlers.items().len() > 1 || document.has_comment(handlers) || document.has_comment(group) {
         return document.without_part(handlers, place.handler);
     }
-    if groups.items().len() > 1 || was_there(&["hooks", &place.event]) {
+    if groups.items().len() > 1 || was_there(&["hooks", &place.event]) || document.has_comment(groups) {
         return document.without_part(groups, place.group);
     }
-    if hooks.parts().len() > 1 || was_there(&["hooks"]) {
+    if hooks.parts().len() > 1 || was_there(&["hooks"]) || document.has_comment(hooks) {
         return document.without_part(hooks, index_of(hooks, &place.event)?);
     }
     document.without_part(root, index_of(root, "hooks")?)

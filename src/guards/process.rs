@@ -10,6 +10,15 @@ use crate::proc::Table;
 /// Ancestors that are looked at; shells and launchers between an agent and its hook are few.
 const FAR: usize = 16;
 
+/// Architectures that release archives name their program after: `codex-x86_64-unknown-linux-musl`. Other names that begin alike are
+/// other programs.
+const BUILDS: [&str; 2] = ["x86_64", "aarch64"];
+
+fn is_called(called: &str, name: &str) -> bool {
+    let rest = called.strip_prefix(name);
+    rest == Some("") || rest.and_then(|rest| rest.strip_prefix('-')).is_some_and(|build| BUILDS.iter().any(|arch| build.starts_with(arch)))
+}
+
 /// The nearest ancestor of this process that is called so. One of our own programs ends the search: a self-test must not
 /// interrupt the agent in which somebody runs it.
 #[must_use]
@@ -21,7 +30,7 @@ pub fn ancestor(name: &str) -> Option<u32> {
             return None;
         }
         let (called, _) = look(parent)?;
-        if called == name {
+        if is_called(&called, name) {
             return Some(parent);
         }
         if called.starts_with("aifinops") {
@@ -102,6 +111,22 @@ pub fn output_of(command: &mut Command, patience: Duration) -> Option<String> {
                 let _ = child.wait();
                 return None;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_known_by_the_name_of_its_release_too() {
+        // The system keeps fifteen bytes of it.
+        for name in ["codex", "codex-x86_64-un", "codex-x86_64-unknown-linux-musl", "codex-aarch64-a"] {
+            assert!(is_called(name, "codex"), "{name}");
+        }
+        for name in ["codex-linux-san", "codexx", "code", "codex-", "sh", "x-codex"] {
+            assert!(!is_called(name, "codex"), "{name}");
         }
     }
 }

@@ -27,13 +27,13 @@ pub fn install(site: &Site<'_>) -> Result<Plan, GuardError> {
     let (after, is_first) = match document(&path, before.as_deref())? {
         None => (Json::Object(vec![(KEY.to_owned(), line())]).document(), true),
         Some(document) => {
+            let is_first = !is_ours_in(site, &document);
             let document = match stands(site, &document) {
                 Stands::Nowhere => document,
                 Stands::Ours(said) if said == wanted(site) => return Ok(Plan::default()),
                 Stands::Ours(_) => without(&document).ok_or_else(|| stuck(&path))?,
                 Stands::Theirs { line, said } => return Err(GuardError::Taken { path, line, said }),
             };
-            let is_first = !is_ours_in(site, &document);
             let next = document.with_member(document.root(), KEY, &line()).ok_or_else(|| stuck(&path))?;
             (next.text().to_owned(), is_first)
         }

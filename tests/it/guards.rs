@@ -8,6 +8,7 @@ use aifinops::sources::Places;
 use tempfile::TempDir;
 
 mod answers;
+mod codex;
 mod commands;
 mod round_trips;
 mod status_line;
@@ -191,6 +192,33 @@ fn a_copy_is_kept_of_what_was_there_before_us_and_only_of_that() {
     home.uninstall(claude);
     assert_eq!(home.read(file).unwrap(), "{\"model\": \"sonnet\"}\n");
     assert!(home.read(copy).is_some());
+}
+
+#[cfg(unix)]
+#[test]
+fn what_the_administrator_writes_stays_its_owners() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+
+    if !nix::unistd::geteuid().is_root() {
+        return; // nobody else may write in other people's homes
+    }
+    let home = Home::new();
+    home.write(".claude/settings.json", "{\"model\": \"opus\"}\n");
+    home.write(".codex/config.toml", "model = \"x\"\n");
+    let somebody = Some(54_321);
+    for path in ["", ".claude", ".claude/settings.json", ".codex", ".codex/config.toml"] {
+        chown(home.path(path), somebody, somebody).unwrap();
+    }
+    let others = || -> Vec<PathBuf> {
+        let of_others = |path: &PathBuf| fs::metadata(path).is_ok_and(|meta| (meta.uid(), meta.gid()) != (54_321, 54_321));
+        home.everything().into_iter().map(|(path, _)| path).filter(of_others).collect()
+    };
+    home.install(guard("claude-code"));
+    home.install(guard("codex"));
+    assert_eq!(others(), Vec::<PathBuf>::new());
+    home.uninstall(guard("claude-code"));
+    home.uninstall(guard("codex"));
+    assert_eq!(others(), Vec::<PathBuf>::new());
 }
 
 #[test]

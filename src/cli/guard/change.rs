@@ -55,7 +55,7 @@ pub struct FileRow {
 /// Changes the settings of each agent. One that fails keeps the others from nothing.
 pub fn run(context: &Context, site: &Site<'_>, args: &ChangeArgs, way: Way) -> Result<ExitCode, CliError> {
     let rows: Vec<Row> = chosen(site, &args.agents).into_iter().map(|guard| row(site, guard, args.dry_run, way)).collect();
-    let failed = rows.iter().any(|row| row.error.is_some());
+    let failed = rows.iter().any(|row| row.error.is_some() || is_idle(row, args.dry_run, way));
     if context.json {
         Out::json(&Answer { dry_run: args.dry_run, guards: rows })?;
     } else {
@@ -83,6 +83,11 @@ fn row(site: &Site<'_>, guard: &'static dyn Guard, dry_run: bool, way: Way) -> R
         why: state.why().map(clean),
         error,
     }
+}
+
+/// Whether what was put in will not ask.
+fn is_idle(row: &Row, dry_run: bool, way: Way) -> bool {
+    way == Way::In && !dry_run && row.error.is_none() && row.state != State::Installed.word()
 }
 
 fn told(error: &GuardError) -> String {
@@ -125,7 +130,9 @@ fn print(rows: &[Row], dry_run: bool, way: Way) -> Result<(), CliError> {
             (_, true, true) => "would be changed so",
             (Way::Out, false, _) => "nothing of ours in its settings",
         };
+        let idle = is_idle(row, dry_run, way);
         match &row.error {
+            None if idle => out.line(&format!("! {}: it stands in the settings, and does not ask", row.agent))?,
             Some(error) => out.line(&format!("! {}: {error}", row.agent))?,
             None => out.line(&format!("✓ {}: {verb}", row.agent))?,
         }
@@ -138,8 +145,7 @@ fn print(rows: &[Row], dry_run: bool, way: Way) -> Result<(), CliError> {
                 }
             }
         }
-        let is_wrong = way == Way::In && !dry_run && row.error.is_none() && row.state != State::Installed.word();
-        if let Some(why) = row.why.as_ref().filter(|_| is_wrong) {
+        if let Some(why) = row.why.as_ref().filter(|_| idle) {
             out.line(&format!("    ! {}: {why}", row.state))?;
         }
     }

@@ -28,18 +28,43 @@ pub(super) struct Entry {
 /// The trust that these hooks need. A file behind a link gets it under both names: which one Codex uses depends on
 /// whether `CODEX_HOME` is set.
 pub(super) fn entries(file: &Path, ours: &[Place]) -> Vec<Entry> {
+    let of_name = |name: PathBuf| {
+        ours.iter().map(move |place| {
+            let event = snake_case(&place.event);
+            Entry { key: key(&name, &event, (place.group, place.handler)), hash: hash(&event, &place.value) }
+        })
+    };
+    names(file).into_iter().flat_map(of_name).collect()
+}
+
+/// The keys of hooks that have moved, as they were and as they are now.
+pub(super) fn keys(file: &Path, moves: &[(String, [(usize, usize); 2])]) -> Vec<[String; 2]> {
+    let of_name = |name: PathBuf| moves.iter().map(move |(event, places)| places.map(|place| key(&name, &snake_case(event), place)));
+    names(file).into_iter().flat_map(of_name).collect()
+}
+
+fn key(name: &Path, event: &str, (group, handler): (usize, usize)) -> String {
+    format!("{}:{event}:{group}:{handler}", name.display())
+}
+
+/// The names that a file has in keys.
+fn names(file: &Path) -> Vec<PathBuf> {
     let mut names = vec![file.to_path_buf()];
     let real: Option<PathBuf> =
         file.parent().and_then(|dir| fs::canonicalize(dir).ok()).zip(file.file_name()).map(|(dir, name)| dir.join(name));
     names.extend(real.filter(|real| real != file));
-    let of_name = |name: PathBuf| {
-        ours.iter().map(move |place| {
-            let event = snake_case(&place.event);
-            let key = format!("{}:{event}:{}:{}", name.display(), place.group, place.handler);
-            Entry { key, hash: hash(&event, &place.value) }
-        })
-    };
-    names.into_iter().flat_map(of_name).collect()
+    names
+}
+
+/// What changes in the trust.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    /// Ours as it was.
+    pub(super) old: Vec<Entry>,
+    /// Ours as it shall be.
+    pub(super) new: Vec<Entry>,
+    /// Keys of others' hooks, as they were and as they are now.
+    pub(super) moves: Vec<[String; 2]>,
 }
 
 /// `PostToolUse` → `post_tool_use`.
@@ -66,17 +91,31 @@ fn hash(event: &str, handler: &Value) -> String {
     out
 }
 
-/// The change of `config.toml` that takes the old trust out and puts the new in.
-pub(super) fn edit(path: &Path, old: &[Entry], new: &[Entry]) -> Result<Edit, GuardError> {
+/// The change of `config.toml` that takes the old trust out, keeps that of others, and puts the new in.
+pub(super) fn edit(path: &Path, change: &Change) -> Result<Edit, GuardError> {
+    let Change { old, new, moves } = change;
     let before = file::read(path)?;
     let text = before.clone().unwrap_or_default();
     let document = parse(path, &text)?;
-    let had_ours = stored(&document).iter().any(|(_, hash)| [old, new].concat().iter().any(|entry| entry.hash == *hash));
+    let ours = || old.iter().chain(new);
+    let had_ours = stored(&document).iter().any(|(_, hash)| ours().any(|entry| entry.hash == *hash));
+    // Several homes of Codex may share one `config.toml`: what another one's hooks are trusted by stays.
+    let is_of_this_file = |key: &str| ours().any(|entry| of_file(&entry.key) == of_file(key));
     let mut after = text.clone();
     for (key, hash) in stored(&document) {
         let is_wanted = new.iter().any(|entry| entry.key == key && entry.hash == hash);
         // A hook of ours that has moved leaves its trust behind under another key.
-        if !is_wanted && [old, new].concat().iter().any(|entry| entry.hash == hash || entry.key == key) {
+        let is_ours = ours().any(|entry| entry.hash == hash) && is_of_this_file(&key);
+        if !is_wanted && (is_ours || old.iter().any(|entry| entry.key == key)) {
+            after = without(path, &after, &key)?;
+        }
+    }
+    for [from, to] in moves {
+        after = renamed(path, &after, from, to)?;
+    }
+    // Trust in whatever stood before in the place of one of ours is void.
+    for (key, hash) in stored(&parse(path, &after)?) {
+        if new.iter().any(|entry| entry.key == key && entry.hash != hash) {
             after = without(path, &after, &key)?;
         }
     }
@@ -148,7 +187,7 @@ fn with(text: &str, mut document: DocumentMut, entry: &Entry) -> String {
         trusted.insert("trusted_hash", entry.hash.as_str().into());
         state.insert(&entry.key, value(trusted));
     }
-    document.to_string()
+    written(text, &document)
 }
 
 /// The text without a table, and without the empty line before it.
@@ -170,14 +209,46 @@ fn without(path: &Path, text: &str, key: &str) -> Result<String, GuardError> {
     if is_gone { Ok(out) } else { without_item(path, text, key) }
 }
 
+/// The text with a table under another key; the one that is there under that key is of a hook that is not there any more.
+fn renamed(path: &Path, text: &str, from: &str, to: &str) -> Result<String, GuardError> {
+    let has = |text: &str, key: &str| Ok::<_, GuardError>(states(&parse(path, text)?).is_some_and(|states| states.contains_key(key)));
+    if !has(text, from)? {
+        return Ok(text.to_owned());
+    }
+    let text = if has(text, to)? { without(path, text, to)? } else { text.to_owned() };
+    let (old, new) = (header(from), header(to));
+    let line = |line: &str| if line.trim() == old { line.replacen(&old, &new, 1) } else { line.to_owned() };
+    let out: String = text.split_inclusive('\n').map(line).collect();
+    if has(&out, to)? {
+        return Ok(out);
+    }
+    let mut document = parse(path, &text)?;
+    if let Some(state) = states_mut(&mut document)
+        && let Some(item) = state.remove(from)
+    {
+        state.insert(to, item);
+    }
+    Ok(written(&text, &document))
+}
+
 /// The same where it is written in another way.
 fn without_item(path: &Path, text: &str, key: &str) -> Result<String, GuardError> {
     let mut document = parse(path, text)?;
-    let state = document.get_mut("hooks").and_then(|hooks| hooks.get_mut("state")).and_then(Item::as_table_like_mut);
-    if let Some(state) = state {
+    if let Some(state) = states_mut(&mut document) {
         state.remove(key);
     }
-    Ok(document.to_string())
+    Ok(written(text, &document))
+}
+
+fn states_mut(document: &mut DocumentMut) -> Option<&mut dyn toml_edit::TableLike> {
+    document.get_mut("hooks")?.get_mut("state")?.as_table_like_mut()
+}
+
+/// A document as text, with the line ends that the text had: libraries write their own.
+fn written(before: &str, document: &DocumentMut) -> String {
+    let text = document.to_string();
+    let is_windows = before.contains("\r\n") && before.matches('\n').count() == before.matches("\r\n").count();
+    if is_windows { text.replace("\r\n", "\n").replace('\n', "\r\n") } else { text }
 }
 
 fn without_line_end(text: &str) -> &str {
@@ -223,6 +294,11 @@ pub(super) fn state(path: &Path, text: &str, entries: &[Entry]) -> State {
     State::Untrusted(format!("Codex does not run it before it is trusted: {how}"))
 }
 
+/// The file of a key.
+fn of_file(key: &str) -> &str {
+    key.strip_suffix(place(key)).unwrap_or(key)
+}
+
 /// A key without its file.
 fn place(key: &str) -> &str {
     let at = key.rmatch_indices(':').nth(2).map_or(0, |(at, _)| at);
@@ -243,6 +319,10 @@ mod tests {
         assert_eq!(snake_case("UserPromptSubmit"), "user_prompt_submit");
     }
 
+    fn put_in(old: &[Entry], new: &[Entry]) -> Change {
+        Change { old: old.to_vec(), new: new.to_vec(), moves: Vec::new() }
+    }
+
     #[test]
     fn trust_leaves_no_trace() {
         let dir = tempfile::tempdir().unwrap();
@@ -261,22 +341,23 @@ mod tests {
             "[hooks.state]\n",
             "[hooks.state.\"/other:e:0:0\"]\ntrusted_hash = \"x\"\n\n[z]\n",
             "hooks.state.x.trusted_hash = \"y\"\n",
+            "a = 1\r\nhooks = { x = 1 }\r\n",
         ] {
             std::fs::write(&path, text).unwrap();
-            let put = edit(&path, &[], &new).unwrap();
+            let put = edit(&path, &put_in(&[], &new)).unwrap();
             let after = put.after.clone().unwrap();
             assert_eq!(state(&path, &after, &new), State::Installed, "{text:?}\n{after}");
             Plan { edits: vec![put] }.apply().unwrap();
-            assert!(edit(&path, &new, &new).unwrap().after.unwrap() == after, "twice changes nothing");
-            Plan { edits: vec![edit(&path, &new, &[]).unwrap()] }.apply().unwrap();
+            assert!(edit(&path, &put_in(&new, &new)).unwrap().after.unwrap() == after, "twice changes nothing");
+            Plan { edits: vec![edit(&path, &put_in(&new, &[])).unwrap()] }.apply().unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "{after}");
             let _ = std::fs::remove_file(path.with_extension("toml.aifinops.bak"));
         }
         // Without a file there is none afterwards.
         std::fs::remove_file(&path).unwrap();
-        Plan { edits: vec![edit(&path, &[], &new).unwrap()] }.apply().unwrap();
+        Plan { edits: vec![edit(&path, &put_in(&[], &new)).unwrap()] }.apply().unwrap();
         assert!(path.is_file());
-        Plan { edits: vec![edit(&path, &new, &[]).unwrap()] }.apply().unwrap();
+        Plan { edits: vec![edit(&path, &put_in(&new, &[])).unwrap()] }.apply().unwrap();
         assert!(!path.exists());
     }
 

@@ -70,6 +70,21 @@ impl Document {
         self.replaced(vec![(close..close, text)])
     }
 
+    /// Puts another value in the place of one, in one line.
+    #[must_use]
+    pub fn with_value(&self, node: &Node, value: &Json) -> Option<Document> {
+        self.replaced(vec![(node.span.clone(), value.write(&Layout { newline: None, unit: String::new() }, ""))])
+    }
+
+    /// Whether a person's comment stands in an object or array, beside its parts.
+    #[must_use]
+    pub fn has_comment(&self, node: &Node) -> bool {
+        let parts = node.parts();
+        let said = |from: usize, to: usize| self.text.get(from..to) != self.bare.get(from..to);
+        let starts = std::iter::once(node.span.start).chain(parts.iter().map(|part| part.end));
+        starts.zip(parts.iter().map(|part| part.start).chain([node.span.end])).any(|(from, to)| said(from, to))
+    }
+
     /// Takes the `index`-th part out of an object or array. `None` when there is none.
     #[must_use]
     pub fn without_part(&self, node: &Node, index: usize) -> Option<Document> {
@@ -79,7 +94,10 @@ impl Document {
             return self.replaced(vec![(part.start..self.after_comma(part.end, next.start)?, String::new())]);
         }
         let Some(before) = index.checked_sub(1).and_then(|i| parts.get(i)) else {
-            return self.replaced(vec![(self.alone(node, &part)?, String::new())]);
+            let alone = self.alone(node, &part)?;
+            // A comment that somebody has put before it needs the line end: else what comes after it becomes a part of it.
+            let newline = if self.text.get(alone.clone())?.starts_with("\r\n") { "\r\n" } else { "\n" };
+            return self.replaced(vec![(alone.clone(), String::new())]).or_else(|| self.replaced(vec![(alone, newline.to_owned())]));
         };
         let comma = before.end + self.bare.get(before.end..part.start)?.find(',')?;
         let space = self.text.get(comma + 1..part.start)?;

@@ -75,6 +75,25 @@ fn comments_stay_where_they_are_and_say_what_they_said() {
 }
 
 #[test]
+fn a_comment_within_what_we_have_put_in_stays() {
+    for (before, after) in [
+        ("\"hooks\": {", "\"hooks\": {\n    // MINE, off for now"),
+        ("\"BeforeModel\": [", "\"BeforeModel\": [ // MINE"),
+        ("\"hooks\": [", "\"hooks\": [ /* MINE */"),
+    ] {
+        let home = Home::new();
+        home.write(".gemini/settings.json", "{\n  // my theme\n  \"theme\": \"x\"\n}\n");
+        home.install(guard("gemini-cli"));
+        let installed = home.read(".gemini/settings.json").unwrap();
+        assert!(installed.contains(before), "{installed}");
+        home.write(".gemini/settings.json", &installed.replacen(before, after, 1));
+        home.uninstall(guard("gemini-cli"));
+        let left = home.read(".gemini/settings.json").unwrap();
+        assert!(left.contains("MINE") && left.contains("// my theme") && !left.contains("aifinops"), "{left}");
+    }
+}
+
+#[test]
 fn other_people_s_hooks_stay_and_keep_their_place() {
     let theirs = r#"{"hooks": {"UserPromptSubmit": [{"hooks": [{"type": "command", "command": "log aifinops hook claude-code"}]}], "Stop": [{"hooks": []}]}}"#;
     let home = Home::new();

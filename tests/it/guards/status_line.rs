@@ -80,6 +80,19 @@ proptest! {
 }
 
 #[test]
+fn a_line_of_ours_that_is_brought_up_to_date_leaves_the_copy_of_before_us() {
+    let home = Home::new();
+    let (mine, copy) = ("{\n  \"model\": \"opus\"\n}\n", ".claude/settings.json.aifinops.bak");
+    home.write(FILE, mine);
+    home.with("/old/aifinops", |site| status_line::install(site).unwrap().apply().unwrap());
+    assert_eq!(home.read(copy).as_deref(), Some(mine));
+    assert!(!home.line_in().unwrap().is_nothing());
+    assert_eq!(home.read(copy).as_deref(), Some(mine));
+    home.line_out().unwrap();
+    assert_eq!(home.read(FILE).as_deref(), Some(mine));
+}
+
+#[test]
 fn somebody_elses_line_stays_and_is_named() {
     for line in [
         r#"{"type": "command", "command": "~/my line.sh"}"#,
