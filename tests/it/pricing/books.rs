@@ -220,3 +220,23 @@ mod a_refreshed_book {
         assert_eq!((both.input, both.fast_permille), (per_million("1"), Some(6000)));
     }
 }
+
+    #[test]
+    fn keeps_the_price_of_prompts_that_a_model_no_longer_takes() {
+        let list = |window: &str, more: &str| {
+            let entry = format!(
+                r#"{{"m": {{"mode": "chat", "input_cost_per_token": 3e-6, "output_cost_per_token": 15e-6, "max_input_tokens": {window}{more}}}}}"#
+            );
+            litellm::from_json(entry.as_bytes(), "1", "1").unwrap()
+        };
+        let older =
+            list("1000000", r#", "input_cost_per_token_above_200k_tokens": 6e-6, "input_cost_per_token_above_200k_tokens_batches": 3e-6"#);
+        let long = |newer: &str, tier| {
+            Book::parse(&litellm::merge(newer, &older).unwrap()).unwrap().find("m").unwrap().effective(200_001, tier).input
+        };
+        assert_eq!(long(&list("200000", ""), Tier::Standard), per_million("6"));
+        assert_eq!(long(&list("200000", ""), Tier::Batch), per_million("3"));
+        assert_eq!(long(&list("1000000", ""), Tier::Standard), per_million("3"), "it takes them, at the price of any other");
+        let dearer = list("200000", r#", "input_cost_per_token_above_200k_tokens": 9e-6"#);
+        assert_eq!(long(&dearer, Tier::Standard), per_million("9"), "the newer one tells");
+    }
