@@ -33,7 +33,7 @@ pub mod webhook;
 pub mod zone;
 
 pub use bill::{Bill, Effective, Meter};
-pub use call::{Batch, Call, Fact, FactKind, RateLimit, Speed, Tier};
+pub use call::{Batch, Beside, Call, Fact, FactKind, RateLimit, Speed, Tier};
 pub use cap::{Amount, Cap};
 pub use cost::{Basis, Cost};
 pub use gateway::{DaySpend, GatewayBudget, GatewayCall, GatewayFact, GatewayRates, GatewaySetup, KeySource, Me, Named, TagSpend, Whose};

@@ -14,7 +14,7 @@ use super::rate::{Card, MAX_RATE, Rates, Variant, doubled};
 /// The book that the program carries.
 const EMBEDDED: &str = include_str!("book.tsv");
 /// Counted up whenever the same book comes to give other prices: a change of the rules of look-up or of cost.
-const RULES: u64 = 2;
+const RULES: u64 = 3;
 /// What `[1m]` behind a model's name asks for.
 const LONG_WINDOW: u64 = 1_000_000;
 
@@ -103,6 +103,7 @@ impl Override {
         rates.cache_write_1h = self.cache_write_1h.or(rates.cache_write_1h);
         rates.context_window = self.context_window.or(rates.context_window);
         let given = self.card();
+        rates.any_tier |= self.input.is_some() && self.output.is_some();
         for variant in &mut rates.variants {
             let card = &mut variant.card;
             card.input = card.input.filter(|_| given.input.is_none());

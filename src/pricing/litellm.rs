@@ -194,6 +194,7 @@ fn meaning(key: &str) -> Option<(Slot, u64, Tier)> {
         "_priority" => Tier::Priority,
         "_flex" => Tier::Flex,
         "_batches" => Tier::Batch,
+        "_ultrafast" => Tier::Ultrafast,
         _ => return None,
     };
     Some((slot, above, tier))

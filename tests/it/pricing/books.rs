@@ -193,10 +193,10 @@ mod a_refreshed_book {
                  "cache_creation_input_token_cost": 2.5e-6, "cache_creation_input_token_cost_above_1hr": 4e-6,
                  "input_cost_per_token_above_200k_tokens": 4e-6, "input_cost_per_token_above_200k_tokens_priority": 8e-6,
                  "cache_creation_input_token_cost_above_1hr_above_200k_tokens": 8e-6, "output_cost_per_token_flex": 5e-6,
-                 "output_cost_per_token_ultrafast": 1.0, "provider_specific_entry": {"fast": 2.5, "us": 1.1, "x": {}}}}"#,
+                 "output_cost_per_token_ultrafast": 7e-5, "output_cost_per_token_balanced": 1.0, "provider_specific_entry": {"fast": 2.5, "us": 1.1, "x": {}}}}"#,
         );
         let rates = book.find("claude-x").unwrap();
-        assert_eq!((rates.fast_permille, rates.us_permille, rates.variants.len()), (Some(2500), Some(1100), 3));
+        assert_eq!((rates.fast_permille, rates.us_permille, rates.variants.len()), (Some(2500), Some(1100), 4));
         let long = rates.effective(200_001, Tier::Priority);
         assert_eq!((long.input, long.output), (per_million("8"), per_million("10")));
         assert_eq!(long.cache_write_1h, per_million("16"), "twice the input of the same call");
@@ -236,6 +236,8 @@ mod a_refreshed_book {
         };
         assert_eq!(long(&list("200000", ""), Tier::Standard), per_million("6"));
         assert_eq!(long(&list("200000", ""), Tier::Batch), per_million("3"));
+        let fast = rates.cost(&Tokens { output: 1, ..Tokens::default() }, 0, Tier::Ultrafast, PLAIN);
+        assert_eq!(fast.unwrap().nanos(), 70_000);
         assert_eq!(long(&list("1000000", ""), Tier::Standard), per_million("3"), "it takes them, at the price of any other");
         let dearer = list("200000", r#", "input_cost_per_token_above_200k_tokens": 9e-6"#);
         assert_eq!(long(&dearer, Tier::Standard), per_million("9"), "the newer one tells");
