@@ -9,6 +9,8 @@
 //! Sources: `LiteLLM`'s names; Anthropic's "Models overview" for its aliases and the ids on Bedrock and Vertex AI;
 //! the names met in logs of agents.
 
+use crate::model::LOCAL_PROGRAMS;
+
 /// A rule gives the other spelling of a name, or `None` where it does not apply.
 type Rule = fn(&str) -> Option<String>;
 
@@ -32,6 +34,13 @@ const RULES: [Rule; 15] = [
 ];
 
 /// Names in logs are short; a longer one is a mistake and only looked up as it is.
+/// `ollama/deepseek-r1`: the name behind a program of [`LOCAL_PROGRAMS`]. Only a price of the user's own may be meant by it.
+#[must_use]
+pub fn behind_local(logged: &str) -> Option<&str> {
+    let (host, model) = logged.trim().split_once('/')?;
+    LOCAL_PROGRAMS.contains(&host).then_some(model)
+}
+
 const LONGEST: usize = 200;
 /// More spellings than any real name has.
 const MOST: usize = 64;

@@ -84,7 +84,8 @@ impl Source for OpenCode {
 
     fn version(&self) -> u32 {
         // 3: when a model, a context was told; tool calls that have not ended.
-        3
+        // 4: local models; costs that charge reasoning twice.
+        4
     }
 
     fn clients(&self) -> &'static [&'static str] {
