@@ -284,15 +284,25 @@ impl Counters {
         bytes
     }
 
-    /// In the house's own kinds.
-    pub(super) fn normal(&self, version: Option<&str>) -> Tokens {
+    /// Whether the reasoning is no part of the output.
+    fn is_apart(&self, version: Option<&str>) -> bool {
         let included = self.input + self.output + self.read + self.written;
-        let is_apart = match self.total {
+        match self.total {
             Some(total) if total == included => false,
             Some(total) if total == included + self.reasoning => true,
             _ => !version.is_some_and(is_old),
-        };
-        let output = if is_apart { self.output + self.reasoning } else { self.output };
+        }
+    }
+
+    /// Whether the agent's own cost charges the reasoning twice: it adds the price of both counters up, also where one
+    /// holds the other.
+    pub(super) fn is_charged_twice(&self, version: Option<&str>) -> bool {
+        self.reasoning > 0 && !self.is_apart(version)
+    }
+
+    /// In the house's own kinds.
+    pub(super) fn normal(&self, version: Option<&str>) -> Tokens {
+        let output = if self.is_apart(version) { self.output + self.reasoning } else { self.output };
         Tokens {
             input: self.input,
             cache_read: self.read,

@@ -256,8 +256,9 @@ impl Record {
         let model = self.called.as_deref().unwrap_or_default();
         let nanos = data.cost.map_or(0, Money::nanos);
         let which = [model.as_bytes(), &counters.bytes(), &nanos.to_le_bytes(), &twins.to_le_bytes()].concat();
-        let tokens = counters.normal(self.session.version.as_deref());
-        let step = Step { tokens, cost: data.cost, is_summary: data.is_summary };
+        let version = self.session.version.as_deref();
+        let cost = data.cost.filter(|_| !counters.is_charged_twice(version));
+        let step = Step { tokens: counters.normal(version), cost, is_summary: data.is_summary };
         self.events.push((self.key(b"call", &which), Event::Call(Box::new(step))));
     }
 
