@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use crate::model::{Speed, Tier, Tokens};
+use crate::model::{Beside, Speed, Tier, Tokens};
 
 mod anthropic;
 mod chat;
@@ -153,6 +153,8 @@ pub struct Usage {
     pub id: Option<String>,
     /// Its tokens.
     pub tokens: Tokens,
+    /// Requests that were made for it and are billed beside it.
+    pub beside: Vec<Part>,
     /// Web searches billed per request.
     pub searches: u32,
     /// The service tier.
@@ -162,6 +164,25 @@ pub struct Usage {
     /// Whether the service has said all this. If not, the stream broke off, and the tokens are an estimate: the input
     /// from the request's size unless it was told, the output from what was streamed.
     pub told: bool,
+}
+
+impl Usage {
+    /// Its tokens with those of all that is billed beside it.
+    #[must_use]
+    pub fn all_tokens(&self) -> Tokens {
+        self.beside.iter().fold(self.tokens, |sum, part| sum + part.tokens)
+    }
+}
+
+/// A request that was made for an answer: its tokens are not among the answer's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Why it was made.
+    pub why: Beside,
+    /// Its model; `None` where it is not told: that of the answer, unless another one was asked for advice.
+    pub model: Option<String>,
+    /// Its tokens.
+    pub tokens: Tokens,
 }
 
 /// An answer that is not the model's.

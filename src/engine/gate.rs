@@ -11,10 +11,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::model::{Money, Speed, Tier, Tokens};
+use crate::model::{Beside, Money, Speed, Tier, Tokens};
 use crate::pricing::Pricer;
 use crate::store::books::Word;
-use crate::wires::{Estimate, Usage};
+use crate::wires::{Estimate, Part, Usage};
 
 /// A call that wants to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,14 +187,37 @@ impl Gate for RunLimit {
         let Account { prices, spent, open, .. } = &mut *account;
         let Some((reserved, asked)) = open.remove(&ticket.0) else { return };
         let Some(usage) = usage else { return };
-        let names = [usage.model.as_deref(), asked.as_deref()];
-        let cost = names.into_iter().flatten().find_map(|model| prices.cost(model, &usage.tokens, usage.searches, usage.tier, usage.speed));
-        *spent += cost.unwrap_or(reserved);
+        *spent += cost(prices, asked.as_deref(), usage).unwrap_or_else(|| {
+            // Where a tier or a surcharge has no known price: no less than the plain rates come to.
+            let names = [usage.model.as_deref(), asked.as_deref()];
+            let plain =
+                names.into_iter().flatten().find_map(|model| prices.cost(model, &usage.tokens, 0, Tier::Standard, Speed::default()));
+            reserved.max(plain.unwrap_or_default())
+        });
     }
 
     fn over(&self) -> Option<String> {
         let spent = self.spent();
         self.refusal(spent, Money::ZERO)
+    }
+}
+
+/// What a call has cost with all that is billed beside it; `None` where a price is not known.
+fn cost(prices: &mut Pricer, asked: Option<&str>, usage: &Usage) -> Option<Money> {
+    let names = [usage.model.as_deref(), asked];
+    let mut names = names.into_iter().flatten();
+    let answer = names.find_map(|model| prices.cost(model, &usage.tokens, usage.searches, usage.tier, usage.speed))?;
+    usage.beside.iter().try_fold(answer, |sum, part| {
+        let (model, speed) = beside(usage, part);
+        Some(sum + prices.cost(model?, &part.tokens, 0, usage.tier, speed)?)
+    })
+}
+
+/// The model and the speed of a request that was made for an answer.
+fn beside<'a>(usage: &'a Usage, part: &'a Part) -> (Option<&'a str>, Speed) {
+    match part.why {
+        Beside::Advisor => (part.model.as_deref(), Speed::default()),
+        Beside::Compaction | Beside::Declined => (part.model.as_deref().or(usage.model.as_deref()), usage.speed),
     }
 }
 

@@ -20,6 +20,10 @@ pub enum Tier {
     Flex,
     /// Asynchronous at a discount.
     Batch,
+    /// Faster still, for a larger surcharge.
+    Ultrafast,
+    /// One that this program does not know: nor does it know what it costs.
+    Unknown,
 }
 
 impl Tier {
@@ -31,6 +35,8 @@ impl Tier {
             Tier::Priority => "priority",
             Tier::Flex => "flex",
             Tier::Batch => "batch",
+            Tier::Ultrafast => "ultrafast",
+            Tier::Unknown => "unknown",
         }
     }
 
@@ -42,18 +48,63 @@ impl Tier {
             Tier::Priority => 1,
             Tier::Flex => 2,
             Tier::Batch => 3,
+            Tier::Ultrafast => 4,
+            Tier::Unknown => 5,
         }
     }
 
-    /// Back from the store's number.
+    /// Back from the store's number; one that a newer release wrote is not known here.
     #[must_use]
     pub const fn from_sql(value: i64) -> Tier {
         match value {
+            0 => Tier::Standard,
             1 => Tier::Priority,
             2 => Tier::Flex,
             3 => Tier::Batch,
-            _ => Tier::Standard,
+            4 => Tier::Ultrafast,
+            _ => Tier::Unknown,
         }
+    }
+
+    /// By the word that services and agents use for it. `auto` leaves it to the service, which bills the list price unless
+    /// it says otherwise; `on_demand` is Groq's word for that price, `fast` Codex's for priority.
+    #[must_use]
+    pub const fn named(word: &[u8]) -> Tier {
+        match word {
+            b"" | b"standard" | b"default" | b"auto" | b"on_demand" => Tier::Standard,
+            b"priority" | b"fast" => Tier::Priority,
+            b"flex" => Tier::Flex,
+            b"batch" => Tier::Batch,
+            b"ultrafast" => Tier::Ultrafast,
+            _ => Tier::Unknown,
+        }
+    }
+}
+
+/// Why a service made another request for an answer. It bills it beside the answer, whose own tokens do not hold its.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// Another model was asked for advice.
+    Advisor,
+    /// The conversation was summarized to make room.
+    Compaction,
+    /// A model had begun to answer and declined; another one has answered in its place.
+    Declined,
+}
+
+impl Beside {
+    /// All of them.
+    pub const ALL: [Beside; 3] = [Beside::Advisor, Beside::Compaction, Beside::Declined];
+
+    /// The identity of the request: the one of this kind, counted from 0, that was made for the answer of this key.
+    #[must_use]
+    pub fn key(self, answer: Key, nth: usize) -> Key {
+        let kind: &[u8] = match self {
+            Beside::Advisor => b"advisor",
+            Beside::Compaction => b"compaction",
+            Beside::Declined => b"declined",
+        };
+        Key::of(&[kind, &answer.0.to_le_bytes(), &nth.to_le_bytes()])
     }
 }
 

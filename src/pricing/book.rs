@@ -4,6 +4,7 @@
 //! was delivered as; a look-up is a binary search over its lines and reads the one line it finds.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 
 use crate::model::{Key, Rate};
 
@@ -14,7 +15,7 @@ use super::rate::{Card, MAX_RATE, Rates, Variant, doubled};
 /// The book that the program carries.
 const EMBEDDED: &str = include_str!("book.tsv");
 /// Counted up whenever the same book comes to give other prices: a change of the rules of look-up or of cost.
-const RULES: u64 = 2;
+const RULES: u64 = 3;
 /// What `[1m]` behind a model's name asks for.
 const LONG_WINDOW: u64 = 1_000_000;
 
@@ -102,6 +103,7 @@ impl Override {
         rates.cache_write_5m = self.cache_write_5m.or(rates.cache_write_5m);
         rates.cache_write_1h = self.cache_write_1h.or(rates.cache_write_1h);
         rates.context_window = self.context_window.or(rates.context_window);
+        rates.any_tier |= self.input.is_some() && self.output.is_some();
         let given = self.card();
         for variant in &mut rates.variants {
             let card = &mut variant.card;
@@ -165,6 +167,21 @@ struct Given {
     prices: Override,
 }
 
+/// How many spellings lie between a logged name and the one of an override, and whether it is the override's own spelling
+/// that was met (`false`) or the listed name that it leads to: the smaller, the closer.
+type Closeness = (usize, bool);
+
+impl Given {
+    /// How close it is to the model of these spellings, the logged one first; `None` where it is for another one.
+    fn closeness(&self, names: &[String]) -> Option<Closeness> {
+        let own = self.prices.model.trim();
+        let place = |model: &str| names.iter().position(|name| name.eq_ignore_ascii_case(model));
+        let is_local = || names.first().and_then(|name| lookup::behind_local(name)).is_some_and(|name| name.eq_ignore_ascii_case(own));
+        let resolved = || place(&self.model).or_else(|| is_local().then_some(names.len()));
+        place(own).map(|at| (at, false)).or_else(|| Some((resolved()?, true)))
+    }
+}
+
 impl Book {
     /// The name of a fetched book's file in the data directory.
     pub const FILE: &str = "prices.tsv";
@@ -212,7 +229,8 @@ impl Book {
         (Book { date, source, text, body, overrides: Vec::new() }, promised)
     }
 
-    /// The book with the user's prices in force; where two are for one model, the later one wins.
+    /// The book with the user's prices in force; where two are for one model, the one that names it more closely wins, and
+    /// of two alike the later one.
     ///
     /// A model that the book does not know needs at least an input and an output price.
     pub fn with_overrides(mut self, overrides: Vec<Override>) -> Result<Book, BookError> {
@@ -281,10 +299,11 @@ impl Book {
     pub fn find(&self, model: &str) -> Option<Rates> {
         let names = lookup::candidates(model);
         let mut rates = names.iter().find_map(|name| self.listed(name));
-        for given in &self.overrides {
-            if names.iter().any(|name| name.eq_ignore_ascii_case(&given.model)) {
-                rates = given.prices.apply(rates);
-            }
+        let mut own: Vec<(Closeness, &Given)> = self.overrides.iter().filter_map(|given| Some((given.closeness(&names)?, given))).collect();
+        // The closest one comes last and has the last word; the sort keeps the order of those alike.
+        own.sort_by_key(|(closeness, _)| Reverse(*closeness));
+        for (_, given) in own {
+            rates = given.prices.apply(rates);
         }
         let mut rates = rates?;
         if lookup::is_long_window(model) {

@@ -93,11 +93,13 @@ const fn tier_word(tier: Tier) -> &'static str {
         Tier::Priority => "priority",
         Tier::Flex => "flex",
         Tier::Batch => "batch",
+        Tier::Ultrafast => "ultrafast",
+        Tier::Unknown => "unknown",
     }
 }
 
 fn read_tier(word: &str) -> Option<Tier> {
-    [Tier::Priority, Tier::Flex, Tier::Batch].into_iter().find(|t| tier_word(*t) == word)
+    [Tier::Priority, Tier::Flex, Tier::Batch, Tier::Ultrafast].into_iter().find(|t| tier_word(*t) == word)
 }
 
 fn card_text(card: &Card) -> String {

@@ -56,20 +56,16 @@ pub fn from_json(bytes: &[u8], date: &str, label: &str) -> Result<String, BookEr
 
 /// Joins two books: the current one wins, the older one adds the models that have been retired since.
 ///
-/// A premium for fast mode that only the older book tells is kept too: old logs contain calls that paid it.
+/// What only the older book tells of a model is kept where old logs contain calls that paid it: a premium for fast mode, and
+/// the rates of prompts that are longer than the model takes by now.
 pub fn merge(current: &str, older: &str) -> Result<String, BookError> {
     let (new, old) = (Book::parse(current)?, Book::parse(older)?);
     let mut lines: BTreeMap<&str, Cow<'_, str>> = models(older).map(|(name, line)| (name, Cow::Borrowed(line))).collect();
     for (name, line) in models(current) {
-        let before = lines.get(name).and_then(|line| line::read(line.split_once('\t')?.1)).and_then(|r| r.fast_permille);
-        let now = line.split_once('\t').and_then(|(_, rest)| line::read(rest));
-        let merged = match (now, before) {
-            (Some(rates), Some(fast)) if rates.fast_permille.is_none() => {
-                Cow::Owned(line::write(name, &Rates { fast_permille: Some(fast), ..rates }))
-            }
-            _ => Cow::Borrowed(line),
-        };
-        lines.insert(name, merged);
+        let rates = |line: &str| line.split_once('\t').and_then(|(_, rest)| line::read(rest));
+        let before = lines.get(name).and_then(|line| rates(line));
+        let merged = before.zip(rates(line)).and_then(|(before, now)| completed(&now, &before));
+        lines.insert(name, merged.map_or(Cow::Borrowed(line), |rates| Cow::Owned(line::write(name, &rates))));
     }
     let source = format!("{} and {}", new.source(), old.source());
     let retired = lines.len() - models(current).map(|(name, _)| name).collect::<BTreeSet<_>>().len();
@@ -79,6 +75,21 @@ pub fn merge(current: &str, older: &str) -> Result<String, BookError> {
         &format!("{retired} models are no longer in the newer list and come from the older one"),
         lines.into_values(),
     ))
+}
+
+/// A model's rates with what only the older ones tell; `None` where that is nothing.
+///
+/// A length that the older ones bill otherwise and the model still takes is billed as any other by now. Where the plain rates
+/// have changed, the older ones are of another offer.
+fn completed(now: &Rates, before: &Rates) -> Option<Rates> {
+    let mut rates = Rates { fast_permille: now.fast_permille.or(before.fast_permille), ..now.clone() };
+    let is_known = |above: u64| now.variants.iter().any(|variant| variant.above == above);
+    let is_past = |above: u64| now.context_window.is_some_and(|window| window <= above);
+    if (now.input, now.output) == (before.input, before.output) {
+        rates.variants.extend(before.variants.iter().filter(|v| v.above > 0 && is_past(v.above) && !is_known(v.above)));
+        rates.variants.sort_by_key(|variant| (variant.above, variant.tier.to_sql()));
+    }
+    (rates != *now).then_some(rates)
 }
 
 /// The models of a book's text with their whole lines.
@@ -183,6 +194,7 @@ fn meaning(key: &str) -> Option<(Slot, u64, Tier)> {
         "_priority" => Tier::Priority,
         "_flex" => Tier::Flex,
         "_batches" => Tier::Batch,
+        "_ultrafast" => Tier::Ultrafast,
         _ => return None,
     };
     Some((slot, above, tier))

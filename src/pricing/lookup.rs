@@ -9,11 +9,13 @@
 //! Sources: `LiteLLM`'s names; Anthropic's "Models overview" for its aliases and the ids on Bedrock and Vertex AI;
 //! the names met in logs of agents.
 
+use crate::model::LOCAL_PROGRAMS;
+
 /// A rule gives the other spelling of a name, or `None` where it does not apply.
 type Rule = fn(&str) -> Option<String>;
 
 /// In this order: what only changes spelling comes before what drops where the model was served.
-const RULES: [Rule; 15] = [
+const RULES: [Rule; 16] = [
     lower_case,
     without_window,
     without_effort,
@@ -25,11 +27,19 @@ const RULES: [Rule; 15] = [
     without_date,
     without_latest,
     without_host,
+    sibling_region,
     without_region,
     without_vendor,
     full_name,
     at_its_maker,
 ];
+
+/// `ollama/deepseek-r1`: the name behind a program of [`LOCAL_PROGRAMS`]. Only a price of the user's own may be meant by it.
+#[must_use]
+pub fn behind_local(logged: &str) -> Option<&str> {
+    let (host, model) = logged.trim().split_once('/')?;
+    LOCAL_PROGRAMS.contains(&host).then_some(model)
+}
 
 /// Names in logs are short; a longer one is a mistake and only looked up as it is.
 const LONGEST: usize = 200;
@@ -211,11 +221,29 @@ fn without_host(name: &str) -> Option<String> {
     HOSTS.contains(&host).then(|| rest.to_owned())
 }
 
-/// `us.anthropic.…`, `global.anthropic.…`: Bedrock's group of regions. Regions with prices of their own are listed.
-fn without_region(name: &str) -> Option<String> {
+/// The region and the model of a name on Bedrock that tells a group of regions (`us.anthropic.…`).
+fn regional(name: &str) -> Option<(&str, &str)> {
     const REGIONS: [&str; 9] = ["us", "us-gov", "eu", "apac", "jp", "au", "ca", "sa", "global"];
     let (region, rest) = name.split_once('.')?;
-    (REGIONS.contains(&region) && (rest.starts_with("anthropic.") || rest.starts_with("openai."))).then(|| rest.to_owned())
+    (REGIONS.contains(&region) && (rest.starts_with("anthropic.") || rest.starts_with("openai."))).then_some((region, rest))
+}
+
+/// `apac.anthropic.…` where only other regions are listed: Bedrock asks the same everywhere, which is a tenth more than
+/// for `global.…`; in its regions for governments it asks more.
+fn sibling_region(name: &str) -> Option<String> {
+    match regional(name)? {
+        ("global", _) => None,
+        ("us", rest) => Some(format!("eu.{rest}")),
+        ("us-gov", rest) => Some(format!("bedrock/us-gov-west-1/{rest}")),
+        (_, rest) => Some(format!("us.{rest}")),
+    }
+}
+
+/// `us.anthropic.…`, `global.anthropic.…`: a model that is listed for no region costs the same in each, except in those for
+/// governments.
+fn without_region(name: &str) -> Option<String> {
+    let (region, rest) = regional(name)?;
+    (region != "us-gov").then(|| rest.to_owned())
 }
 
 /// `anthropic.claude-…`, `openai.gpt-…`: Bedrock's name for the maker.

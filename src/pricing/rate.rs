@@ -3,6 +3,8 @@
 //! Providers bill a call by four questions: which kind of token, how long the prompt was, which service tier
 //! answered, and which surcharges applied. Price lists leave gaps, and every gap has a rule here:
 //!
+//! * A tier whose surcharge is not listed costs what nobody knows: priority, flex and batch aside, which providers bill at the
+//!   plain rates where they have no others.
 //! * Above a length and for a tier: the rate listed for both, else the one for the length, else the one for the
 //!   tier, else the plain one. Once a prompt is longer than a threshold, *all* tokens of the call are billed at the
 //!   rates above it (Anthropic, `OpenAI` and Google all document it so for their long-context prices).
@@ -67,6 +69,8 @@ pub struct Rates {
     pub us_permille: Option<u32>,
     /// The longest prompt the model takes.
     pub context_window: Option<u64>,
+    /// Whether the plain rates hold for every service tier, also for one that is not known: they are the user's own.
+    pub any_tier: bool,
 }
 
 impl Rates {
@@ -121,8 +125,8 @@ impl Rates {
 
     /// What a call costs, exact to the nano-dollar and rounded once, half up.
     ///
-    /// `None` where the list cannot tell: fast mode of a model without a known premium, or web searches of a model
-    /// without a known fee. A residency surcharge that the model does not have changes nothing.
+    /// `None` where the list cannot tell: fast mode of a model without a known premium, a tier that is not known, or web
+    /// searches of a model without a known fee. A residency surcharge that the model does not have changes nothing.
     #[must_use]
     pub fn cost(&self, tokens: &Tokens, searches: u32, tier: Tier, speed: Speed) -> Option<Money> {
         self.cost_at(tokens.prompt(), tokens, searches, tier, speed)
@@ -134,9 +138,21 @@ impl Rates {
         Some(self.bill(prompt, searches, tier, speed)?.cost(tokens))
     }
 
+    /// Whether the rates of a tier are known.
+    fn knows(&self, tier: Tier) -> bool {
+        match tier {
+            Tier::Standard | Tier::Priority | Tier::Flex | Tier::Batch => true,
+            Tier::Ultrafast => self.any_tier || self.variants.iter().any(|v| v.tier == tier && v.above == 0),
+            Tier::Unknown => self.any_tier,
+        }
+    }
+
     /// How a call is billed whose largest prompt had so many tokens; `None` where the list cannot tell.
     #[must_use]
     pub fn bill(&self, prompt: u64, searches: u32, tier: Tier, speed: Speed) -> Option<Bill> {
+        if !self.knows(tier) {
+            return None;
+        }
         let mut bill = Bill::new(self.effective(prompt, tier));
         if searches > 0 {
             bill = bill.with_fees(self.search_fee?, searches);

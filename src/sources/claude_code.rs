@@ -40,8 +40,8 @@ impl Source for ClaudeCode {
     }
 
     fn version(&self) -> u32 {
-        // 3: when a branch, a model, a context was told.
-        3
+        // 3: when a branch, a model, a context was told. 4: requests that are billed beside an answer.
+        4
     }
 
     fn call_key(&self, answer: &str) -> Option<Key> {

@@ -46,7 +46,8 @@ impl Source for Codex {
 
     fn version(&self) -> u32 {
         // 2: git remotes. 3: when a branch, a model, a context was told.
-        3
+        // 4: tiers beyond the usual ones; which searches are billed.
+        4
     }
 
     fn clients(&self) -> &'static [&'static str] {

@@ -18,7 +18,9 @@
 //! and several that begin in one moment may look alike: theirs includes the session. A message that is older than its
 //! session tells that the session is a fork; only the newest releases name the original.
 //!
-//! **Cost** is what the agent reports. It reports zero for subscriptions and local models: that is taken for silence.
+//! **Cost** is what the agent reports. It reports zero for subscriptions and local models: that is taken for silence. Where
+//! the output includes the reasoning, it has charged that twice (measured on 1.2): the list's price counts. A model that a
+//! program on the user's machine serves is not its maker's, so it carries the program's name (`ollama/deepseek-r1`).
 //!
 //! Sources of these rules: the schema and the events of 1.18, exports of 1.2, and recordings of releases between them.
 
@@ -84,7 +86,8 @@ impl Source for OpenCode {
 
     fn version(&self) -> u32 {
         // 3: when a model, a context was told; tool calls that have not ended.
-        3
+        // 4: local models; costs that charge reasoning twice.
+        4
     }
 
     fn clients(&self) -> &'static [&'static str] {

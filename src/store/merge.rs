@@ -32,6 +32,8 @@ const SIDECHAIN: i64 = 4;
 const LOWER: i64 = 8;
 const TIER_SHIFT: u32 = 4;
 const GAP: i64 = 64;
+/// The tier's low two bits are at [`TIER_SHIFT`]; its third one came later and is here.
+const TIER_HIGH: i64 = 128;
 
 /// How far apart two calls of one id must be to be two calls: some gateways hand out the same id again and again.
 const SAME_CALL: Millis = 10 * 60_000;
@@ -40,7 +42,11 @@ impl CallRow {
     /// The flags as one number.
     #[must_use]
     pub const fn flags(&self) -> i64 {
-        let mut flags = self.tier.to_sql() << TIER_SHIFT;
+        let tier = self.tier.to_sql();
+        let mut flags = (tier & 3) << TIER_SHIFT;
+        if tier & 4 != 0 {
+            flags |= TIER_HIGH;
+        }
         if self.speed.fast {
             flags |= FAST;
         }
@@ -65,7 +71,8 @@ impl CallRow {
         self.sidechain = flags & SIDECHAIN != 0;
         self.lower_bound = flags & LOWER != 0;
         self.gap = flags & GAP != 0;
-        self.tier = Tier::from_sql((flags >> TIER_SHIFT) & 3);
+        let high = if flags & TIER_HIGH == 0 { 0 } else { 4 };
+        self.tier = Tier::from_sql((flags >> TIER_SHIFT) & 3 | high);
     }
 
     /// Whether the other sighting is another call that happens to carry the same id. One without any prompt is a

@@ -3,11 +3,15 @@
 //! A stream begins with `message_start`, which has the prompt's counters, and ends with a `message_delta` whose counters
 //! are sums for the whole message: they replace the earlier ones. `input_tokens` holds nothing that the cache read or
 //! wrote. On Google's cloud the same answers come from a path that names the model.
+//!
+//! `iterations` lists the requests that were made for an answer. A summary, advice, and what another model had begun to
+//! write before it declined are billed, and are not in the counters.
 
 use serde_json::{Value, json};
 
-use super::meter::{Counters, tier};
-use super::{Answer, Asked, Fields, Said, Seen, Wire, count};
+use super::meter::Counters;
+use super::{Answer, Asked, Fields, Part, Said, Seen, Wire, count};
+use crate::model::{Beside, Tier};
 
 #[derive(Debug)]
 pub(super) struct Anthropic;
@@ -49,22 +53,16 @@ impl Wire for Anthropic {
     }
 
     fn usage(&self, json: &Value, seen: &mut Seen) {
-        let split = |at| count(json, at);
-        let (short, long) = (split("/cache_creation/ephemeral_5m_input_tokens"), split("/cache_creation/ephemeral_1h_input_tokens"));
-        seen.counters.replace(Counters {
-            input: count(json, "/input_tokens"),
-            read: count(json, "/cache_read_input_tokens"),
-            written: count(json, "/cache_creation_input_tokens"),
-            split: (short.is_some() || long.is_some()).then(|| (short.unwrap_or(0), long.unwrap_or(0))),
-            output: count(json, "/output_tokens"),
-            reasoning: count(json, "/output_tokens_details/thinking_tokens"),
-        });
+        seen.counters.replace(counters(json));
+        if let Some(made) = json.get("iterations").and_then(Value::as_array) {
+            requests(made, seen);
+        }
         if let Some(searches) = count(json, "/server_tool_use/web_search_requests") {
             seen.searches = u32::try_from(searches).unwrap_or(u32::MAX);
         }
         let word = |name: &str| json.get(name).and_then(Value::as_str);
         if let Some(word) = word("service_tier") {
-            seen.tier = tier(word);
+            seen.tier = Tier::named(word.as_bytes());
         }
         seen.speed.fast |= word("speed") == Some("fast");
         seen.speed.us_only |= word("inference_geo") == Some("us");
@@ -86,4 +84,37 @@ impl Wire for Anthropic {
     fn session_headers(&self) -> &'static [&'static str] {
         &["x-claude-code-session-id", "x-session-affinity", "x-session-id", "session-id"]
     }
+}
+
+fn counters(json: &Value) -> Counters {
+    let split = |at| count(json, at);
+    let (short, long) = (split("/cache_creation/ephemeral_5m_input_tokens"), split("/cache_creation/ephemeral_1h_input_tokens"));
+    Counters {
+        input: count(json, "/input_tokens"),
+        read: count(json, "/cache_read_input_tokens"),
+        written: count(json, "/cache_creation_input_tokens"),
+        split: (short.is_some() || long.is_some()).then(|| (short.unwrap_or(0), long.unwrap_or(0))),
+        output: count(json, "/output_tokens"),
+        reasoning: count(json, "/output_tokens_details/thinking_tokens"),
+    }
+}
+
+/// Takes what is billed beside the answer; the last list is the whole one.
+fn requests(made: &[Value], seen: &mut Seen) {
+    let kind = |request: &Value| request.get("type").and_then(Value::as_str).map(str::to_owned).unwrap_or_default();
+    let model = |request: &Value| request.get("model").and_then(Value::as_str).map(str::to_owned);
+    let served = made.iter().find(|request| kind(request) == "fallback_message").and_then(model);
+    let part = |request: &Value| {
+        let (model, tokens) = (model(request), counters(request).tokens());
+        let why = match kind(request).as_str() {
+            "advisor_message" => Beside::Advisor,
+            "compaction" => Beside::Compaction,
+            // One that declines before it has written anything is billed for some reasons only, which are not told here.
+            "message" if served.is_some() && model.is_some() && model != served && tokens.output > 0 => Beside::Declined,
+            _ => return None,
+        };
+        Some(Part { why, model, tokens })
+    };
+    seen.beside = made.iter().filter_map(part).collect();
+    seen.served = served.or(seen.served.take());
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::model::{Speed, Tier, Tokens};
 
 use super::picker::{Picked, Picker, string};
-use super::{BYTES_PER_TOKEN, Estimate, Said, Usage, Wire};
+use super::{BYTES_PER_TOKEN, Estimate, Part, Said, Usage, Wire};
 
 /// Bytes of text per token of output, for what was streamed before a stream broke off.
 const WRITTEN_PER_TOKEN: u64 = 4;
@@ -55,7 +55,9 @@ impl Counters {
         Counters { input: prompt.map(|all| all.saturating_sub(cached)), read, written, ..Counters::default() }
     }
 
-    fn tokens(&self) -> Tokens {
+    /// In the house's own kinds; what is not told is nothing.
+    #[must_use]
+    pub fn tokens(&self) -> Tokens {
         let written = self.written.unwrap_or(0);
         // Without a split by lifetime every write is a five-minute one.
         let (short, long) = self.split.filter(|(short, long)| short.saturating_add(*long) > 0 || written == 0).unwrap_or((written, 0));
@@ -76,6 +78,10 @@ impl Counters {
 pub struct Seen {
     /// The counters so far.
     pub counters: Counters,
+    /// Requests that are billed beside the answer.
+    pub beside: Vec<Part>,
+    /// The model that has answered in place of the one that was asked, and by which the answer goes.
+    pub served: Option<String>,
     /// Web searches.
     pub searches: u32,
     /// The tier.
@@ -236,9 +242,10 @@ impl Meter {
     fn usage_of(&self, counters: Counters, told: bool) -> Usage {
         let seen = &self.seen;
         Usage {
-            model: seen.model.clone().or_else(|| self.estimate.model.clone()),
+            model: seen.served.clone().or_else(|| seen.model.clone()).or_else(|| self.estimate.model.clone()),
             id: seen.id.clone(),
             tokens: counters.tokens(),
+            beside: seen.beside.clone(),
             searches: seen.searches,
             tier: seen.tier,
             speed: seen.speed,
@@ -254,7 +261,7 @@ fn take(wire: &dyn Wire, seen: &mut Seen, field: Said, text: &[u8], length: usiz
         Said::Model => seen.model = name().or(seen.model.take()),
         Said::Kind => seen.kind = name().unwrap_or_default(),
         Said::Finish => seen.finished = true,
-        Said::Tier => seen.tier = tier(&name().unwrap_or_default()),
+        Said::Tier => seen.tier = Tier::named(name().unwrap_or_default().as_bytes()),
         // Without its quotes.
         Said::Text => seen.written = seen.written.saturating_add((length as u64).saturating_sub(2)),
         Said::Usage => {
@@ -262,15 +269,5 @@ fn take(wire: &dyn Wire, seen: &mut Seen, field: Said, text: &[u8], length: usiz
                 wire.usage(&json, seen);
             }
         }
-    }
-}
-
-/// The tier by the word that Anthropic and `OpenAI` use for it.
-pub(super) fn tier(word: &str) -> Tier {
-    match word {
-        "priority" => Tier::Priority,
-        "flex" => Tier::Flex,
-        "batch" => Tier::Batch,
-        _ => Tier::Standard,
     }
 }

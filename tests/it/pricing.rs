@@ -118,6 +118,25 @@ mod a_call_of_gpt {
     use super::*;
 
     #[test]
+    fn costs_what_nobody_knows_in_a_tier_without_a_price() {
+        let of = |model: &str, tier| rates(model).cost(&input(1_000), 0, tier, PLAIN).map(Money::nanos);
+        assert_eq!(of("gpt-6-astra", Tier::Standard), Some(10_000_000));
+        assert_eq!(of("gpt-6-astra", Tier::Ultrafast), Some(60_000_000), "six times the plain price");
+        assert_eq!(of("gpt-5.4", Tier::Ultrafast), None);
+        assert_eq!(of("gpt-6-astra", Tier::Unknown), None);
+        assert_eq!(
+            ["default", "auto", "", "scale", "warp"].map(|word| Tier::named(word.as_bytes()) == Tier::Unknown),
+            [false, false, false, true, true]
+        );
+    }
+
+    #[test]
+    fn is_billed_for_long_prompts_of_the_time_when_the_model_took_them() {
+        // Sonnet 4.5 above 200k: $6 in; the newer list has it without.
+        assert_eq!(standard("claude-sonnet-4-5-20250929", input(300_000)), 1_800_000_000);
+    }
+
+    #[test]
     fn switches_all_rates_above_272k_of_prompt() {
         // GPT-5.4: $2.50 in, $0.25 read, $15 out; above 272k $5, $0.50 and $22.50.
         let at = Tokens { input: 72_000, cache_read: 200_000, output: 1_000, ..Tokens::default() };

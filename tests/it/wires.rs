@@ -1,7 +1,7 @@
 //! Usage, refusals and estimates of each wire, from streams of the shape that the services send.
 
-use aifinops::model::{Tier, Tokens};
-use aifinops::wires::{self, Estimate, Meter, Usage, Wire};
+use aifinops::model::{Beside, Tier, Tokens};
+use aifinops::wires::{self, Estimate, Meter, Part, Usage, Wire};
 use proptest::prelude::*;
 
 /// A stream of Anthropic's: 12 outside the cache, 1000 read, 300 written (200 of them for an hour), 57 written.
@@ -82,6 +82,25 @@ fn each_wire_says_what_was_used() {
     }
     assert_eq!(usage("/v1/messages", ANTHROPIC).unwrap().searches, 2);
     assert_eq!(usage("/v1/responses", RESPONSES).unwrap().tier, Tier::Priority);
+}
+
+#[test]
+fn what_is_billed_beside_an_answer_is_told_with_it() {
+    let stream = |iterations: &str| {
+        ANTHROPIC.replace("\"usage\":{\"output_tokens\":57,", &format!("\"usage\":{{\"output_tokens\":57,\"iterations\":[{iterations}],"))
+    };
+    let summary = r#"{"type":"compaction","input_tokens":180,"output_tokens":35},{"type":"message","input_tokens":12,"output_tokens":57}"#;
+    let usage_of = |iterations: &str| usage("/v1/messages", &stream(iterations)).unwrap();
+    let answer = usage_of(summary);
+    assert_eq!(answer.tokens, tokens(12, 1000, (100, 200), 57, 0));
+    assert_eq!(answer.beside, [Part { why: Beside::Compaction, model: None, tokens: tokens(180, 0, (0, 0), 35, 0) }]);
+    assert_eq!(answer.all_tokens().output, 92);
+    let declined = r#"{"type":"message","model":"a","input_tokens":9,"output_tokens":0},{"type":"message","model":"b","input_tokens":9,"output_tokens":3},
+        {"type":"message","model":"c","input_tokens":9,"output_tokens":5},{"type":"fallback_message","model":"c","input_tokens":9,"output_tokens":52}"#;
+    let answer = usage_of(&declined.replace('\n', ""));
+    assert_eq!(answer.model.as_deref(), Some("c"), "the head of a stream names the one that was asked");
+    assert_eq!(answer.beside, [Part { why: Beside::Declined, model: Some("b".to_owned()), tokens: tokens(9, 0, (0, 0), 3, 0) }]);
+    assert_eq!(usage("/v1/messages", ANTHROPIC).unwrap().beside, []);
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn one(context: &Context, book: &Book, model: &str) -> Result<ExitCode, CliError
     table.row(row("any".to_owned(), &billed(&rates, 0, Tier::Standard)));
     for variant in &rates.variants {
         let above = if variant.above == 0 { "any".to_owned() } else { format!("over {}", compact(variant.above)) };
-        table.row(row(format!("{above}, {}", tier(variant.tier)), &billed(&rates, variant.above, variant.tier)));
+        table.row(row(format!("{above}, {}", variant.tier.word()), &billed(&rates, variant.above, variant.tier)));
     }
     table.write(&mut out)?;
     extras(&rates, &mut out)?;
@@ -180,20 +180,11 @@ fn billed(rates: &Rates, above: u64, tier: Tier) -> Card {
     }
 }
 
-const fn tier(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Standard => "standard",
-        Tier::Priority => "priority",
-        Tier::Flex => "flex",
-        Tier::Batch => "batch",
-    }
-}
-
 fn model_json(book: &Book, model: &str) -> ModelJson {
     let rates = book.find(model);
     let variant = |rates: &Rates, v: &Variant| VariantJson {
         above_tokens: v.above,
-        tier: tier(v.tier),
+        tier: v.tier.word(),
         per_million_tokens: card_json(&billed(rates, v.above, v.tier)),
     };
     ModelJson {

@@ -30,8 +30,8 @@ use crate::wires::Usage;
 
 mod calls;
 
-use calls::{call, matches, session_of};
 pub(in crate::engine) use calls::{is_alive, waiting};
+use calls::{matches, rows, session_of};
 
 /// How old the figures of the store may be.
 const FRESH: Duration = Duration::from_millis(250);
@@ -400,12 +400,8 @@ impl State {
 
     /// What a call costs, and whether that is only assumed.
     fn cost(&mut self, asked: Option<&str>, usage: &Usage) -> (Money, bool) {
-        let prices = &mut self.setup.ingest.prices;
-        let known = [usage.model.as_deref(), asked]
-            .into_iter()
-            .flatten()
-            .find_map(|model| prices.cost(model, &usage.tokens, usage.searches, usage.tier, usage.speed));
-        known.map_or_else(|| (self.setup.rules.assumed.cost(&usage.tokens, 1, 1), true), |money| (money, false))
+        let known = super::cost(&mut self.setup.ingest.prices, asked, usage);
+        known.map_or_else(|| (self.setup.rules.assumed.cost(&usage.all_tokens(), 1, 1), true), |money| (money, false))
     }
 
     fn settle(&mut self, ticket: &Ticket, usage: Option<&Usage>) -> Result<(), StoreError> {
@@ -420,7 +416,7 @@ impl State {
             ended_at,
             money,
             unpriced,
-            tokens: usage.tokens.total(),
+            tokens: usage.all_tokens().total(),
             model: usage.model.clone().or(asked),
             ..seen.pending.clone()
         };
@@ -433,13 +429,14 @@ impl State {
         let mut rest: Vec<Seen> = self.calls.drain().map(|(_, seen)| seen).collect();
         rest.sort_by_key(|seen| (seen.pending.at, seen.row));
         let mut batch = Batch::default();
+        let mut count = 0;
         for seen in &rest {
             if let Some(usage) = &seen.usage {
                 let session = session_of(&mut batch, seen, &self.run);
-                batch.calls.push(call(self.setup.agent, session, seen, usage, &self.run));
+                batch.calls.extend(rows(self.setup.agent, session, seen, usage, &self.run));
+                count += 1;
             }
         }
-        let count = batch.calls.len();
         if count > 0 {
             self.setup.ingest.add(self.setup.agent, &batch)?;
         }
@@ -452,5 +449,14 @@ impl State {
 
 fn no_usage() -> Usage {
     use crate::model::{Speed, Tier};
-    Usage { model: None, id: None, tokens: Tokens::default(), searches: 0, tier: Tier::default(), speed: Speed::default(), told: false }
+    Usage {
+        model: None,
+        id: None,
+        tokens: Tokens::default(),
+        beside: Vec::new(),
+        searches: 0,
+        tier: Tier::default(),
+        speed: Speed::default(),
+        told: false,
+    }
 }

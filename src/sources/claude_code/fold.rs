@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Batch, Call, Clock, Fact, FactKind, Key, Millis, SessionKind, SessionUpdate, Speed, Tokens, Turn, tell};
+use crate::model::{Batch, Beside, Call, Clock, Fact, FactKind, Key, Millis, SessionKind, SessionUpdate, Speed, Tokens, Turn, tell};
 use crate::sources::lines::Lines;
 use crate::sources::recent::Recent;
 use crate::sources::{Fold, Skim};
@@ -401,18 +401,21 @@ fn call(talk: &Talk, session: u32, record: &Record, answer: &Answer, (key, at): 
         gap: false,
         reported: answer.reported,
     };
-    for (i, (model, tokens)) in answer.advisors.iter().enumerate() {
-        out.calls.push(Call {
-            key: Key::of(&[b"advisor", &key.0.to_le_bytes(), &i.to_le_bytes()]),
-            model: model.clone(),
-            tokens: *tokens,
-            context: 0,
-            searches: 0,
-            reported: None,
-            lower_bound: false,
-            speed: Speed::default(),
-            ..base.clone()
-        });
+    for why in Beside::ALL {
+        for (nth, part) in answer.beside.iter().filter(|part| part.why == why).enumerate() {
+            let advice = why == Beside::Advisor;
+            out.calls.push(Call {
+                key: why.key(key, nth),
+                model: part.model.clone().or_else(|| answer.model.clone().filter(|_| !advice)),
+                tokens: part.tokens,
+                context: 0,
+                searches: 0,
+                reported: None,
+                lower_bound: false,
+                speed: if advice { Speed::default() } else { answer.speed },
+                ..base.clone()
+            });
+        }
     }
     if answer.tokens != Tokens::default() || answer.model.is_some() {
         out.calls.push(base);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::time::parse_stamp;
-use crate::model::{Key, Millis, Money, Speed, Tier, Tokens};
+use crate::model::{Beside, Key, Millis, Money, Speed, Tier, Tokens};
 use crate::sources::cost;
 use crate::sources::intern::Interner;
 use crate::sources::json::{Bad, Cursor, RawStr};
@@ -11,6 +11,8 @@ use crate::sources::lines::{Lines, MOST_PARTS, each};
 use crate::sources::recent;
 
 use super::AGENT;
+
+mod usage;
 
 /// What a line is about.
 #[derive(Debug)]
@@ -52,10 +54,22 @@ pub(super) struct Answer {
     pub speed: Speed,
     pub stop: Option<Stop>,
     pub tools: Vec<ToolUse>,
-    pub advisors: Vec<(Option<Arc<str>>, Tokens)>,
+    /// Requests that were made for it and are billed beside it.
+    pub beside: Vec<Part>,
+    /// The model that has answered in place of the one that was asked.
+    pub served: Option<Arc<str>>,
     pub reported: Option<Money>,
     pub synthetic: bool,
     pub api_error: bool,
+}
+
+/// A request that was made for an answer: its tokens are not among the answer's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    pub why: Beside,
+    /// `None` where the log does not say: a summary is by the model that answers.
+    pub model: Option<Arc<str>>,
+    pub tokens: Tokens,
 }
 
 /// A tool call's id. Those that some gateways hand out again and again (`call_0`) tell it only together with its message.
@@ -247,7 +261,7 @@ fn read_message<'a>(c: &mut Cursor<'a>, raw: &mut Raw<'a>, names: &mut Names) ->
                 raw.answer.stop =
                     bytes(c)?.map(|reason| if reason == b"tool_use" || reason == b"pause_turn" { Stop::Tool } else { Stop::Done });
             }
-            b"usage" => read_usage(c, &mut raw.answer, names)?,
+            b"usage" => usage::read(c, &mut raw.answer, names)?,
             b"content" => read_content(c, &mut raw.content, names)?,
             _ => {}
         }
@@ -300,112 +314,6 @@ fn tool_key(id: &[u8]) -> ToolId {
     ToolId { key: Key::of(&[AGENT.as_bytes(), b"tool", id]), is_unique: id.len() >= SHORTEST_UNIQUE }
 }
 
-#[derive(Default)]
-struct Counters {
-    input: u64,
-    output: u64,
-    read: u64,
-    written: u64,
-    split: Option<(u64, u64)>,
-    reasoning: u64,
-}
-
-impl Counters {
-    fn tokens(&self) -> Tokens {
-        // Without the split by lifetime (old logs) every write is a five-minute one.
-        let (short, long) = self.split.filter(|(s, l)| s + l > 0 || self.written == 0).unwrap_or((self.written, 0));
-        Tokens {
-            input: self.input,
-            cache_read: self.read,
-            cache_write_5m: short,
-            cache_write_1h: long,
-            output: self.output,
-            reasoning: self.reasoning.min(self.output),
-        }
-    }
-
-    fn take(&mut self, key: &[u8], c: &mut Cursor<'_>) -> Result<(), Bad> {
-        match key {
-            b"input_tokens" => self.input = c.counter()?.unwrap_or(0),
-            b"output_tokens" => self.output = c.counter()?.unwrap_or(0),
-            b"cache_read_input_tokens" => self.read = c.counter()?.unwrap_or(0),
-            b"cache_creation_input_tokens" => self.written = c.counter()?.unwrap_or(0),
-            b"cache_creation" if c.peek() == Some(b'{') => {
-                let (mut short, mut long) = (0, 0);
-                c.object(|key, c| {
-                    match key {
-                        b"ephemeral_5m_input_tokens" => short = c.counter()?.unwrap_or(0),
-                        b"ephemeral_1h_input_tokens" => long = c.counter()?.unwrap_or(0),
-                        _ => {}
-                    }
-                    Ok(())
-                })?;
-                self.split = Some((short, long));
-            }
-            b"output_tokens_details" => c.object(|key, c| {
-                if key == b"thinking_tokens" {
-                    self.reasoning = c.counter()?.unwrap_or(0);
-                }
-                Ok(())
-            })?,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-fn read_usage(c: &mut Cursor<'_>, answer: &mut Answer, names: &mut Names) -> Result<(), Bad> {
-    let mut counters = Counters::default();
-    let mut messages = 0;
-    c.object(|key, c| {
-        match key {
-            b"server_tool_use" => c.object(|key, c| {
-                if key == b"web_search_requests" {
-                    answer.searches = c.counter()?.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
-                }
-                Ok(())
-            })?,
-            b"service_tier" => {
-                answer.tier = match bytes(c)?.unwrap_or_default() {
-                    b"priority" => Tier::Priority,
-                    b"batch" => Tier::Batch,
-                    b"flex" => Tier::Flex,
-                    _ => Tier::Standard,
-                }
-            }
-            b"speed" => answer.speed.fast = bytes(c)? == Some(b"fast"),
-            b"inference_geo" => answer.speed.us_only = bytes(c)? == Some(b"us"),
-            b"iterations" => c.array(|c| {
-                let mut part = Counters::default();
-                let mut advisor = false;
-                let mut model = None;
-                c.object(|key, c| {
-                    match key {
-                        b"type" => advisor = bytes(c)? == Some(b"advisor_message"),
-                        b"model" => model = names.model.non_empty(c.string()?),
-                        _ => part.take(key, c)?,
-                    }
-                    Ok(())
-                })?;
-                if advisor {
-                    answer.advisors.extend((answer.advisors.len() < MOST_PARTS).then(|| (model, part.tokens())));
-                } else {
-                    messages += 1;
-                    answer.context = Some(part.tokens().total());
-                }
-                Ok(())
-            })?,
-            _ => counters.take(key, c)?,
-        }
-        Ok(())
-    })?;
-    if messages < 2 {
-        answer.context = None; // a single iteration repeats the counters, sometimes without all of them
-    }
-    answer.tokens = counters.tokens();
-    Ok(())
-}
-
 /// The identity of a model call, by the id of the model's answer.
 pub(super) fn call_key(id: &[u8]) -> Key {
     Key::of(&[AGENT.as_bytes(), b"call", id])
@@ -417,6 +325,7 @@ fn body(raw: &mut Raw<'_>, record: &Record) -> Body {
         b"assistant" => {
             let mut answer = std::mem::take(&mut raw.answer);
             answer.tools = std::mem::take(&mut raw.content.tools);
+            answer.model = answer.served.take().or(answer.model); // a stream names the one that was asked
             let agent = AGENT.as_bytes();
             answer.key =
                 raw.id.or(raw.request).map(call_key).or_else(|| record.uuid.map(|uuid| Key::of(&[agent, b"line", &uuid.0.to_le_bytes()])));

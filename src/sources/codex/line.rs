@@ -268,18 +268,9 @@ fn source(c: &mut Cursor<'_>, meta: &mut Meta, names: &mut Names) -> Result<(), 
     })
 }
 
-fn tier(name: &[u8]) -> Tier {
-    match name {
-        b"priority" | b"fast" => Tier::Priority,
-        b"flex" => Tier::Flex,
-        b"batch" => Tier::Batch,
-        _ => Tier::Standard,
-    }
-}
-
 /// A tier that is null is the default one.
 fn service_tier(c: &mut Cursor<'_>) -> Result<Tier, Bad> {
-    Ok(c.string()?.map_or(Tier::Standard, |s| tier(s.0)))
+    Ok(c.string()?.map_or(Tier::Standard, |s| Tier::named(s.0)))
 }
 
 fn context(c: &mut Cursor<'_>, names: &mut Names) -> Result<Body, Bad> {

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Millis, Money, Tokens};
+use crate::model::{LOCAL_PROGRAMS, Millis, Money, Tokens};
 use crate::sources::cost;
 use crate::sources::intern::Interner;
 use crate::sources::json::{Bad, Cursor};
@@ -67,6 +67,8 @@ pub(super) struct Data<'a> {
     pub answers: Option<&'a [u8]>,
     pub agent: Option<Arc<str>>,
     pub model: Option<Arc<str>>,
+    /// The id of the model's provider in the settings.
+    pub provider: &'a [u8],
     pub created: Option<Millis>,
     pub completed: Option<Millis>,
     pub cost: Option<Money>,
@@ -106,9 +108,12 @@ pub(super) fn read<'a>(c: &mut Cursor<'a>, names: &mut Names) -> Result<Data<'a>
             b"agent" => data.agent = names.agent.non_empty(c.string()?).or(data.agent.take()),
             b"mode" if data.agent.is_none() => data.agent = names.agent.non_empty(c.string()?),
             b"modelID" => data.model = names.model.non_empty(c.string()?),
+            b"providerID" => data.provider = bytes(c)?.unwrap_or_default(),
             b"model" => c.object(|key, c| {
-                if matches!(key, b"id" | b"modelID") {
-                    data.model = names.model.non_empty(c.string()?);
+                match key {
+                    b"id" | b"modelID" => data.model = names.model.non_empty(c.string()?),
+                    b"providerID" => data.provider = bytes(c)?.unwrap_or_default(),
+                    _ => {}
                 }
                 Ok(())
             })?,
@@ -239,6 +244,19 @@ fn content<'a>(c: &mut Cursor<'a>, names: &mut Names) -> Result<Option<Tool<'a>>
     Ok(is_tool.then_some(tool))
 }
 
+impl Data<'_> {
+    /// The model as it is priced: one that a program on the user's machine serves carries that program's name, for it is not
+    /// what its maker offers under the same name.
+    pub(super) fn priced_as(&self) -> Option<Arc<str>> {
+        let model = self.model.clone()?;
+        let local = LOCAL_PROGRAMS.into_iter().find(|program| program.as_bytes().eq_ignore_ascii_case(self.provider));
+        Some(match local {
+            Some(program) => Arc::from(format!("{program}/{model}")),
+            None => model,
+        })
+    }
+}
+
 impl Outcome {
     /// A failure that the details tell holds whatever the status says.
     const fn or(self, status: Outcome) -> Outcome {
@@ -266,15 +284,25 @@ impl Counters {
         bytes
     }
 
-    /// In the house's own kinds.
-    pub(super) fn normal(&self, version: Option<&str>) -> Tokens {
+    /// Whether the reasoning is no part of the output.
+    fn is_apart(&self, version: Option<&str>) -> bool {
         let included = self.input + self.output + self.read + self.written;
-        let is_apart = match self.total {
+        match self.total {
             Some(total) if total == included => false,
             Some(total) if total == included + self.reasoning => true,
             _ => !version.is_some_and(is_old),
-        };
-        let output = if is_apart { self.output + self.reasoning } else { self.output };
+        }
+    }
+
+    /// Whether the agent's own cost charges the reasoning twice: it adds the price of both counters up, also where one
+    /// holds the other.
+    pub(super) fn is_charged_twice(&self, version: Option<&str>) -> bool {
+        self.reasoning > 0 && !self.is_apart(version)
+    }
+
+    /// In the house's own kinds.
+    pub(super) fn normal(&self, version: Option<&str>) -> Tokens {
+        let output = if self.is_apart(version) { self.output + self.reasoning } else { self.output };
         Tokens {
             input: self.input,
             cache_read: self.read,

@@ -78,7 +78,10 @@ pub(super) struct Record {
     pub is_copy: bool,
     /// The task that the message belongs to by its own word.
     pub answers: Option<Key>,
+    /// The model as it is priced.
     pub model: Option<Arc<str>>,
+    /// The model as it is called: a part of calls' identities.
+    called: Option<Arc<str>>,
     pub agent: Option<Arc<str>>,
     /// Where the task stands after this message.
     pub turn: Option<Turn>,
@@ -191,7 +194,8 @@ fn record(mut raw: Raw<'_>) -> Option<Record> {
         is_answer: message.role == b"assistant" || raw.kind == b"assistant",
         is_copy: session.created.is_some_and(|made| said_at < made),
         answers: message.answers.map(task),
-        model: message.model.clone(),
+        model: message.priced_as(),
+        called: message.model.clone(),
         agent: message.agent.clone().filter(|_| message.role != b"user"),
         turn: None,
         events: Vec::new(),
@@ -249,11 +253,12 @@ impl Record {
         if counters.is_zero() && data.cost.is_none() {
             return; // nothing was asked, or nothing came back
         }
-        let model = self.model.as_deref().unwrap_or_default();
+        let model = self.called.as_deref().unwrap_or_default();
         let nanos = data.cost.map_or(0, Money::nanos);
         let which = [model.as_bytes(), &counters.bytes(), &nanos.to_le_bytes(), &twins.to_le_bytes()].concat();
-        let tokens = counters.normal(self.session.version.as_deref());
-        let step = Step { tokens, cost: data.cost, is_summary: data.is_summary };
+        let version = self.session.version.as_deref();
+        let cost = data.cost.filter(|_| !counters.is_charged_twice(version));
+        let step = Step { tokens: counters.normal(version), cost, is_summary: data.is_summary };
         self.events.push((self.key(b"call", &which), Event::Call(Box::new(step))));
     }
 

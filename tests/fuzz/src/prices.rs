@@ -4,7 +4,7 @@ use super::{harmless, split};
 use aifinops::model::{Money, Speed, Tier, Tokens};
 use aifinops::pricing::{Book, litellm, lookup};
 
-const TIERS: [Tier; 4] = [Tier::Standard, Tier::Priority, Tier::Flex, Tier::Batch];
+const TIERS: [Tier; 6] = [Tier::Standard, Tier::Priority, Tier::Flex, Tier::Batch, Tier::Ultrafast, Tier::Unknown];
 
 fn look(book: &Book) {
     assert!(book.names().is_sorted());

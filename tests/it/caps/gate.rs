@@ -2,14 +2,15 @@
 //! same time as somebody else.
 
 use aifinops::engine::gate::caps::{CapGate, Setup};
-use aifinops::engine::gate::{Ask, Gate, Ticket};
+use aifinops::engine::gate::{Ask, Gate, RunLimit, Ticket};
 use aifinops::engine::rules::Rules;
 use aifinops::model::cap::{Cap, OnFailure, Scope, Span};
-use aifinops::model::{Millis, Money, Speed, Tier, Tokens, Window};
+use aifinops::model::{Beside, Millis, Money, Speed, Tier, Tokens, Window};
+use aifinops::pricing::{Book, Pricer};
 use aifinops::store::ledger::Kind;
 use aifinops::store::pending::Pending;
 use aifinops::store::{Ledger, Store, Sums};
-use aifinops::wires::{Estimate, Usage};
+use aifinops::wires::{Estimate, Part, Usage};
 
 use super::ledger::open;
 use super::{cap, usd};
@@ -75,6 +76,7 @@ fn used(id: Option<&str>, call: u64, output: u64) -> Usage {
         model: Some(MODEL.into()),
         id: id.map(str::to_owned),
         tokens: Tokens { input: 3, cache_read: 100 + call, output, ..Tokens::default() },
+        beside: Vec::new(),
         searches: 0,
         tier: Tier::default(),
         speed: Speed::default(),
@@ -278,6 +280,32 @@ fn what_the_proxy_has_seen_counts_at_once_and_the_next_call_is_refused() {
     assert!(gate.over().is_some());
     let kinds: Vec<Kind> = open(&desk.data).decisions(0, 9).unwrap().iter().rev().map(|d| d.kind).collect();
     assert_eq!(kinds, [Kind::Refuse, Kind::Stop], "a stop is written down once");
+}
+
+#[test]
+fn what_is_billed_beside_an_answer_counts_with_it() {
+    let desk = Desk::new();
+    let gate = desk.gate(&[]);
+    let part = |why| Part { why, model: None, tokens: Tokens { input: 1000, output: 100, ..Tokens::default() } };
+    let usage = Usage { beside: vec![part(Beside::Compaction)], ..used(Some("id1"), 1, 10) };
+    call(&gate, None, &usage).unwrap();
+    assert_eq!(gate.finish().unwrap(), 1, "one call was let through");
+    drop(gate);
+    let kept = desk.stored();
+    assert_eq!((kept.calls, kept.output, kept.unpriced), (2, 110, 0));
+
+    let mut prices = Pricer::new(Book::embedded());
+    let mut price = |tokens: &Tokens| prices.cost(MODEL, tokens, 0, Tier::Standard, Speed::default()).unwrap();
+    let (answer, summary) = (price(&usage.tokens), price(&usage.beside[0].tokens));
+    let spent = |usage: &Usage| {
+        let limit = RunLimit::new(Money::parse_usd("9").unwrap(), Pricer::new(Book::embedded()));
+        let ticket = limit.admit(&ask(None, MODEL)).unwrap();
+        limit.settle(ticket, Some(usage));
+        limit.spent()
+    };
+    assert_eq!(spent(&usage), answer + summary);
+    let long = Usage { tier: Tier::Unknown, ..used(None, 1, 1_000_000) };
+    assert!(spent(&long) >= price(&long.tokens), "a tier without a price is no way around a limit");
 }
 
 #[test]

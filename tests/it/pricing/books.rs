@@ -1,6 +1,6 @@
 //! Where prices come from: the embedded book, a refreshed one, the user's own.
 
-use aifinops::model::{Tier, Tokens};
+use aifinops::model::{Money, Tier, Tokens};
 use aifinops::pricing::{Book, BookError, Override, litellm};
 
 use super::{PLAIN, input, per_million};
@@ -110,6 +110,40 @@ mod overrides {
     }
 
     #[test]
+    fn of_a_particular_model_win_over_those_of_a_more_general_one() {
+        let own = |model: &str, input: &str| Override {
+            model: model.into(),
+            input: Some(per_million(input)),
+            output: Some(per_million(input)),
+            ..Override::default()
+        };
+        let both = [own("claude-opus-4-6", "4"), own("azure_ai/claude-opus-4-6", "1"), own("us.anthropic.claude-opus-4-6-v1:0", "2")];
+        let reversed: Vec<Override> = both.iter().rev().cloned().collect();
+        for given in [both.to_vec(), reversed] {
+            let book = Book::embedded().with_overrides(given).unwrap();
+            let input = |model: &str| book.find(model).unwrap().input;
+            assert_eq!(input("claude-opus-4-6"), per_million("4"));
+            assert_eq!(input("azure_ai/claude-opus-4-6"), per_million("1"));
+            assert_eq!(input("us.anthropic.claude-opus-4-6-v1:0"), per_million("2"));
+            assert_eq!(input("openrouter/anthropic/claude-opus-4.6"), per_million("4"));
+        }
+        let twice = Book::embedded().with_overrides(vec![own("gpt-5.4", "1"), own("gpt-5.4", "2")]).unwrap();
+        assert_eq!(twice.find("gpt-5.4").unwrap().input, per_million("2"), "the later one of two alike");
+    }
+
+    #[test]
+    fn hold_for_a_model_behind_a_local_program_and_for_any_tier() {
+        let given = |model: &str| {
+            with(Override { model: model.into(), input: Some(per_million("0.1")), output: Some(per_million("0.2")), ..Override::default() })
+        };
+        for model in ["ollama/qwen3-coder:30b", "qwen3-coder:30b"] {
+            assert_eq!(given(model).find("ollama/qwen3-coder:30b").unwrap().input, per_million("0.1"), "{model}");
+        }
+        let tier = |tier| given("gpt-5.4").find("gpt-5.4").unwrap().cost(&input(10), 0, tier, PLAIN).map(Money::nanos);
+        assert_eq!([Tier::Ultrafast, Tier::Unknown, Tier::Flex].map(tier), [Some(1_000); 3]);
+    }
+
+    #[test]
     fn change_the_fingerprint() {
         let plain = Book::embedded().fingerprint();
         let given = |price| Override { model: "gpt-5.4".into(), input: Some(per_million(price)), ..Override::default() };
@@ -193,15 +227,17 @@ mod a_refreshed_book {
                  "cache_creation_input_token_cost": 2.5e-6, "cache_creation_input_token_cost_above_1hr": 4e-6,
                  "input_cost_per_token_above_200k_tokens": 4e-6, "input_cost_per_token_above_200k_tokens_priority": 8e-6,
                  "cache_creation_input_token_cost_above_1hr_above_200k_tokens": 8e-6, "output_cost_per_token_flex": 5e-6,
-                 "output_cost_per_token_ultrafast": 1.0, "provider_specific_entry": {"fast": 2.5, "us": 1.1, "x": {}}}}"#,
+                 "output_cost_per_token_ultrafast": 7e-5, "output_cost_per_token_balanced": 1.0, "provider_specific_entry": {"fast": 2.5, "us": 1.1, "x": {}}}}"#,
         );
         let rates = book.find("claude-x").unwrap();
-        assert_eq!((rates.fast_permille, rates.us_permille, rates.variants.len()), (Some(2500), Some(1100), 3));
+        assert_eq!((rates.fast_permille, rates.us_permille, rates.variants.len()), (Some(2500), Some(1100), 4));
         let long = rates.effective(200_001, Tier::Priority);
         assert_eq!((long.input, long.output), (per_million("8"), per_million("10")));
         assert_eq!(long.cache_write_1h, per_million("16"), "twice the input of the same call");
         assert_eq!(rates.effective(200_001, Tier::Standard).cache_write_1h, per_million("8"));
         assert_eq!(rates.effective(200_000, Tier::Flex).output, per_million("5"));
+        let fast = rates.cost(&Tokens { output: 1, ..Tokens::default() }, 0, Tier::Ultrafast, PLAIN);
+        assert_eq!(fast.unwrap().nanos(), 70_000);
     }
 
     #[test]
@@ -218,5 +254,25 @@ mod a_refreshed_book {
         assert_eq!(book.find("retired").unwrap().input, per_million("3"));
         let both = book.find("both").unwrap();
         assert_eq!((both.input, both.fast_permille), (per_million("1"), Some(6000)));
+    }
+
+    #[test]
+    fn keeps_the_price_of_prompts_that_a_model_no_longer_takes() {
+        let list = |window: &str, more: &str| {
+            let entry = format!(
+                r#"{{"m": {{"mode": "chat", "input_cost_per_token": 3e-6, "output_cost_per_token": 15e-6, "max_input_tokens": {window}{more}}}}}"#
+            );
+            litellm::from_json(entry.as_bytes(), "1", "1").unwrap()
+        };
+        let older =
+            list("1000000", r#", "input_cost_per_token_above_200k_tokens": 6e-6, "input_cost_per_token_above_200k_tokens_batches": 3e-6"#);
+        let long = |newer: &str, tier| {
+            Book::parse(&litellm::merge(newer, &older).unwrap()).unwrap().find("m").unwrap().effective(200_001, tier).input
+        };
+        assert_eq!(long(&list("200000", ""), Tier::Standard), per_million("6"));
+        assert_eq!(long(&list("200000", ""), Tier::Batch), per_million("3"));
+        assert_eq!(long(&list("1000000", ""), Tier::Standard), per_million("3"), "it takes them, at the price of any other");
+        let dearer = list("200000", r#", "input_cost_per_token_above_200k_tokens": 9e-6"#);
+        assert_eq!(long(&dearer, Tier::Standard), per_million("9"), "the newer one tells");
     }
 }

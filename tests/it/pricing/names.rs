@@ -66,13 +66,31 @@ fn may_tell_through_whom_the_model_was_reached() {
 fn may_be_bedrocks() {
     same("us.anthropic.claude-opus-4-6-v1:0", "us.anthropic.claude-opus-4-6-v1");
     same("global.anthropic.claude-opus-4-6-v1:0", "global.anthropic.claude-opus-4-6-v1");
-    same("apac.anthropic.claude-opus-4-6-v1:0", "anthropic.claude-opus-4-6-v1");
     same("bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0", "us.anthropic.claude-sonnet-4-5-20250929-v1:0");
     same("anthropic.claude-sonnet-4-6-v1:0:200k", "anthropic.claude-sonnet-4-6");
     same("arn:aws:bedrock:us-east-1:123456789012:inference-profile/eu.anthropic.claude-opus-4-7-v1:0", "eu.anthropic.claude-opus-4-7");
     same("arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-opus-5", "anthropic.claude-opus-5");
     assert!(!known("arn:aws:bedrock:us-east-1:123456789012:custom-model/claude-opus-5"));
     assert!(!known("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4e5f6"));
+}
+
+#[test]
+fn of_a_region_that_is_not_listed_costs_what_its_siblings_do() {
+    // $5 in for `global.`, a tenth more in every region, a fifth more in those for governments.
+    same("apac.anthropic.claude-opus-4-6-v1:0", "us.anthropic.claude-opus-4-6-v1");
+    same("ca.anthropic.claude-opus-5", "us.anthropic.claude-opus-5");
+    same("eu.anthropic.claude-mythos-5", "us.anthropic.claude-mythos-5");
+    assert_eq!(rates("ca.anthropic.claude-opus-5").input, per_million("5.5"));
+    same("us-gov.anthropic.claude-3-7-sonnet-20250219-v1:0", "bedrock/us-gov-west-1/anthropic.claude-3-7-sonnet-20250219-v1:0");
+    assert!(!known("us-gov.anthropic.claude-opus-4-6-v1"), "nobody says what it costs there");
+    same("ca.anthropic.claude-instant-v1", "anthropic.claude-instant-v1");
+}
+
+#[test]
+fn behind_a_local_program_is_not_its_makers() {
+    for name in ["ollama/deepseek-r1", "lmstudio/mistral-small", "llama.cpp/gemini-2.5-pro", "vllm/claude-opus-5"] {
+        assert!(!known(name), "{name} was resolved");
+    }
 }
 
 #[test]

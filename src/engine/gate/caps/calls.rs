@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::super::beside;
 use super::{SLACK, Seen};
 use crate::budgets::{Spend, Standing};
 use crate::model::cap::Span;
-use crate::model::{AgentId, Batch, Call, Key, Millis, Money, SessionUpdate};
+use crate::model::{AgentId, Batch, Beside, Call, Key, Millis, Money, SessionUpdate};
 use crate::store::pending::Pending;
 use crate::store::spend::Logged;
 use crate::wires::Usage;
@@ -96,8 +97,27 @@ pub(super) fn session_of(batch: &mut Batch, seen: &Seen, run: &str) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }
 
-/// A call that no log shows, as one of its own.
-pub(super) fn call(agent: AgentId, session: u32, seen: &Seen, usage: &Usage, run: &str) -> Call {
+/// A call that no log shows, as one of its own, and after it what is billed beside it.
+pub(super) fn rows(agent: AgentId, session: u32, seen: &Seen, usage: &Usage, run: &str) -> Vec<Call> {
+    let answer = call(agent, session, seen, usage, run);
+    let of = |why: Beside| usage.beside.iter().filter(move |part| part.why == why).enumerate();
+    let parts = Beside::ALL.into_iter().flat_map(of).map(|(nth, part)| {
+        let (model, speed) = beside(usage, part);
+        Call {
+            key: part.why.key(answer.key, nth),
+            model: model.map(Into::into),
+            tokens: part.tokens,
+            searches: 0,
+            speed,
+            lower_bound: false,
+            ..answer.clone()
+        }
+    });
+    let parts: Vec<Call> = parts.collect();
+    std::iter::once(answer).chain(parts).collect()
+}
+
+fn call(agent: AgentId, session: u32, seen: &Seen, usage: &Usage, run: &str) -> Call {
     let row = seen.row.to_le_bytes();
     let key = match &usage.id {
         Some(id) => own_key(agent, id),

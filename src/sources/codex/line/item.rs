@@ -14,11 +14,15 @@ pub(super) fn item(c: &mut Cursor<'_>, names: &mut Names) -> Result<Body, Bad> {
     let (mut call, mut id) = (None, None);
     let (mut name, mut text, mut early) = (None, None, None);
     let mut failed = false;
-    let mut arguments: &[u8] = b"";
+    let (mut arguments, mut action): (&[u8], &[u8]) = (b"", b"");
     c.object(|key, c| {
         match key {
             b"type" => kind = c.string()?.map_or(b"", |s| s.0),
-            b"arguments" | b"input" | b"action" => arguments = c.raw()?,
+            b"arguments" | b"input" => arguments = c.raw()?,
+            b"action" => {
+                action = kind_of(&mut c.clone())?;
+                arguments = c.raw()?;
+            }
             b"role" => role = c.string()?.map_or(b"", |s| s.0),
             b"name" => name = names.tool.non_empty(c.string()?),
             b"call_id" => call = c.string()?.map(|s| call_key(s.0)),
@@ -48,11 +52,24 @@ pub(super) fn item(c: &mut Cursor<'_>, names: &mut Names) -> Result<Body, Bad> {
         b"message" => text.map_or(Body::Other, |text| Body::Input(text_key(text))),
         b"function_call" | b"custom_tool_call" => tool(call.or(id), "?", false),
         b"local_shell_call" => tool(call.or(id), "shell", false),
-        b"web_search_call" => tool(call.or(id), "web_search", true),
+        // To open a page that was found and to look for something in it is free: only searches are billed.
+        b"web_search_call" => tool(call.or(id), "web_search", matches!(action, b"" | b"search")),
         b"tool_search_call" => tool(call.or(id), "tool_search", false),
         b"function_call_output" | b"custom_tool_call_output" => call.map_or(Body::Other, |call| Body::Result { call, failed }),
         _ => Body::Other,
     })
+}
+
+/// The type of an object; empty where there is none.
+fn kind_of<'a>(c: &mut Cursor<'a>) -> Result<&'a [u8], Bad> {
+    let mut kind: &[u8] = b"";
+    c.object(|key, c| {
+        if key == b"type" {
+            kind = c.string()?.map_or(b"", |s| s.0);
+        }
+        Ok(())
+    })?;
+    Ok(kind)
 }
 
 /// Each text of a list of content blocks, until `take` wants no more; a plain string is a list of one. Gives how many
