@@ -183,6 +183,17 @@ pub struct GpuReading {
     /// When the figures are from, where the source is not the card itself.
     pub at: Option<Millis>,
 }
+    /// Who has said it to the source, where that is an exporter.
+    pub via: Option<Via>,
+}
+
+/// Who speaks of a card: two of them count energy from different moments on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Via {
+    /// The exporter.
+    pub exporter: &'static str,
+    /// Where a Prometheus server has it from, `host:port`; nothing where it was asked itself.
+    pub target: Option<String>,
 
 /// How long something took, each time: a histogram's sum and count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -17,7 +17,7 @@ use crate::store::gpus::{CardSums, MinuteRow};
 const HISTORY: usize = 60;
 /// A local look that is older than this, and one of a host, say nothing of now.
 const LOCAL_STALE: Millis = 3 * TICK + 1000;
-const HOST_STALE: Millis = 20_000;
+pub(super) const HOST_STALE: Millis = 20_000;
 
 /// A card that is watched.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ pub(super) struct Card {
     machine: Machine,
     pub(super) meter: Meter,
     found: Option<Found>,
+    /// Which counter of energy is read: another one with everybody else who speaks of the card.
+    counter: u32,
     pub(super) price: Option<GpuPrice>,
     is_stale: bool,
     history: VecDeque<Option<Permille>>,
@@ -55,6 +57,9 @@ impl Card {
     pub(super) fn found(&self) -> Option<&Found> {
         self.found.as_ref()
     }
+        if self.found.as_ref().is_some_and(|before| !before.is_same_voice(&found)) {
+            self.counter = self.counter.wrapping_add(1);
+        }
 
     pub(super) fn per_hour(&self) -> Option<Money> {
         self.price.as_ref().map(|price| price.per_hour)
@@ -107,6 +112,7 @@ impl Card {
             },
             TICK,
         );
+                counter: self.counter,
         self.remember(now, reading.used.or(reading.sm).filter(|_| is_known));
     }
 
@@ -229,5 +235,36 @@ pub(super) fn is_held(reading: &GpuReading) -> bool {
     match &reading.processes {
         Some(processes) => processes.iter().any(|process| process.memory != Some(0) && !process.is_graphics),
         None => !reading.is_unified && reading.memory_used.is_some_and(|used| used > HELD),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::gpu::Via;
+
+    #[test]
+    fn what_two_count_of_one_card_is_not_energy_that_it_has_drawn() {
+        // A counter of the driver's life, one of an exporter's, and both behind one Prometheus server.
+        let said = |source: &str, exporter, energy| {
+            let via = Some(Via { exporter, target: None });
+            let reading = GpuReading { id: "aa".to_owned(), used: Some(900), energy: Some(energy), via, ..GpuReading::default() };
+            Found { reading, source: source.to_owned(), at: 0, is_local: false }
+        };
+        let looks = [
+            said("n1", "a", 100),
+            said("n1", "a", 700),
+            said("n1", "b", 9_000_000_000),
+            said("n1", "b", 9_000_000_050),
+            said("n2", "b", 12_000_000_000),
+            said("n1", "a", 900),
+            said("n1", "a", 905),
+        ];
+        let mut card = Card::default();
+        for (at, found) in (1..).map(|n| n * TICK).zip(looks) {
+            card.see(Found { at, ..found }, &GpuSettings::default());
+            card.tick(at, false, None, &Rules::default());
+        }
+        assert_eq!(card.meter.waiting().filter_map(|(_, minute)| minute.energy).sum::<u64>(), 600 + 50 + 5);
     }
 }

@@ -16,6 +16,7 @@ use crate::gpus::{EXPORTERS, Exposition, SERVERS, Server, prometheus};
 use crate::model::Millis;
 use crate::model::address::{host as host_of, is_loopback};
 use crate::model::gpu_setup::GpuHost;
+use crate::model::gpu::{GpuReading, Via};
 use crate::model::text::{clean, without_number};
 
 /// An exporter that takes longer than this says nothing this time; more than this is no page of figures.
@@ -211,7 +212,8 @@ async fn of_page(client: &Client, said: &Exposition) -> Result<(Sight, String), 
     let mut sight = Sight::default();
     let mut names = Vec::new();
     for exporter in EXPORTERS.iter().filter(|exporter| exporter.is_it(said)) {
-        sight.cards.extend(exporter.read(said));
+        let via = Via { exporter: exporter.name(), target: None };
+        sight.cards.extend(exporter.read(said).into_iter().map(|card| GpuReading { via: Some(via.clone()), ..card }));
         names.push(exporter.name());
     }
     for server in SERVERS.iter().filter(|server| server.is_it(said)) {
@@ -300,8 +302,9 @@ fn of_fleet(said: &Exposition) -> Sight {
         let host = Some(host).filter(|host| !host.is_empty());
         for exporter in EXPORTERS.iter().filter(|exporter| exporter.is_it(&part)) {
             sight.cards.extend(exporter.read(&part).into_iter().map(|mut card| {
+            let via = Via { exporter: exporter.name(), target: Some(target.clone()) };
                 card.host = card.host.or_else(|| host.clone());
-                card
+                GpuReading { via: Some(via.clone()), ..card }
             }));
         }
         for server in SERVERS.iter().filter(|server| server.is_it(&part)) {

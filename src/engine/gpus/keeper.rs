@@ -103,16 +103,20 @@ struct Worker {
     ticked_at: Option<Millis>,
     /// Who is asked over the network.
     asked: Vec<GpuHost>,
+    /// This machine's own name, where the system tells it.
+    hostname: Option<String>,
 }
 
 impl Worker {
     fn new(mut setup: Setup, publish: watch::Sender<Arc<GpuPicture>>, (send, inbox): (SyncSender<News>, Receiver<News>)) -> Worker {
         let settings = (setup.settings)();
+        let table = Table::at(&setup.places.proc);
         Worker {
+            hostname: table.text("sys/kernel/hostname").map(|name| name.trim().to_owned()),
             files: Files::new(setup.files.clone()),
             hosts: Hosts::new(send.clone(), setup.clock),
             local: None,
-            users: Users::new(Table::at(&setup.places.proc)),
+            users: Users::new(table),
             ledger: Ledger::new(&setup.dir, setup.zone),
             settings,
             setup,
@@ -194,7 +198,10 @@ impl Worker {
 
     /// Makes the next picture.
     fn tick(&mut self, now: Millis) {
-        let found = merge::cards(self.sources.sights());
+        let found = {
+            let before = |id: &str| self.cards.get(id)?.found();
+            merge::cards(self.sources.sights(), now, self.hostname.as_deref(), before)
+        };
         let known: Vec<String> = found.iter().map(|found| found.reading.id.clone()).collect();
         for (seen, sight) in self.sources.sights() {
             for (place, reading) in &sight.servers {

@@ -261,6 +261,22 @@ fn energy_is_counted_by_the_card_or_else_by_what_it_draws() {
 }
 
 #[test]
+fn what_two_counters_say_is_never_subtracted() {
+    let at = |seconds: i64, energy, counter| Tick {
+        at: NOON + seconds * SECOND,
+        state: State::Busy,
+        energy: Some(energy),
+        counter,
+        ..Tick::default()
+    };
+    let mut meter = Meter::default();
+    for tick in [at(0, 10, 0), at(2, 30, 0), at(4, 5_000_000, 1), at(6, 5_000_007, 1), at(8, 40, 2)] {
+        meter.tick(tick, TICK);
+    }
+    assert_eq!(meter.end()[0].1.energy, Some(20 + 7));
+}
+
+#[test]
 fn energy_of_an_interval_is_shared_between_its_minutes() {
     let mut card = Card::default();
     for (at, energy) in [(57_500, 0), (59_500, 400), (61_500, 1400)] {
