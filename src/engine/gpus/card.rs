@@ -48,7 +48,13 @@ impl Card {
     /// Takes what was seen of it last.
     pub(super) fn see(&mut self, found: Found, settings: &GpuSettings) {
         let reading = &found.reading;
-        let asked = Asked { id: &reading.id, name: &reading.name, host: reading.host.as_deref(), slice: reading.slice.as_ref() };
+        let asked = Asked {
+            id: &reading.id,
+            name: &reading.name,
+            host: reading.host.as_deref(),
+            source: Some(found.source.as_str()).filter(|_| !found.is_local),
+            slice: reading.slice.as_ref(),
+        };
         self.price = settings.tariff.price(asked);
         self.kwh = settings.setup.kwh.filter(|_| self.price.as_ref().is_none_or(|price| price.is_owned));
         self.found = Some(found);
