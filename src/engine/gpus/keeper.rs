@@ -291,11 +291,16 @@ impl Worker {
     }
 }
 
-/// What the servers on a card do, together.
+/// What the servers on a card do, together. Beside one that counts nothing nobody knows that the card gets nowhere.
 fn serving_of(servers: &HashMap<Id, Server>, card: &str, now: Millis) -> Option<Serving> {
-    servers.values().filter(|server| server.cards.iter().any(|own| own == card)).filter_map(|server| server.serving(now)).reduce(|a, b| {
-        Serving { is_running: a.is_running || b.is_running, has_moved: a.has_moved || b.has_moved, is_live: a.is_live && b.is_live }
-    })
+    let all: Vec<_> = servers.values().filter(|server| server.is_on(card, now)).map(Server::serving).collect();
+    let is_counted = all.iter().all(Option::is_some);
+    let together = all.into_iter().flatten().reduce(|a, b| Serving {
+        is_running: a.is_running || b.is_running,
+        has_moved: a.has_moved || b.has_moved,
+        is_live: a.is_live && b.is_live,
+    });
+    together.filter(|serving| is_counted || serving.has_moved)
 }
 
 /// Who has a card, in a few words: a server, a session, or a program.

@@ -101,8 +101,8 @@ impl Server {
             first_token: reading.first_token,
         };
         let done = self.flow.look(seen.at, counts, is_running, self.per_hour, EVERY);
-        // Of a first look, or one after a gap, nobody knows whether anything has moved since.
-        let moved = done.map(|done| done.has_moved);
+        // Of a first look, or one after a gap, nobody knows whether anything has moved since; of one that counts nothing, ever.
+        let moved = done.filter(|_| counts.is_any()).map(|done| done.has_moved);
         self.has_moved = moved == Some(true);
         self.stuck_since = match moved {
             Some(false) if is_running => self.stuck_since.or(Some(seen.at)),
@@ -136,10 +136,16 @@ impl Server {
         self.per_hour = all.filter(|all| !all.is_empty()).map(|all| all.into_iter().sum());
     }
 
-    /// What it does, for the state of its cards.
-    pub(super) fn serving(&self, now: Millis) -> Option<Serving> {
-        let is_fresh = now - self.seen_at <= STALE;
-        is_fresh.then(|| Serving {
+    /// Whether it runs on a card and has said just now what it does.
+    pub(super) fn is_on(&self, card: &str, now: Millis) -> bool {
+        now - self.seen_at <= STALE && self.cards.iter().any(|own| own == card)
+    }
+
+    /// What it does, for the state of its cards; nothing of one that counts nothing: whether that gets anywhere nobody knows.
+    pub(super) fn serving(&self) -> Option<Serving> {
+        let ServerReading { prompt, generated, progress, .. } = self.reading;
+        let counts = Counts { prompt, generated, progress, ..Counts::default() };
+        counts.is_any().then(|| Serving {
             is_running: self.reading.running.is_some_and(|running| running > 0),
             has_moved: self.has_moved,
             is_live: self.reading.progress.is_some(),
@@ -254,4 +260,35 @@ pub(super) fn port_of(url: &str) -> Option<u16> {
     let place = rest.split('/').next()?;
     let own = place.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
     own.or(if scheme.eq_ignore_ascii_case("https") { Some(443) } else { Some(80) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Trouble;
+    use super::*;
+    use std::time::Duration;
+
+    /// A server that has said the same at several looks.
+    fn heard(reading: &ServerReading) -> Server {
+        let mut server = Server::default();
+        for at in [1000, 3000, 5000] {
+            let sight = Sight { url: Some("http://127.0.0.1:8000".to_owned()), ..Sight::default() };
+            let what: Result<Sight, Trouble> = Ok(sight.clone());
+            let seen = Seen { source: "s".to_owned(), is_local: false, about: String::new(), at, took: Duration::ZERO, what };
+            server.see(&seen, (&sight, None), reading);
+        }
+        server
+    }
+
+    #[test]
+    fn a_server_that_counts_nothing_is_not_one_that_gets_nowhere() {
+        let silent = ServerReading { kind: "ollama", ..ServerReading::default() };
+        let running = ServerReading { kind: "triton", running: Some(3), ..ServerReading::default() };
+        for reading in [silent, running] {
+            let server = heard(&reading);
+            assert_eq!((server.serving(), server.stuck_since), (None, None), "{}", reading.kind);
+        }
+        let stuck = heard(&ServerReading { kind: "vllm", running: Some(3), generated: Some(7), ..ServerReading::default() });
+        assert_eq!((stuck.serving(), stuck.stuck_since), (Some(Serving { is_running: true, ..Serving::default() }), Some(3000)));
+    }
 }
