@@ -210,7 +210,7 @@ impl Worker {
             }
         }
         for found in found {
-            self.rename(&found);
+            rename(&mut self.cards, &found);
             self.cards.entry(found.reading.id.clone()).or_default().see(found, &self.settings);
         }
         let mut gone: HashMap<String, Card> = self.cards.extract_if(|id, _| !known.contains(id)).collect();
@@ -245,17 +245,6 @@ impl Worker {
         });
     }
 
-    /// A card that has slept since the beginning is known by its address, and says its name once it is awake.
-    fn rename(&mut self, found: &merge::Found) {
-        let Some(pci) = found.reading.pci.as_ref().filter(|pci| **pci != found.reading.id && found.reading.slice.is_none()) else { return };
-        if !self.cards.contains_key(&found.reading.id)
-            && let Some(mut card) = self.cards.remove(pci)
-        {
-            card.id = None;
-            self.cards.insert(found.reading.id.clone(), card);
-        }
-    }
-
     fn picture(&mut self, processes: Vec<ProcessView>, order: &[String], now: Millis) -> GpuPicture {
         let since = self.ledger.midnight(now);
         let mut cards: Vec<CardView> = order.iter().filter_map(|id| self.cards.get(id)?.view(since, self.settings.setup.kwh)).collect();
@@ -288,6 +277,21 @@ impl Worker {
         picture.alerts = self.alerts.look(&picture, &self.settings.setup);
         picture.over.clone_from(&self.alerts.over);
         picture
+    }
+}
+
+/// A card that has slept since the beginning is known by its address, and says its name once it is awake. At the same address of
+/// another machine there is another card.
+fn rename(cards: &mut HashMap<String, Card>, found: &merge::Found) {
+    let reading = &found.reading;
+    let Some(pci) = reading.pci.as_ref().filter(|pci| **pci != reading.id && reading.slice.is_none()) else { return };
+    let is_it = |card: &Card| card.found().is_some_and(|old| old.is_local == found.is_local && old.reading.host == reading.host);
+    if !cards.contains_key(&reading.id)
+        && cards.get(pci).is_some_and(is_it)
+        && let Some(mut card) = cards.remove(pci)
+    {
+        card.id = None;
+        cards.insert(reading.id.clone(), card);
     }
 }
 
@@ -329,4 +333,27 @@ fn owner_of(card: &CardView, processes: &[ProcessView], servers: &[super::Server
 fn port_text(url: &str) -> String {
     let place = url.split('/').nth(2).unwrap_or_default();
     place.rsplit_once(':').map(|(_, port)| format!(":{port}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::gpu::GpuReading;
+
+    const PCI: &str = "0000:83:00.0";
+
+    fn found(id: &str, host: Option<&str>) -> merge::Found {
+        let reading = GpuReading { id: id.to_owned(), host: host.map(str::to_owned), pci: Some(PCI.to_owned()), ..GpuReading::default() };
+        merge::Found { reading, source: String::new(), at: 0, is_local: host.is_none() }
+    }
+
+    #[test]
+    fn a_card_that_wakes_up_is_the_one_at_its_address_on_its_own_machine_alone() {
+        for (host, expected) in [(None, "aa"), (Some("n1"), PCI)] {
+            let mut cards = HashMap::from([(PCI.to_owned(), Card::default())]);
+            cards.entry(PCI.to_owned()).or_default().see(found(PCI, None), &GpuSettings::default());
+            rename(&mut cards, &found("aa", host));
+            assert_eq!(cards.keys().collect::<Vec<_>>(), [expected], "{host:?}");
+        }
+    }
 }
