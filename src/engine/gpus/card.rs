@@ -57,15 +57,15 @@ impl Card {
         };
         self.price = settings.tariff.price(asked);
         self.kwh = settings.setup.kwh.filter(|_| self.price.as_ref().is_none_or(|price| price.is_owned));
+        if self.found.as_ref().is_some_and(|before| !before.is_same_voice(&found)) {
+            self.counter = self.counter.wrapping_add(1);
+        }
         self.found = Some(found);
     }
 
     pub(super) fn found(&self) -> Option<&Found> {
         self.found.as_ref()
     }
-        if self.found.as_ref().is_some_and(|before| !before.is_same_voice(&found)) {
-            self.counter = self.counter.wrapping_add(1);
-        }
 
     pub(super) fn per_hour(&self) -> Option<Money> {
         self.price.as_ref().map(|price| price.per_hour)
@@ -76,8 +76,8 @@ impl Card {
         self.before = idle_since;
     }
 
-    /// A moment has passed.
-    pub(super) fn tick(&mut self, now: Millis, is_held: bool, serving: Option<Serving>, rules: &Rules) {
+    /// A moment has passed. `parts` is what its instances do, together.
+    pub(super) fn tick(&mut self, now: Millis, serving: Option<Serving>, parts: Option<State>, rules: &Rules) {
         let Some(found) = &self.found else { return };
         let reading = &found.reading;
         let age = now - found.at;
@@ -90,8 +90,9 @@ impl Card {
             driver_idle: reading.driver_idle,
             power: reading.power,
             power_cap: reading.power_cap,
-            is_held,
+            is_held: is_held(reading),
             serving,
+            parts,
         };
         if self.meter.is_gap(now, TICK) {
             // Nobody knows what it did meanwhile: it is not idle since before.
@@ -111,6 +112,7 @@ impl Card {
                 pausing: self.machine.pausing_since().is_some(),
                 used: reading.used.filter(|_| is_known),
                 energy: reading.energy.filter(|_| is_known),
+                counter: self.counter,
                 power: reading.power.filter(|_| is_known),
                 memory: reading.memory_used.filter(|_| is_known),
                 per_hour,
@@ -118,8 +120,16 @@ impl Card {
             },
             TICK,
         );
-                counter: self.counter,
         self.remember(now, reading.used.or(reading.sm).filter(|_| is_known));
+    }
+
+    /// What it does as a part of its card, as far as that is known: a pause is none of work.
+    pub(super) fn as_part(&self) -> Option<State> {
+        match self.machine.state().0 {
+            State::Busy if self.machine.pausing_since().is_some() => Some(State::Idle),
+            state @ (State::Busy | State::Idle | State::Reserved | State::Stalled) => Some(state),
+            State::Asleep | State::Lost | State::Unknown => None,
+        }
     }
 
     fn remember(&mut self, now: Millis, used: Option<Permille>) {
@@ -237,7 +247,7 @@ fn add(sums: &mut CardSums, row: &MinuteRow) {
 const HELD: u64 = 1 << 30;
 
 /// Whether somebody holds a card's memory: a process with memory of it, or with an unknown amount.
-pub(super) fn is_held(reading: &GpuReading) -> bool {
+fn is_held(reading: &GpuReading) -> bool {
     match &reading.processes {
         Some(processes) => processes.iter().any(|process| process.memory != Some(0) && !process.is_graphics),
         None => !reading.is_unified && reading.memory_used.is_some_and(|used| used > HELD),
@@ -269,7 +279,7 @@ mod tests {
         let mut card = Card::default();
         for (at, found) in (1..).map(|n| n * TICK).zip(looks) {
             card.see(Found { at, ..found }, &GpuSettings::default());
-            card.tick(at, false, None, &Rules::default());
+            card.tick(at, None, None, &Rules::default());
         }
         assert_eq!(card.meter.waiting().filter_map(|(_, minute)| minute.energy).sum::<u64>(), 600 + 50 + 5);
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::super::watched::{Files, Seen as Edited};
-use super::card::{Card, is_held};
+use super::card::Card;
 use super::hosts::Hosts;
 use super::ledger::{Holders, Ledger, hold};
 use super::local::Local;
@@ -22,7 +22,7 @@ use super::sources::Sources;
 use super::users::Users;
 use super::{EVERY, GpuSettings, News, TICK, alerts};
 use crate::gpus::Places;
-use crate::insight::gpu::Serving;
+use crate::insight::gpu::{Serving, State};
 use crate::model::address::{host as host_of, is_loopback};
 use crate::model::gpu_setup::GpuHost;
 use crate::model::text::clean;
@@ -226,12 +226,7 @@ impl Worker {
         let patience = self.settings.setup.zombie.unwrap_or(Millis::MAX / 4);
         let processes = self.users.look(&self.cards, &mut self.setup.clues, &self.ledger, (now, patience));
         self.ask_hosts();
-        let rules = self.settings.rules();
-        for (id, card) in &mut self.cards {
-            let serving = serving_of(&self.servers, id, now);
-            let held = card.found().is_some_and(|found| is_held(&found.reading));
-            card.tick(now, held, serving, &rules);
-        }
+        self.tick_cards(now);
         let passed = self.ticked_at.map_or(0, |at| now - at).clamp(0, 3 * TICK);
         self.ticked_at = Some(now);
         hold(&mut self.holders, &processes, now, passed);
@@ -243,6 +238,24 @@ impl Worker {
             *last = Arc::new(picture);
             is_news
         });
+    }
+
+    /// Instances first: what a card does whose own figures do not tell follows from what they do.
+    fn tick_cards(&mut self, now: Millis) {
+        let rules = self.settings.rules();
+        let mut parts: HashMap<String, State> = HashMap::new();
+        for are_parts in [true, false] {
+            for (id, card) in &mut self.cards {
+                let Some(slice) = card.found().map(|found| found.reading.slice.clone()) else { continue };
+                if slice.is_some() != are_parts {
+                    continue;
+                }
+                card.tick(now, serving_of(&self.servers, id, now), parts.get(id).copied(), &rules);
+                if let Some((slice, state)) = slice.zip(card.as_part()) {
+                    parts.entry(slice.parent).and_modify(|known| *known = known.with(state)).or_insert(state);
+                }
+            }
+        }
     }
 
     fn picture(&mut self, processes: Vec<ProcessView>, order: &[String], now: Millis) -> GpuPicture {

@@ -1,6 +1,6 @@
 //! One list of cards from several sources: a card that two of them see is one card.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::card::HOST_STALE;
 use super::{Seen, Sight};
@@ -69,6 +69,7 @@ pub(super) fn cards<'a, 'b>(
         kept.insert(id, seeing);
     }
     let mut out: Vec<Found> = kept.into_values().map(|seeing| seeing.found).collect();
+    out.extend(wholes(&out));
     out.sort_by(|a, b| order(&a.reading).cmp(&order(&b.reading)));
     out
 }
@@ -103,6 +104,21 @@ fn is_same_card(known: &Seeing, other: &Seeing) -> bool {
     is_there && !(has_uuid(a) && has_uuid(b)) && (a.is_unified || a.memory_total.zip(b.memory_total).is_none_or(is_size))
 }
 
+/// The cards of which nothing is said but what their instances do. They are what is paid for.
+fn wholes(found: &[Found]) -> Vec<Found> {
+    let ids: BTreeSet<&str> = found.iter().map(|found| found.reading.id.as_str()).collect();
+    let mut out: BTreeMap<&str, Found> = BTreeMap::new();
+    for part in found {
+        let Some(slice) = &part.reading.slice else { continue };
+        if !ids.contains(slice.parent.as_str()) {
+            let GpuReading { host, index, vendor, name, pci, at, via, .. } = part.reading.clone();
+            let reading = GpuReading { id: slice.parent.clone(), host, index, vendor, name, pci, at, via, ..GpuReading::default() };
+            out.entry(&slice.parent).or_insert_with(|| Found { reading, ..part.clone() });
+        }
+    }
+    out.into_values().collect()
+}
+
 /// This machine first, then hosts by name; an instance behind its card.
 fn order(reading: &GpuReading) -> (bool, Option<&str>, u32, &str, bool, &str) {
     let whole = reading.slice.as_ref().map_or(reading.id.as_str(), |slice| slice.parent.as_str());
@@ -114,6 +130,7 @@ fn order(reading: &GpuReading) -> (bool, Option<&str>, u32, &str, bool, &str) {
 mod tests {
     use super::super::Trouble;
     use super::*;
+    use crate::model::gpu::Slice;
     use std::time::Duration;
 
     fn seen(source: &str, is_local: bool, at: Millis, cards: Vec<GpuReading>) -> Seen {
@@ -203,5 +220,17 @@ mod tests {
         assert_eq!(all(&[&seen("nvml", true, 5, vec![nvidia("aa")]), &tunnel(vec![nvidia("bb")])]).len(), 2);
         let small = GpuReading { memory_total: Some(64 << 30), ..amd("bb", None, "0000:83:00.0") };
         assert_eq!(all(&[&seen("amdgpu", true, 5, vec![amd("aa", None, "0000:83:00.0")]), &tunnel(vec![small])]).len(), 2);
+    }
+
+    #[test]
+    fn a_card_of_which_its_instances_alone_are_seen_is_there_itself() {
+        let part = |id: &str| {
+            let slice = Slice { parent: "aa".to_owned(), profile: "3g.71gb".to_owned(), of: Some((3, 7)) };
+            GpuReading { slice: Some(slice), name: "NVIDIA H200".to_owned(), index: Some(0), ..card(id, Some("n1"), None) }
+        };
+        let found = all(&[&seen("n1", false, 9, vec![part("aa/gi1"), part("aa/gi2")])]);
+        assert_eq!(found.iter().map(|found| found.reading.id.as_str()).collect::<Vec<_>>(), ["aa", "aa/gi1", "aa/gi2"]);
+        let whole = &found[0].reading;
+        assert_eq!((whole.name.as_str(), whole.host.as_deref(), &whole.slice), ("NVIDIA H200", Some("n1"), &None));
     }
 }
