@@ -131,8 +131,11 @@ impl Server {
             // Which cards of a host are whose cannot be told where there are several servers.
             if is_alone { there } else { Vec::new() }
         };
-        let price_of = |id: &String| cards.iter().find(|card| card.reading.id == *id)?.price.as_ref().map(|price| price.per_hour);
-        let all: Option<Vec<Money>> = self.cards.iter().map(price_of).collect();
+        let own = self.cards.iter().map(|id| cards.iter().find(|card| card.reading.id == *id));
+        // An instance is a part of its card: both are paid for with the card's price.
+        let is_paid = |card: &CardView| card.reading.slice.as_ref().is_some_and(|slice| self.cards.contains(&slice.parent));
+        let prices = own.filter(|card| !card.is_some_and(is_paid)).map(|card| Some(card?.price.as_ref()?.per_hour));
+        let all: Option<Vec<Money>> = prices.collect();
         self.per_hour = all.filter(|all| !all.is_empty()).map(|all| all.into_iter().sum());
     }
 
@@ -266,6 +269,8 @@ pub(super) fn port_of(url: &str) -> Option<u16> {
 mod tests {
     use super::super::Trouble;
     use super::*;
+    use crate::model::gpu::{GpuReading, Slice};
+    use crate::pricing::gpu::GpuPrice;
     use std::time::Duration;
 
     /// A server that has said the same at several looks.
@@ -278,6 +283,26 @@ mod tests {
             server.see(&seen, (&sight, None), reading);
         }
         server
+    }
+
+    #[test]
+    fn a_server_on_a_card_and_on_its_instances_pays_for_the_card_once() {
+        let card = |id: &str, dollars: i64, parent: Option<&str>| {
+            let slice = parent.map(|parent| Slice { parent: parent.to_owned(), ..Slice::default() });
+            let per_hour = Money::from_nanos(dollars * 1_000_000_000);
+            let price = GpuPrice { per_hour, source: String::new(), as_of: None, is_owned: false };
+            CardView {
+                reading: GpuReading { id: id.to_owned(), index: Some(0), slice, ..GpuReading::default() },
+                price: Some(price),
+                ..CardView::default()
+            }
+        };
+        let cards = [card("aa", 7, None), card("mig-1", 3, Some("aa")), card("mig-2", 4, Some("aa"))];
+        for (name, count, dollars) in [("0", 3, 7), ("mig-1", 1, 3)] {
+            let mut server = Server { named: vec![name.to_owned()], ..Server::default() };
+            server.find_cards(&cards, &[], true);
+            assert_eq!((server.cards.len(), server.per_hour.map(Money::nanos)), (count, Some(dollars * 1_000_000_000)), "{name}");
+        }
     }
 
     #[test]
