@@ -26,6 +26,7 @@ pub mod lookout;
 pub mod money;
 pub mod quiet;
 pub mod remote;
+pub mod secret;
 pub mod session;
 pub mod text;
 pub mod time;

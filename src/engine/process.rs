@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::model::text;
+use crate::model::{secret, text};
 use crate::proc::Table;
 
 /// The columns that a command may take where it is named.
@@ -123,9 +123,9 @@ fn is_for_writing(table: &Table, pid: u32, fd: &str) -> bool {
     flags.is_some_and(|flags| flags & 0o3 != 0)
 }
 
-/// A process' command, short and safe to show.
+/// A process' command, short and safe to show: without the keys that were given to it.
 pub(super) fn command(table: &Table, pid: u32) -> String {
     let words = table.arguments(pid);
     let words = if words.is_empty() { vec!["(unknown)".to_owned()] } else { words };
-    text::fit(&text::clean(&words.join(" ")), WIDEST)
+    text::fit(&text::clean(&secret::mask(words.iter().map(String::as_str))), WIDEST)
 }

@@ -4,6 +4,7 @@
 //! * Releases differ in their labels: `uuid` and `index` became `gpu_uuid` and `gpu_index`.
 //! * Its label `instance` is its machine, which a Prometheus server calls `exported_instance`.
 //! * Older releases say 0 where they do not know a clock, a temperature or the size of a memory: no card has one of 0.
+//! * The graphics of all Macs have one UUID, `AppleSiliconGPU`.
 //! * Energy is counted for the processor and for the whole machine, too: those lines name no card.
 
 use std::collections::HashMap;
@@ -115,7 +116,8 @@ fn processes(said: &Exposition) -> HashMap<String, Vec<GpuProcess>> {
 /// Gives each card its processes: where there are some on one of them, those without are not used by anybody.
 fn give(readings: &mut [GpuReading], mut processes: HashMap<String, Vec<GpuProcess>>) {
     for reading in readings.iter_mut().filter(|reading| reading.slice.is_none()) {
-        reading.processes = Some(processes.remove(&reading.id).unwrap_or_default());
+        let uuid = reading.id.rsplit('/').next().unwrap_or_default();
+        reading.processes = Some(processes.remove(uuid).unwrap_or_default());
     }
 }
 

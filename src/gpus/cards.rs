@@ -16,6 +16,8 @@ const MOST_CARDS: usize = 4096;
 const MOST_LABELS: usize = 16;
 /// Labels that say who has a card: those of Kubernetes, and those of schedulers of jobs.
 const OWNERS: [&str; 7] = ["namespace", "pod", "container", "hpc_job", "job_id", "job_user", "job_partition"];
+/// What all-smi's `src/device/readers/apple_silicon.rs` calls the graphics of every Mac.
+const OF_EVERY_MAC: &str = "applesilicongpu";
 
 /// Of what a line speaks, as far as its labels say.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,11 +54,14 @@ impl<'a> Who<'a> {
 
     /// The id of the whole card.
     fn card(&self) -> String {
-        match (self.uuid, self.pci, self.host, self.index.unwrap_or_default()) {
-            (Some(uuid), ..) => plain_uuid(uuid),
-            (_, Some(pci), ..) => plain_pci(pci),
-            (_, _, Some(host), index) => format!("{host}/{index}"),
-            (.., index) => index.to_owned(),
+        let own = match (self.uuid, self.pci) {
+            (Some(uuid), _) => plain_uuid(uuid),
+            (None, Some(pci)) => plain_pci(pci),
+            (None, None) => self.index.unwrap_or_default().to_owned(),
+        };
+        match self.host {
+            Some(host) if self.uuid.is_none() || own == OF_EVERY_MAC => format!("{host}/{own}"),
+            _ => own,
         }
     }
 
@@ -244,6 +249,18 @@ fn named(card: &Card<'_>, reading: GpuReading) -> GpuReading {
         slice: who.slice(),
         at: card.samples.iter().filter_map(|sample| sample.at).max(),
         ..reading
+    }
+}
+
+/// Says of a card whose page does not name its machine that it is this one's: there can be another one of the same number, or at
+/// the same address, elsewhere.
+pub fn place(reading: &mut GpuReading, host: &str) {
+    let is_there_once = |id: &str| id.bytes().any(|byte| !byte.is_ascii_digit()) && !id.contains(':') && id != OF_EVERY_MAC;
+    if reading.host.is_none() && !is_there_once(reading.slice.as_ref().map_or(&reading.id, |slice| &slice.parent)) {
+        reading.id = format!("{host}/{}", reading.id);
+        if let Some(slice) = &mut reading.slice {
+            slice.parent = format!("{host}/{}", slice.parent);
+        }
     }
 }
 

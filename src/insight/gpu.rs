@@ -51,6 +51,13 @@ impl State {
         }
     }
 
+    /// What two instances of a card do, together: it works where one of them does.
+    #[must_use]
+    pub fn with(self, other: State) -> State {
+        let first = [State::Busy, State::Stalled, State::Reserved, State::Idle];
+        first.into_iter().find(|state| [self, other].contains(state)).unwrap_or(State::Unknown)
+    }
+
     /// Whether its price is paid for nothing.
     #[must_use]
     pub const fn is_waste(self) -> bool {
@@ -121,6 +128,8 @@ pub struct Look {
     pub is_held: bool,
     /// What its servers do, if there are any.
     pub serving: Option<Serving>,
+    /// What its instances do, together, where it is divided into some.
+    pub parts: Option<State>,
 }
 
 /// A card's state over time.
@@ -201,7 +210,7 @@ impl Machine {
                 let since = *self.quiet_since.get_or_insert(look.at);
                 // A card that was never seen at work needs no minute to be believed.
                 let is_over = look.at - since >= rules.quiet || self.state != State::Busy && self.state != State::Stalled;
-                let idle = if look.is_held { State::Reserved } else { State::Idle };
+                let idle = if look.is_held || look.parts == Some(State::Reserved) { State::Reserved } else { State::Idle };
                 if is_over { (idle, since) } else { (self.state, self.since) }
             }
         }
@@ -209,6 +218,9 @@ impl Machine {
 
     /// At work: it may get nowhere.
     fn at_work(&mut self, look: &Look, rules: &Rules) -> (State, Millis) {
+        if look.parts == Some(State::Stalled) {
+            return (State::Stalled, look.at);
+        }
         let Some(serving) = look.serving.filter(|serving| !serving.has_moved) else {
             self.stuck_since = None;
             return (State::Busy, look.at);
@@ -228,7 +240,10 @@ impl Machine {
             Some(_) if sm == Some(true) => Some(true),
             // Hardly used: that it also draws little, or that the driver agrees, has to be true where it is known.
             Some(_) => Some(!(look.driver_idle == Some(true) || self.draws_little(look).unwrap_or(true))),
-            None => sm.or(look.driver_idle.map(|idle| !idle)).or(self.draws_little(look).map(|little| !little)),
+            None => {
+                let by_parts = look.parts.map(|state| matches!(state, State::Busy | State::Stalled));
+                sm.or(look.driver_idle.map(|idle| !idle)).or(by_parts).or(self.draws_little(look).map(|little| !little))
+            }
         }
     }
 

@@ -124,7 +124,8 @@ pub struct GpuProcess {
 /// One look at one card, or at one instance of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GpuReading {
-    /// What tells it apart: the UUID without `GPU-`, else the PCI address, else host and number.
+    /// What tells it apart: the UUID without `GPU-`, else the PCI address, else its number; what there can be on several machines
+    /// has its host before it.
     pub id: String,
     /// The machine; this one where there is none.
     pub host: Option<String>,
@@ -182,6 +183,17 @@ pub struct GpuReading {
     pub labels: Vec<(String, String)>,
     /// When the figures are from, where the source is not the card itself.
     pub at: Option<Millis>,
+    /// Who has said it to the source, where that is an exporter.
+    pub via: Option<Via>,
+}
+
+/// Who speaks of a card: two of them count energy from different moments on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Via {
+    /// The exporter.
+    pub exporter: &'static str,
+    /// Where a Prometheus server has it from, `host:port`; nothing where it was asked itself.
+    pub target: Option<String>,
 }
 
 /// How long something took, each time: a histogram's sum and count.

@@ -5,7 +5,7 @@
 //! goes before it. A card in nobody's list has no price: a card at home is not rented, and no cloud's price is its.
 
 use crate::model::Money;
-use crate::model::gpu::Slice;
+use crate::model::gpu::{Slice, plain_uuid};
 
 /// Whose list is in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,17 +87,8 @@ impl For {
         let lower = text.trim().to_ascii_lowercase();
         match lower.strip_prefix("host:") {
             Some(host) => For::Host(host.trim().to_owned()),
-            None if lower.starts_with("gpu-") || lower.starts_with("mig-") => For::Card(crate::model::gpu::plain_uuid(&lower)),
+            None if lower.starts_with("gpu-") || lower.starts_with("mig-") => For::Card(plain_uuid(&lower)),
             None => For::Model(words(&lower)),
-        }
-    }
-
-    /// The more it says, the more it counts.
-    fn weight(&self) -> usize {
-        match self {
-            For::Card(_) => usize::MAX,
-            For::Host(_) => usize::MAX - 1,
-            For::Model(words) => words.len(),
         }
     }
 }
@@ -137,6 +128,8 @@ pub struct Asked<'a> {
     pub name: &'a str,
     /// Its host; nothing is this machine.
     pub host: Option<&'a str>,
+    /// What the settings call whoever was asked for it; nothing is this machine.
+    pub source: Option<&'a str>,
     /// Which part of a card it is.
     pub slice: Option<&'a Slice>,
 }
@@ -156,7 +149,8 @@ impl Tariff {
     pub fn price(&self, asked: Asked<'_>) -> Option<GpuPrice> {
         let name = words(&asked.name.to_ascii_lowercase());
         // An instance is priced by itself only where its own id says so.
-        let own = self.own.iter().filter(|own| fits(&own.of, asked, &name)).max_by_key(|own| own.of.weight());
+        let fits = self.own.iter().filter_map(|own| Some((fit(own, asked, &name)?, own))).max_by_key(|(fit, _)| *fit);
+        let own = fits.map(|(_, own)| own);
         let whole = match own {
             Some(own) => GpuPrice {
                 per_hour: own.per_hour,
@@ -166,7 +160,7 @@ impl Tariff {
             },
             None => listed(self.list, &name)?,
         };
-        let is_its_own = own.is_some_and(|own| own.of == For::Card(asked.id.to_owned()));
+        let is_its_own = fits.is_some_and(|(fit, _)| fit == Fit::Card);
         match asked.slice {
             Some(slice) if !is_its_own => {
                 let (part, of) = slice.of.filter(|(part, of)| *part > 0 && part <= of)?;
@@ -178,11 +172,36 @@ impl Tariff {
     }
 }
 
-fn fits(of: &For, asked: Asked<'_>, name: &[String]) -> bool {
-    match of {
-        For::Card(id) => id == asked.id || asked.slice.is_some_and(|slice| slice.parent == *id),
-        For::Host(host) => asked.host.unwrap_or("localhost").eq_ignore_ascii_case(host),
-        For::Model(words) => !words.is_empty() && words.iter().all(|word| name.contains(word)),
+/// How closely a price of one's own is meant for a card: the more closely, the more it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    /// So many words are in its name.
+    Model(usize),
+    /// It is a card of whoever is asked under this name.
+    Source,
+    /// It is a card of this host.
+    Host,
+    /// It is a part of this card.
+    Whole,
+    /// It is this card.
+    Card,
+}
+
+/// Whether a price of one's own is meant for a card. An id is known as it is shown, too: not all begin with `GPU-`.
+fn fit(own: &OwnPrice, asked: Asked<'_>, name: &[String]) -> Option<Fit> {
+    let id = plain_uuid(&own.name);
+    let is_id = |known: &str| known.eq_ignore_ascii_case(&id);
+    if is_id(asked.id) {
+        return Some(Fit::Card);
+    }
+    if asked.slice.is_some_and(|slice| is_id(&slice.parent)) {
+        return Some(Fit::Whole);
+    }
+    match &own.of {
+        For::Card(_) => None,
+        For::Host(host) if asked.host.unwrap_or("localhost").eq_ignore_ascii_case(host) => Some(Fit::Host),
+        For::Host(host) => asked.source.filter(|source| source.eq_ignore_ascii_case(host)).map(|_| Fit::Source),
+        For::Model(words) => (!words.is_empty() && words.iter().all(|word| name.contains(word))).then_some(Fit::Model(words.len())),
     }
 }
 
@@ -215,7 +234,7 @@ mod tests {
     use super::*;
 
     fn ask<'a>(name: &'a str, host: Option<&'a str>, slice: Option<&'a Slice>) -> Asked<'a> {
-        Asked { id: "aa-11", name, host, slice }
+        Asked { id: "aa-11", name, host, source: None, slice }
     }
 
     fn own(name: &str, dollars: &str) -> OwnPrice {
@@ -254,6 +273,28 @@ mod tests {
         assert_eq!(price(&tariff, Some("n1")), "1.5");
         tariff.own.push(own("host:localhost", "0.5"));
         assert_eq!(Tariff { own: tariff.own[3..].to_vec(), ..tariff }.price(ask("x", None, None)).unwrap().per_hour.exact(), "0.5");
+    }
+
+    #[test]
+    fn a_card_is_meant_by_its_id_as_it_is_shown_and_by_what_its_host_is_called_here() {
+        let price = |own: OwnPrice, asked: Asked<'_>| {
+            let tariff = Tariff { list: List::Empty, own: vec![own] };
+            tariff.price(asked).map(|price| price.per_hour.exact())
+        };
+        for id in ["8a6f1c2e-1111", "1234567890abcdef", "0000:83:00.0", "n1/0", "aa-11"] {
+            assert_eq!(price(own(id, "2"), Asked { id, ..ask("x", None, None) }).as_deref(), Some("2"), "{id}");
+            assert_eq!(price(own(id, "2"), Asked { id: "8a6f1c2e-1112", ..ask("x", None, None) }), None, "{id}");
+        }
+        let slice = Slice { parent: "aa-11".to_owned(), profile: "3g".to_owned(), of: Some((3, 7)) };
+        assert_eq!(price(own("aa-11", "7"), Asked { id: "mig-1", ..ask("x", None, Some(&slice)) }).as_deref(), Some("3"));
+        assert_eq!(price(own("mig-1", "7"), Asked { id: "mig-1", ..ask("x", None, Some(&slice)) }).as_deref(), Some("7"));
+
+        let there = Asked { source: Some("box"), ..ask("NVIDIA H200", Some("ip-10-0-0-5"), None) };
+        assert_eq!(price(own("host:Box", "2.40"), there).as_deref(), Some("2.4"));
+        assert_eq!(price(own("host:localhost", "2.40"), there), None);
+        assert_eq!(price(own("host:localhost", "2"), Asked { source: Some("box"), ..ask("x", None, None) }).as_deref(), Some("2"));
+        let both = Tariff { list: List::Empty, own: vec![own("host:ip-10-0-0-5", "1"), own("host:box", "2"), own("H200", "3")] };
+        assert_eq!(both.price(there).unwrap().per_hour.exact(), "1", "its own name says more than whom it was heard of");
     }
 
     #[test]

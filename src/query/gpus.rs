@@ -10,6 +10,8 @@ use crate::store::{GpuBook, StoreError};
 pub struct HeatCell {
     /// Its use on average, in permille; nothing where that is not known.
     pub used: Option<u16>,
+    /// Milliseconds of which that is known.
+    pub known: Millis,
     /// Milliseconds that somebody looked at.
     pub seen: Millis,
     /// What it cost for nothing; nothing where no price is known.
@@ -49,7 +51,7 @@ pub fn heat(book: &GpuBook, now: Millis, days: u32) -> Result<Heat, StoreError> 
         let mut any = false;
         for hour in found.iter().filter(|hour| hour.card == card.id) {
             if let Some(cell) = usize::try_from(hour.hour - first).ok().and_then(|at| cells.get_mut(at)) {
-                *cell = HeatCell { used: hour.used, seen: hour.seen, idle_cost: hour.idle_cost };
+                *cell = HeatCell { used: hour.used, known: hour.known, seen: hour.seen, idle_cost: hour.idle_cost };
                 any = true;
             }
         }
@@ -67,11 +69,11 @@ impl HeatRow {
         self.cells.iter().filter_map(|cell| cell.idle_cost).reduce(|a, b| a + b)
     }
 
-    /// Its use on average over the time that somebody looked at, in permille.
+    /// Its use on average over the time of which it is known, in permille.
     #[must_use]
     pub fn used(&self) -> Option<u16> {
-        let known = || self.cells.iter().filter_map(|cell| Some((i64::from(cell.used?), cell.seen)));
-        let (sum, seen) = known().fold((0, 0), |(sum, seen), (used, millis)| (sum + used * millis, seen + millis));
-        sum.checked_div(seen).and_then(|used| u16::try_from(used).ok())
+        let hours = self.cells.iter().filter_map(|cell| Some((i64::from(cell.used?), cell.known)));
+        let (sum, known) = hours.fold((0, 0), |(sum, known), (used, millis)| (sum + used * millis, known + millis));
+        sum.checked_div(known).and_then(|used| u16::try_from(used).ok())
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::cli::context::Context;
 use crate::cli::error::CliError;
+use crate::model::secret::mask;
 use crate::model::text::fit;
 use crate::proc::Table;
 use crate::store::Store;
@@ -43,7 +44,7 @@ fn told(dir: &Path) -> Option<String> {
     let words = table.arguments(pid);
     let (program, rest) = words.split_first()?;
     let name = Path::new(program).file_name()?.to_string_lossy();
-    let line = std::iter::once(name.as_ref()).chain(rest.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
+    let line = mask(std::iter::once(name.as_ref()).chain(rest.iter().map(String::as_str)));
     Some(format!("`{}` (process {pid})", fit(&line, WIDTH)))
 }
 

@@ -173,7 +173,11 @@ fn idle(card: &CardView, picture: &GpuPicture, setup: &GpuSetup) -> Option<Alert
     let price = card.price.as_ref()?;
     let long = picture.at - card.since;
     let burnt = cost(price.per_hour, long);
-    let fits = matches!(card.state, State::Idle | State::Reserved) && long >= limit && burnt >= setup.idle_cost;
+    let is_idle = |card: &CardView| matches!(card.state, State::Idle | State::Reserved);
+    // Of a card all of whose instances are idle it is told once, and what the whole of it costs.
+    let whole = card.reading.slice.as_ref().and_then(|slice| picture.card(&slice.parent));
+    let is_told_of_whole = whole.is_some_and(|whole| is_idle(whole) && whole.price.is_some());
+    let fits = is_idle(card) && !is_told_of_whole && long >= limit && burnt >= setup.idle_cost;
     let today = card.today.idle_cost.unwrap_or(Money::ZERO);
     let title = format!("{} has been idle for {}", name(card), span(long));
     let body = format!(

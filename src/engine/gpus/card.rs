@@ -17,7 +17,7 @@ use crate::store::gpus::{CardSums, MinuteRow};
 const HISTORY: usize = 60;
 /// A local look that is older than this, and one of a host, say nothing of now.
 const LOCAL_STALE: Millis = 3 * TICK + 1000;
-const HOST_STALE: Millis = 20_000;
+pub(super) const HOST_STALE: Millis = 20_000;
 
 /// A card that is watched.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ pub(super) struct Card {
     machine: Machine,
     pub(super) meter: Meter,
     found: Option<Found>,
+    /// Which counter of energy is read: another one with everybody else who speaks of the card.
+    counter: u32,
     pub(super) price: Option<GpuPrice>,
     is_stale: bool,
     history: VecDeque<Option<Permille>>,
@@ -46,9 +48,18 @@ impl Card {
     /// Takes what was seen of it last.
     pub(super) fn see(&mut self, found: Found, settings: &GpuSettings) {
         let reading = &found.reading;
-        let asked = Asked { id: &reading.id, name: &reading.name, host: reading.host.as_deref(), slice: reading.slice.as_ref() };
+        let asked = Asked {
+            id: &reading.id,
+            name: &reading.name,
+            host: reading.host.as_deref(),
+            source: Some(found.source.as_str()).filter(|_| !found.is_local),
+            slice: reading.slice.as_ref(),
+        };
         self.price = settings.tariff.price(asked);
         self.kwh = settings.setup.kwh.filter(|_| self.price.as_ref().is_none_or(|price| price.is_owned));
+        if self.found.as_ref().is_some_and(|before| !before.is_same_voice(&found)) {
+            self.counter = self.counter.wrapping_add(1);
+        }
         self.found = Some(found);
     }
 
@@ -65,8 +76,8 @@ impl Card {
         self.before = idle_since;
     }
 
-    /// A moment has passed.
-    pub(super) fn tick(&mut self, now: Millis, is_held: bool, serving: Option<Serving>, rules: &Rules) {
+    /// A moment has passed. `parts` is what its instances do, together.
+    pub(super) fn tick(&mut self, now: Millis, serving: Option<Serving>, parts: Option<State>, rules: &Rules) {
         let Some(found) = &self.found else { return };
         let reading = &found.reading;
         let age = now - found.at;
@@ -79,8 +90,9 @@ impl Card {
             driver_idle: reading.driver_idle,
             power: reading.power,
             power_cap: reading.power_cap,
-            is_held,
+            is_held: is_held(reading),
             serving,
+            parts,
         };
         if self.meter.is_gap(now, TICK) {
             // Nobody knows what it did meanwhile: it is not idle since before.
@@ -100,6 +112,7 @@ impl Card {
                 pausing: self.machine.pausing_since().is_some(),
                 used: reading.used.filter(|_| is_known),
                 energy: reading.energy.filter(|_| is_known),
+                counter: self.counter,
                 power: reading.power.filter(|_| is_known),
                 memory: reading.memory_used.filter(|_| is_known),
                 per_hour,
@@ -108,6 +121,15 @@ impl Card {
             TICK,
         );
         self.remember(now, reading.used.or(reading.sm).filter(|_| is_known));
+    }
+
+    /// What it does as a part of its card, as far as that is known: a pause is none of work.
+    pub(super) fn as_part(&self) -> Option<State> {
+        match self.machine.state().0 {
+            State::Busy if self.machine.pausing_since().is_some() => Some(State::Idle),
+            state @ (State::Busy | State::Idle | State::Reserved | State::Stalled) => Some(state),
+            State::Asleep | State::Lost | State::Unknown => None,
+        }
     }
 
     fn remember(&mut self, now: Millis, used: Option<Permille>) {
@@ -225,9 +247,40 @@ fn add(sums: &mut CardSums, row: &MinuteRow) {
 const HELD: u64 = 1 << 30;
 
 /// Whether somebody holds a card's memory: a process with memory of it, or with an unknown amount.
-pub(super) fn is_held(reading: &GpuReading) -> bool {
+fn is_held(reading: &GpuReading) -> bool {
     match &reading.processes {
         Some(processes) => processes.iter().any(|process| process.memory != Some(0) && !process.is_graphics),
         None => !reading.is_unified && reading.memory_used.is_some_and(|used| used > HELD),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::gpu::Via;
+
+    #[test]
+    fn what_two_count_of_one_card_is_not_energy_that_it_has_drawn() {
+        // A counter of the driver's life, one of an exporter's, and both behind one Prometheus server.
+        let said = |source: &str, exporter, energy| {
+            let via = Some(Via { exporter, target: None });
+            let reading = GpuReading { id: "aa".to_owned(), used: Some(900), energy: Some(energy), via, ..GpuReading::default() };
+            Found { reading, source: source.to_owned(), at: 0, is_local: false }
+        };
+        let looks = [
+            said("n1", "a", 100),
+            said("n1", "a", 700),
+            said("n1", "b", 9_000_000_000),
+            said("n1", "b", 9_000_000_050),
+            said("n2", "b", 12_000_000_000),
+            said("n1", "a", 900),
+            said("n1", "a", 905),
+        ];
+        let mut card = Card::default();
+        for (at, found) in (1..).map(|n| n * TICK).zip(looks) {
+            card.see(Found { at, ..found }, &GpuSettings::default());
+            card.tick(at, None, None, &Rules::default());
+        }
+        assert_eq!(card.meter.waiting().filter_map(|(_, minute)| minute.energy).sum::<u64>(), 600 + 50 + 5);
     }
 }

@@ -12,9 +12,11 @@ use tokio::task::JoinHandle;
 use super::super::gateways::{Client, Limits, Trouble as Refused, look_up};
 use super::{News, Seen, Sight, Trouble};
 use crate::gateways::{Auth, Refusal, Request};
+use crate::gpus::cards::place;
 use crate::gpus::{EXPORTERS, Exposition, SERVERS, Server, prometheus};
 use crate::model::Millis;
 use crate::model::address::{host as host_of, is_loopback};
+use crate::model::gpu::{GpuReading, Via};
 use crate::model::gpu_setup::GpuHost;
 use crate::model::text::{clean, without_number};
 
@@ -183,10 +185,10 @@ impl Asked {
         self.client = Some(client).filter(|_| !is_new || !matches!(kind, Kind::Prometheus));
         sight.url = Some(self.host.url.clone());
         sight.gpus.clone_from(&self.host.gpus);
-        if !is_loopback(host_of(&self.host.url)) {
-            for card in sight.cards.iter_mut().filter(|card| card.host.is_none()) {
-                card.host = Some(self.host.name.clone());
-            }
+        let is_elsewhere = !is_loopback(host_of(&self.host.url));
+        for card in sight.cards.iter_mut().filter(|card| card.host.is_none()) {
+            place(card, &self.host.name);
+            card.host = Some(self.host.name.clone()).filter(|_| is_elsewhere);
         }
         Ok(sight)
     }
@@ -211,7 +213,8 @@ async fn of_page(client: &Client, said: &Exposition) -> Result<(Sight, String), 
     let mut sight = Sight::default();
     let mut names = Vec::new();
     for exporter in EXPORTERS.iter().filter(|exporter| exporter.is_it(said)) {
-        sight.cards.extend(exporter.read(said));
+        let via = Via { exporter: exporter.name(), target: None };
+        sight.cards.extend(exporter.read(said).into_iter().map(|card| GpuReading { via: Some(via.clone()), ..card }));
         names.push(exporter.name());
     }
     for server in SERVERS.iter().filter(|server| server.is_it(said)) {
@@ -299,9 +302,13 @@ fn of_fleet(said: &Exposition) -> Sight {
         let host = target.rsplit_once(':').map_or(target.as_str(), |(host, _)| host).to_owned();
         let host = Some(host).filter(|host| !host.is_empty());
         for exporter in EXPORTERS.iter().filter(|exporter| exporter.is_it(&part)) {
+            let via = Via { exporter: exporter.name(), target: Some(target.clone()) };
             sight.cards.extend(exporter.read(&part).into_iter().map(|mut card| {
+                if let Some(host) = &host {
+                    place(&mut card, host);
+                }
                 card.host = card.host.or_else(|| host.clone());
-                card
+                GpuReading { via: Some(via.clone()), ..card }
             }));
         }
         for server in SERVERS.iter().filter(|server| server.is_it(&part)) {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::super::watched::{Files, Seen as Edited};
-use super::card::{Card, is_held};
+use super::card::Card;
 use super::hosts::Hosts;
 use super::ledger::{Holders, Ledger, hold};
 use super::local::Local;
@@ -22,7 +22,7 @@ use super::sources::Sources;
 use super::users::Users;
 use super::{EVERY, GpuSettings, News, TICK, alerts};
 use crate::gpus::Places;
-use crate::insight::gpu::Serving;
+use crate::insight::gpu::{Serving, State};
 use crate::model::address::{host as host_of, is_loopback};
 use crate::model::gpu_setup::GpuHost;
 use crate::model::text::clean;
@@ -103,16 +103,20 @@ struct Worker {
     ticked_at: Option<Millis>,
     /// Who is asked over the network.
     asked: Vec<GpuHost>,
+    /// This machine's own name, where the system tells it.
+    hostname: Option<String>,
 }
 
 impl Worker {
     fn new(mut setup: Setup, publish: watch::Sender<Arc<GpuPicture>>, (send, inbox): (SyncSender<News>, Receiver<News>)) -> Worker {
         let settings = (setup.settings)();
+        let table = Table::at(&setup.places.proc);
         Worker {
+            hostname: table.text("sys/kernel/hostname").map(|name| name.trim().to_owned()),
             files: Files::new(setup.files.clone()),
             hosts: Hosts::new(send.clone(), setup.clock),
             local: None,
-            users: Users::new(Table::at(&setup.places.proc)),
+            users: Users::new(table),
             ledger: Ledger::new(&setup.dir, setup.zone),
             settings,
             setup,
@@ -194,7 +198,10 @@ impl Worker {
 
     /// Makes the next picture.
     fn tick(&mut self, now: Millis) {
-        let found = merge::cards(self.sources.sights());
+        let found = {
+            let before = |id: &str| self.cards.get(id)?.found();
+            merge::cards(self.sources.sights(), now, self.hostname.as_deref(), before)
+        };
         let known: Vec<String> = found.iter().map(|found| found.reading.id.clone()).collect();
         for (seen, sight) in self.sources.sights() {
             for (place, reading) in &sight.servers {
@@ -203,7 +210,7 @@ impl Worker {
             }
         }
         for found in found {
-            self.rename(&found);
+            rename(&mut self.cards, &found);
             self.cards.entry(found.reading.id.clone()).or_default().see(found, &self.settings);
         }
         let mut gone: HashMap<String, Card> = self.cards.extract_if(|id, _| !known.contains(id)).collect();
@@ -219,12 +226,7 @@ impl Worker {
         let patience = self.settings.setup.zombie.unwrap_or(Millis::MAX / 4);
         let processes = self.users.look(&self.cards, &mut self.setup.clues, &self.ledger, (now, patience));
         self.ask_hosts();
-        let rules = self.settings.rules();
-        for (id, card) in &mut self.cards {
-            let serving = serving_of(&self.servers, id, now);
-            let held = card.found().is_some_and(|found| is_held(&found.reading));
-            card.tick(now, held, serving, &rules);
-        }
+        self.tick_cards(now);
         let passed = self.ticked_at.map_or(0, |at| now - at).clamp(0, 3 * TICK);
         self.ticked_at = Some(now);
         hold(&mut self.holders, &processes, now, passed);
@@ -238,14 +240,21 @@ impl Worker {
         });
     }
 
-    /// A card that has slept since the beginning is known by its address, and says its name once it is awake.
-    fn rename(&mut self, found: &merge::Found) {
-        let Some(pci) = found.reading.pci.as_ref().filter(|pci| **pci != found.reading.id && found.reading.slice.is_none()) else { return };
-        if !self.cards.contains_key(&found.reading.id)
-            && let Some(mut card) = self.cards.remove(pci)
-        {
-            card.id = None;
-            self.cards.insert(found.reading.id.clone(), card);
+    /// Instances first: what a card does whose own figures do not tell follows from what they do.
+    fn tick_cards(&mut self, now: Millis) {
+        let rules = self.settings.rules();
+        let mut parts: HashMap<String, State> = HashMap::new();
+        for are_parts in [true, false] {
+            for (id, card) in &mut self.cards {
+                let Some(slice) = card.found().map(|found| found.reading.slice.clone()) else { continue };
+                if slice.is_some() != are_parts {
+                    continue;
+                }
+                card.tick(now, serving_of(&self.servers, id, now), parts.get(id).copied(), &rules);
+                if let Some((slice, state)) = slice.zip(card.as_part()) {
+                    parts.entry(slice.parent).and_modify(|known| *known = known.with(state)).or_insert(state);
+                }
+            }
         }
     }
 
@@ -284,11 +293,31 @@ impl Worker {
     }
 }
 
-/// What the servers on a card do, together.
+/// A card that has slept since the beginning is known by its address, and says its name once it is awake. At the same address of
+/// another machine there is another card.
+fn rename(cards: &mut HashMap<String, Card>, found: &merge::Found) {
+    let reading = &found.reading;
+    let Some(pci) = reading.pci.as_ref().filter(|pci| **pci != reading.id && reading.slice.is_none()) else { return };
+    let is_it = |card: &Card| card.found().is_some_and(|old| old.is_local == found.is_local && old.reading.host == reading.host);
+    if !cards.contains_key(&reading.id)
+        && cards.get(pci).is_some_and(is_it)
+        && let Some(mut card) = cards.remove(pci)
+    {
+        card.id = None;
+        cards.insert(reading.id.clone(), card);
+    }
+}
+
+/// What the servers on a card do, together. Beside one that counts nothing nobody knows that the card gets nowhere.
 fn serving_of(servers: &HashMap<Id, Server>, card: &str, now: Millis) -> Option<Serving> {
-    servers.values().filter(|server| server.cards.iter().any(|own| own == card)).filter_map(|server| server.serving(now)).reduce(|a, b| {
-        Serving { is_running: a.is_running || b.is_running, has_moved: a.has_moved || b.has_moved, is_live: a.is_live && b.is_live }
-    })
+    let all: Vec<_> = servers.values().filter(|server| server.is_on(card, now)).map(Server::serving).collect();
+    let is_counted = all.iter().all(Option::is_some);
+    let together = all.into_iter().flatten().reduce(|a, b| Serving {
+        is_running: a.is_running || b.is_running,
+        has_moved: a.has_moved || b.has_moved,
+        is_live: a.is_live && b.is_live,
+    });
+    together.filter(|serving| is_counted || serving.has_moved)
 }
 
 /// Who has a card, in a few words: a server, a session, or a program.
@@ -317,4 +346,27 @@ fn owner_of(card: &CardView, processes: &[ProcessView], servers: &[super::Server
 fn port_text(url: &str) -> String {
     let place = url.split('/').nth(2).unwrap_or_default();
     place.rsplit_once(':').map(|(_, port)| format!(":{port}")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::gpu::GpuReading;
+
+    const PCI: &str = "0000:83:00.0";
+
+    fn found(id: &str, host: Option<&str>) -> merge::Found {
+        let reading = GpuReading { id: id.to_owned(), host: host.map(str::to_owned), pci: Some(PCI.to_owned()), ..GpuReading::default() };
+        merge::Found { reading, source: String::new(), at: 0, is_local: host.is_none() }
+    }
+
+    #[test]
+    fn a_card_that_wakes_up_is_the_one_at_its_address_on_its_own_machine_alone() {
+        for (host, expected) in [(None, "aa"), (Some("n1"), PCI)] {
+            let mut cards = HashMap::from([(PCI.to_owned(), Card::default())]);
+            cards.entry(PCI.to_owned()).or_default().see(found(PCI, None), &GpuSettings::default());
+            rename(&mut cards, &found("aa", host));
+            assert_eq!(cards.keys().collect::<Vec<_>>(), [expected], "{host:?}");
+        }
+    }
 }

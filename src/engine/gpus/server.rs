@@ -101,8 +101,8 @@ impl Server {
             first_token: reading.first_token,
         };
         let done = self.flow.look(seen.at, counts, is_running, self.per_hour, EVERY);
-        // Of a first look, or one after a gap, nobody knows whether anything has moved since.
-        let moved = done.map(|done| done.has_moved);
+        // Of a first look, or one after a gap, nobody knows whether anything has moved since; of one that counts nothing, ever.
+        let moved = done.filter(|_| counts.is_any()).map(|done| done.has_moved);
         self.has_moved = moved == Some(true);
         self.stuck_since = match moved {
             Some(false) if is_running => self.stuck_since.or(Some(seen.at)),
@@ -131,15 +131,24 @@ impl Server {
             // Which cards of a host are whose cannot be told where there are several servers.
             if is_alone { there } else { Vec::new() }
         };
-        let price_of = |id: &String| cards.iter().find(|card| card.reading.id == *id)?.price.as_ref().map(|price| price.per_hour);
-        let all: Option<Vec<Money>> = self.cards.iter().map(price_of).collect();
+        let own = self.cards.iter().map(|id| cards.iter().find(|card| card.reading.id == *id));
+        // An instance is a part of its card: both are paid for with the card's price.
+        let is_paid = |card: &CardView| card.reading.slice.as_ref().is_some_and(|slice| self.cards.contains(&slice.parent));
+        let prices = own.filter(|card| !card.is_some_and(is_paid)).map(|card| Some(card?.price.as_ref()?.per_hour));
+        let all: Option<Vec<Money>> = prices.collect();
         self.per_hour = all.filter(|all| !all.is_empty()).map(|all| all.into_iter().sum());
     }
 
-    /// What it does, for the state of its cards.
-    pub(super) fn serving(&self, now: Millis) -> Option<Serving> {
-        let is_fresh = now - self.seen_at <= STALE;
-        is_fresh.then(|| Serving {
+    /// Whether it runs on a card and has said just now what it does.
+    pub(super) fn is_on(&self, card: &str, now: Millis) -> bool {
+        now - self.seen_at <= STALE && self.cards.iter().any(|own| own == card)
+    }
+
+    /// What it does, for the state of its cards; nothing of one that counts nothing: whether that gets anywhere nobody knows.
+    pub(super) fn serving(&self) -> Option<Serving> {
+        let ServerReading { prompt, generated, progress, .. } = self.reading;
+        let counts = Counts { prompt, generated, progress, ..Counts::default() };
+        counts.is_any().then(|| Serving {
             is_running: self.reading.running.is_some_and(|running| running > 0),
             has_moved: self.has_moved,
             is_live: self.reading.progress.is_some(),
@@ -254,4 +263,57 @@ pub(super) fn port_of(url: &str) -> Option<u16> {
     let place = rest.split('/').next()?;
     let own = place.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
     own.or(if scheme.eq_ignore_ascii_case("https") { Some(443) } else { Some(80) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Trouble;
+    use super::*;
+    use crate::model::gpu::{GpuReading, Slice};
+    use crate::pricing::gpu::GpuPrice;
+    use std::time::Duration;
+
+    /// A server that has said the same at several looks.
+    fn heard(reading: &ServerReading) -> Server {
+        let mut server = Server::default();
+        for at in [1000, 3000, 5000] {
+            let sight = Sight { url: Some("http://127.0.0.1:8000".to_owned()), ..Sight::default() };
+            let what: Result<Sight, Trouble> = Ok(sight.clone());
+            let seen = Seen { source: "s".to_owned(), is_local: false, about: String::new(), at, took: Duration::ZERO, what };
+            server.see(&seen, (&sight, None), reading);
+        }
+        server
+    }
+
+    #[test]
+    fn a_server_on_a_card_and_on_its_instances_pays_for_the_card_once() {
+        let card = |id: &str, dollars: i64, parent: Option<&str>| {
+            let slice = parent.map(|parent| Slice { parent: parent.to_owned(), ..Slice::default() });
+            let per_hour = Money::from_nanos(dollars * 1_000_000_000);
+            let price = GpuPrice { per_hour, source: String::new(), as_of: None, is_owned: false };
+            CardView {
+                reading: GpuReading { id: id.to_owned(), index: Some(0), slice, ..GpuReading::default() },
+                price: Some(price),
+                ..CardView::default()
+            }
+        };
+        let cards = [card("aa", 7, None), card("mig-1", 3, Some("aa")), card("mig-2", 4, Some("aa"))];
+        for (name, count, dollars) in [("0", 3, 7), ("mig-1", 1, 3)] {
+            let mut server = Server { named: vec![name.to_owned()], ..Server::default() };
+            server.find_cards(&cards, &[], true);
+            assert_eq!((server.cards.len(), server.per_hour.map(Money::nanos)), (count, Some(dollars * 1_000_000_000)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_counts_nothing_is_not_one_that_gets_nowhere() {
+        let silent = ServerReading { kind: "ollama", ..ServerReading::default() };
+        let running = ServerReading { kind: "triton", running: Some(3), ..ServerReading::default() };
+        for reading in [silent, running] {
+            let server = heard(&reading);
+            assert_eq!((server.serving(), server.stuck_since), (None, None), "{}", reading.kind);
+        }
+        let stuck = heard(&ServerReading { kind: "vllm", running: Some(3), generated: Some(7), ..ServerReading::default() });
+        assert_eq!((stuck.serving(), stuck.stuck_since), (Some(Serving { is_running: true, ..Serving::default() }), Some(3000)));
+    }
 }

@@ -10,6 +10,7 @@ use super::owner::{Clue, Owners};
 use super::picture::ProcessView;
 use super::ports;
 use crate::model::gpu::GpuProcess;
+use crate::model::secret::mask;
 use crate::model::text::clean;
 use crate::model::{Millis, Money};
 use crate::proc::{Stat, Table};
@@ -64,7 +65,8 @@ impl Users {
                         seen.insert((process.pid, stat.started));
                         self.describe(&mut view, &stat, (&clues, ledger), now);
                     }
-                    None => view.command = process.name.as_deref().map(clean).unwrap_or_default(),
+                    // Some sources call a process by its whole command.
+                    None => view.command = process.name.as_deref().map(|name| clean(&mask([name]))).unwrap_or_default(),
                 }
                 let ended = view.owner.as_ref().and_then(|owner| owner.ended_at);
                 view.is_zombie = ended.is_some_and(|at| now - at >= patience);

@@ -96,6 +96,8 @@ pub struct Tick {
     pub used: Option<Permille>,
     /// Millijoules since some beginning.
     pub energy: Option<u64>,
+    /// Which counter says so: what two of them say has nothing to do with each other.
+    pub counter: u32,
     /// Milliwatts.
     pub power: Option<u64>,
     /// Bytes of memory in use.
@@ -215,9 +217,10 @@ impl Meter {
     }
 }
 
-/// Millijoules between two looks: by the card's own counter where it has one that did not begin anew, else by its power.
+/// Millijoules between two looks: by one and the same counter where there is one that did not begin anew, else by its power.
 fn energy(last: &Tick, tick: &Tick, passed: Millis) -> Option<u64> {
-    let counted = last.energy.zip(tick.energy).and_then(|(before, now)| now.checked_sub(before));
+    let both = last.energy.zip(tick.energy).filter(|_| last.counter == tick.counter);
+    let counted = both.and_then(|(before, now)| now.checked_sub(before));
     let drawn = || {
         let (before, now) = last.power.zip(tick.power)?;
         Some(before.midpoint(now) * passed.unsigned_abs() / 1000)

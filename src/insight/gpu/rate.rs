@@ -28,6 +28,14 @@ pub struct Counts {
     pub first_token: Option<Timing>,
 }
 
+impl Counts {
+    /// Whether there is a count that moves with what is done.
+    #[must_use]
+    pub const fn is_any(&self) -> bool {
+        self.prompt.is_some() || self.generated.is_some() || self.progress.is_some()
+    }
+}
+
 /// What was done between two looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Done {

@@ -41,6 +41,8 @@ pub struct HourRow {
     pub hour: i64,
     /// Its use on average, in permille; nothing where that is not known.
     pub used: Option<u16>,
+    /// Milliseconds of which that is known.
+    pub known: Millis,
     /// Milliseconds that somebody looked at.
     pub seen: Millis,
     /// What it cost for nothing.
@@ -120,7 +122,7 @@ impl GpuBook {
         let row = |r: &rusqlite::Row<'_>| {
             let (used, known): (i64, i64) = (r.get(2)?, r.get(3)?);
             let used = used.checked_div(known).and_then(|used| u16::try_from(used).ok());
-            Ok(HourRow { card: r.get(0)?, hour: r.get(1)?, used, seen: r.get(4)?, idle_cost: money(r.get(5)?) })
+            Ok(HourRow { card: r.get(0)?, hour: r.get(1)?, used, known, seen: r.get(4)?, idle_cost: money(r.get(5)?) })
         };
         query.query_map(params![from, to], row).map_err(&fail)?.collect::<Result<_, _>>().map_err(&fail)
     }

@@ -396,3 +396,20 @@ fn names_of_others_drive_neither_the_terminal_nor_the_shell() {
     }
     assert!(all.iter().any(|alert| alert.body.contains("`aifinops config set 'gpu_prices.NAME' 2.50`")), "{all:#?}");
 }
+
+#[test]
+fn a_divided_card_that_is_idle_is_told_once() {
+    let part = |id: &str, state| {
+        let slice = Slice { parent: "aa-11".to_owned(), profile: "3g.71gb".to_owned(), of: Some((3, 7)) };
+        let part = been(state, HOUR);
+        CardView { reading: GpuReading { id: id.to_owned(), slice: Some(slice), ..part.reading }, price: Some(price("1.50")), ..part }
+    };
+    let ids = |whole, parts: [State; 2]| {
+        let cards = vec![been(whole, HOUR), part("mig-1", parts[0]), part("mig-2", parts[1])];
+        let alerts = told(&picture(cards), &GpuSetup { idle: Some(MINUTE), idle_cost: Money::ZERO, ..off() });
+        alerts.into_iter().map(|alert| alert.key).collect::<Vec<_>>()
+    };
+    let idle = |id: &str| format!("{}:{id}", AlertKind::GpuIdle.word());
+    assert_eq!(ids(State::Idle, [State::Idle, State::Idle]), [idle("aa-11")]);
+    assert_eq!(ids(State::Busy, [State::Idle, State::Busy]), [idle("mig-1")]);
+}

@@ -167,6 +167,21 @@ fn hours_know_their_use_their_time_and_what_was_for_nothing() {
 }
 
 #[test]
+fn an_hour_weighs_as_long_as_its_use_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut book = open(dir.path());
+    let id = book.note_card(&card("aa")).unwrap();
+    // An hour of full use of which a minute is known, and one of no use of which three are.
+    let of = |number: i64, used| MinuteRow { used, ..minute(MINUTE_OF_NOON + number, MINUTE) };
+    let first = (-60..0).map(|number| of(number, if number == -60 { (1000 * MINUTE, MINUTE) } else { (0, 0) }));
+    let minutes: Vec<_> = first.chain((0..3).map(|number| of(number, (0, MINUTE)))).collect();
+    book.write(id, &minutes, &[]).unwrap();
+    let heat = heat(&book, NOON + 3 * MINUTE, 1).unwrap();
+    assert_eq!(heat.rows[0].used(), Some(250));
+    assert_eq!(heat.rows[0].cells[22].used, Some(1000));
+}
+
+#[test]
 fn since_when_a_card_is_idle_is_known_as_far_as_it_was_watched() {
     let idle = |ago: i64| MinuteRow { states: [0, 30_000, 30_000, 0, 0, 0], ..minute(MINUTE_OF_NOON - ago, MINUTE) };
     let busy = |ago: i64| minute(MINUTE_OF_NOON - ago, MINUTE);

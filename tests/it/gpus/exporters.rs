@@ -2,6 +2,7 @@
 
 use aifinops::gpus::all_smi::AllSmi;
 use aifinops::gpus::amd_exporter::AmdExporter;
+use aifinops::gpus::cards::place;
 use aifinops::gpus::dcgm::Dcgm;
 use aifinops::gpus::nvidia_gpu_exporter::NvidiaGpuExporter;
 use aifinops::gpus::{EXPORTERS, Exporter, Exposition, prometheus};
@@ -200,6 +201,41 @@ fn all_smi_says_0_where_it_does_not_know() {
     assert_eq!(readings.len(), 3, "of the third card nothing but its instance is known, and a processor is no card");
     let idle = read(&AllSmi, b"all_smi_gpu_utilization{gpu=\"NVIDIA L4\", instance=\"n4\", index=\"0\"} 0\n");
     assert_eq!((idle[0].id.as_str(), idle[0].used, idle[0].processes.clone()), ("n4/0", Some(0), None), "idle is known");
+}
+
+#[test]
+fn every_mac_is_a_card_of_its_own_though_all_have_one_uuid() {
+    let page = |host: &str, pid: u32| {
+        let labels = format!("gpu=\"Apple M3 Max\", instance=\"{host}\", gpu_uuid=\"AppleSiliconGPU\", gpu_index=\"0\"");
+        format!(
+            "all_smi_gpu_utilization{{{labels}}} 50\nall_smi_gpu_power_consumption_watts{{{labels}}} 9\n\
+             all_smi_energy_consumed_joules_total{{host=\"{host}\", gpu_uuid=\"AppleSiliconGPU\"}} 7\n\
+             all_smi_process_memory_used_bytes{{pid=\"{pid}\", name=\"ollama\", device_uuid=\"AppleSiliconGPU\"}} 5\n"
+        )
+    };
+    for (host, pid) in [("mac1", 1), ("mac2", 2)] {
+        let readings = read(&AllSmi, page(host, pid).as_bytes());
+        let mac = of(&readings, &format!("{host}/applesilicongpu"));
+        assert_eq!((readings.len(), mac.host.as_deref(), mac.used, mac.energy), (1, Some(host), Some(500), Some(7000)));
+        assert_eq!(mac.processes.as_ref().unwrap()[0].pid, pid);
+    }
+}
+
+#[test]
+fn a_card_that_is_named_by_its_place_alone_is_told_apart_by_its_host() {
+    let page = |labels: &str| read(&AmdExporter, format!("gpu_gfx_activity{{{labels}}} 3\n").as_bytes()).remove(0);
+    let at_address = page("pcie_bus_id=\"0000:c1:00.0\",gpu_id=\"0\",hostname=\"n1\"");
+    assert_eq!((at_address.id.as_str(), at_address.pci.as_deref()), ("n1/0000:c1:00.0", Some("0000:c1:00.0")));
+    for (labels, expected) in [
+        ("gpu_id=\"0\"", "box/0"),
+        ("pcie_bus_id=\"0000:c1:00.0\"", "box/0000:c1:00.0"),
+        ("gpu_id=\"0\",hostname=\"n1\"", "n1/0"),
+        ("gpu_id=\"0\",gpu_uuid=\"72FF74A1-0000\"", "72ff74a1-0000"),
+    ] {
+        let mut reading = page(labels);
+        place(&mut reading, "box");
+        assert_eq!(reading.id, expected, "{labels}");
+    }
 }
 
 #[test]

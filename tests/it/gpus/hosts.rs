@@ -14,17 +14,18 @@ use aifinops::engine::gpus::{GpuPicture, ServerView, SourceState};
 use aifinops::gpus::Places;
 use aifinops::insight::gpu::State;
 use aifinops::insight::gpu::meter::Scaled;
-use aifinops::model::Millis;
 use aifinops::model::gateway::KeySource;
 use aifinops::model::gpu_setup::GpuHost;
 use aifinops::model::text::is_hostile;
 use aifinops::model::time::{HOUR, MINUTE};
+use aifinops::model::{Millis, Money, Window};
+use aifinops::store::GpuBook;
 
 use super::fake::{Fake, Machine};
 use super::keeper::places;
-use super::meter::usd;
+use super::meter::{NOON, usd};
 use super::metrics::{Heard, Host, Reply, dcgm, vllm};
-use super::watching::{Running, Stage, clock, host, passes, source, told};
+use super::watching::{Running, Stage, clock, host, own_price, passes, source, told};
 
 const SECOND: Millis = 1000;
 
@@ -184,6 +185,42 @@ fn a_card_that_an_exporter_speaks_of_as_well_is_one_card() {
     let cards: Vec<_> = picture.cards.iter().map(|card| (card.reading.id.as_str(), card.source.as_str(), card.reading.used)).collect();
     assert_eq!(cards, [("aa-11", "nvml", Some(30)), ("bb", "dcgm", Some(990))], "what the machine says of itself goes first");
     assert_eq!((source(&picture, "dcgm").sees, picture.per_hour().0), ((2, 0), Some(usd("7"))));
+}
+
+#[test]
+fn a_divided_card_costs_what_it_costs_once_though_nothing_but_its_instances_is_known() {
+    let machine = Machine::new();
+    let card = "gpu=\"0\",UUID=\"GPU-cc\",modelName=\"NVIDIA H200\",Hostname=\"ip-10-0-0-5\"";
+    let part = |number: u32, slices: u32, used: &str| {
+        let labels = format!("{card},GPU_I_PROFILE=\"{slices}g.71gb\",GPU_I_ID=\"{number}\"");
+        format!("DCGM_FI_DEV_POWER_USAGE{{{labels}}} 295\nDCGM_FI_PROF_GR_ENGINE_ACTIVE{{{labels}}} {used}\n")
+    };
+    let page = part(1, 3, "0.9") + &part(2, 4, "0");
+    let exporter = Host::with_page(move || page.clone());
+    let stage = Stage::at(bare(&machine), clock::<17>);
+    stage.asks(&[host("rented", &exporter.url())]);
+    stage.edit(|settings| settings.tariff.own.push(own_price("host:rented", "7")));
+    let watching = stage.start();
+    let picture = watching.until("it has cost something", |picture| picture.cost_today() > Some(Money::ZERO));
+    let cards: Vec<_> = picture
+        .cards
+        .iter()
+        .map(|card| (card.reading.id.as_str(), card.state, card.price.as_ref().unwrap().per_hour, card.today.idle_cost))
+        .collect();
+    let idle = picture.cards[2].today.cost;
+    let expected =
+        [("cc", "7", State::Busy, Some(Money::ZERO)), ("cc/gi1", "3", State::Busy, Some(Money::ZERO)), ("cc/gi2", "4", State::Idle, idle)];
+    assert_eq!(cards, expected.map(|(id, price, state, idle)| (id, state, usd(price), idle)));
+    assert_eq!((picture.per_hour(), picture.count(State::Busy)), ((Some(usd("7")), 0), 1));
+    let whole = picture.cards[0].today.cost;
+    assert_eq!((picture.cost_today(), picture.idle_today()), (whole, Some(Money::ZERO)), "an instance is a part of its card");
+    drop(watching);
+    let (book, _) = GpuBook::open(stage.dir(), Duration::from_secs(5)).unwrap();
+    let window = Window { from: NOON - HOUR, to: NOON + HOUR };
+    let (spent, idle) = book.spent(window).unwrap().unwrap();
+    let sums = book.sums(window).unwrap();
+    assert!(sums.len() == 3 && sums.iter().any(|sums| sums.cost == Some(spent) && spent >= whole.unwrap()), "{spent:?} of {sums:?}");
+    assert_eq!(idle, Money::ZERO);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use aifinops::store::gpus::{CardRow, CardSums};
 
 use super::fake::{Fake, Machine};
 use super::meter::{NOON, usd};
-use super::watching::{Agent, Stage, agent, clock, orphan, own_price, passes, process, sets, source};
+use super::watching::{Agent, Running, Stage, agent, clock, orphan, own_price, passes, process, sets, source};
 
 const GIB: i64 = 1 << 30;
 const SECOND: Millis = 1000;
@@ -145,6 +145,26 @@ fn a_number_of_another_namespace_is_not_visible_and_nobody_s_zombie() {
     assert_eq!(picture.cards[0].owner.as_deref(), Some("pid 4194999, not visible here"));
     assert_eq!(picture.cards[0].state, State::Reserved, "somebody holds it, whoever that is");
     assert!(picture.alerts.iter().all(|alert| ![AlertKind::GpuZombie, AlertKind::GpuTtl].contains(&alert.kind)), "{:?}", picture.alerts);
+}
+
+#[test]
+fn a_key_in_a_command_is_neither_shown_nor_told() {
+    let Some(mut fake) = idle() else { return };
+    let command = ["sh", "-c", "sleep 600; :", "serve", "--api-key", "nobody-has-this", "-H", "Authorization: Bearer nor-this"];
+    let holds = Running::start(fake.machine.path(), &[], &command);
+    fake.set("gpu0.compute", 1).set("gpu0.compute0.pid", holds.0).set("gpu0.compute0.mem", GIB);
+    let stage = Stage::at(places(&fake), clock::<16>);
+    stage.edit(|settings| (settings.setup.ttl, settings.setup.reserved) = (Some(0), Some(0)));
+    let watching = stage.start();
+    let told = [AlertKind::GpuTtl, AlertKind::GpuReserved];
+    let picture = watching.until("both are told", |picture| told.iter().all(|kind| picture.alerts.iter().any(|alert| alert.kind == *kind)));
+    let shown = "serve --api-key *** -H Authorization: ***";
+    assert!(process(&picture, holds.0).command.ends_with(shown), "{:?}", process(&picture, holds.0));
+    for alert in picture.alerts.iter().filter(|alert| told.contains(&alert.kind)) {
+        assert!(alert.body.contains(shown), "{alert:?}");
+    }
+    let all = format!("{picture:?}");
+    assert!(!all.contains("nobody-has-this") && !all.contains("nor-this"));
 }
 
 #[test]

@@ -261,6 +261,45 @@ fn energy_is_counted_by_the_card_or_else_by_what_it_draws() {
 }
 
 #[test]
+fn what_two_counters_say_is_never_subtracted() {
+    let at = |seconds: i64, energy, counter| Tick {
+        at: NOON + seconds * SECOND,
+        state: State::Busy,
+        energy: Some(energy),
+        counter,
+        ..Tick::default()
+    };
+    let mut meter = Meter::default();
+    for tick in [at(0, 10, 0), at(2, 30, 0), at(4, 5_000_000, 1), at(6, 5_000_007, 1), at(8, 40, 2)] {
+        meter.tick(tick, TICK);
+    }
+    assert_eq!(meter.end()[0].1.energy, Some(20 + 7));
+}
+
+#[test]
+fn a_card_that_tells_nothing_of_itself_does_what_its_instances_do() {
+    use State::{Busy, Idle, Reserved, Stalled, Unknown};
+    assert_eq!([Busy.with(Idle), Idle.with(Stalled), Idle.with(Reserved), Idle.with(Idle)], [Busy, Stalled, Reserved, Idle]);
+    let look = |seconds: i64, parts| Look { at: NOON + seconds * SECOND, health: Some(Health::Well), parts, ..Look::default() };
+    for (parts, expected) in [(None, Unknown), (Some(Busy), Busy), (Some(Idle), Idle), (Some(Reserved), Reserved), (Some(Stalled), Stalled)]
+    {
+        assert_eq!(Machine::default().look(&look(0, parts), &Rules::default()), expected);
+    }
+    let mut card = Card::at("3.60");
+    for seconds in (0..=40).step_by(2) {
+        card.look(look(seconds, Some(if seconds <= 20 { Busy } else { Idle })), Drawn::default());
+    }
+    assert_eq!(card.machine.state().0, Busy, "a pause of its instances is one of its own");
+    for seconds in (42..=90).step_by(2) {
+        card.look(look(seconds, Some(Idle)), Drawn::default());
+    }
+    assert_eq!(card.machine.state(), (Idle, NOON + 22 * SECOND));
+    assert_eq!(cost(&card.end()), usd("0.09"));
+    // What the card says itself goes first.
+    assert_eq!(Machine::default().look(&Look { used: Some(900), ..look(0, Some(Idle)) }, &Rules::default()), Busy);
+}
+
+#[test]
 fn energy_of_an_interval_is_shared_between_its_minutes() {
     let mut card = Card::default();
     for (at, energy) in [(57_500, 0), (59_500, 400), (61_500, 1400)] {

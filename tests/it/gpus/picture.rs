@@ -376,7 +376,11 @@ pub(super) fn heat(cards: &[CardView]) -> Heat {
         let seen = !(hour + row).is_multiple_of(29) && hour > row * 4;
         let used = u16::try_from((hour * 37 + row * 211) % 1000).unwrap();
         let idle = [0, 4, 40, 240, 410].map(cents)[(hour / 5 + row) % 5];
-        if seen { HeatCell { used: Some(used), seen: HOUR, idle_cost: (row != 2).then_some(idle) } } else { HeatCell::default() }
+        if seen {
+            HeatCell { used: Some(used), known: HOUR, seen: HOUR, idle_cost: (row != 2).then_some(idle) }
+        } else {
+            HeatCell::default()
+        }
     };
     let row = |(at, card): (usize, &CardView)| HeatRow {
         card: CardRow {

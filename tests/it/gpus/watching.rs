@@ -22,7 +22,7 @@ use super::meter::{NOON, usd};
 /// A picture is waited for so long, on a machine that has much else to do.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-static SHIFTS: [AtomicI64; 16] = [const { AtomicI64::new(0) }; 16];
+static SHIFTS: [AtomicI64; 20] = [const { AtomicI64::new(0) }; 20];
 
 /// The clock of a test: `N` is its own, so that what one test sets is no other's time.
 pub(crate) fn clock<const N: usize>() -> Millis {

@@ -121,7 +121,7 @@ fn an_hour_that_nobody_looked_at_has_no_shade() {
     let shades = |used, idle_cost, keys: &[&str]| {
         let mut picture = unknown();
         let heat = std::sync::Arc::make_mut(&mut picture.heat);
-        heat.rows[0].cells = vec![HeatCell { used, seen: 3_600_000, idle_cost }; 168];
+        heat.rows[0].cells = vec![HeatCell { used, known: 3_600_000, seen: 3_600_000, idle_cost }; 168];
         let screen = lines(&view_of(picture, keys).draw(120, 36));
         let from = screen.iter().position(|line| line.contains("no data")).unwrap();
         let row: String = screen[from + 2].chars().filter(|c| "░▒▓█╱".contains(*c)).collect();
