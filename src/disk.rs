@@ -42,13 +42,14 @@ fn fill(beside: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
 fn own(out: &File, old: Option<&fs::Metadata>, beside: &Path) {
     use std::os::unix::fs::{MetadataExt as _, fchown};
 
-    if !nix::unistd::geteuid().is_root() {
-        return;
-    }
-    let directory = || fs::metadata(beside.parent()?).ok();
-    let owner = old.map(|old| (old.uid(), old.gid())).or_else(|| directory().map(|directory| (directory.uid(), directory.gid())));
-    if let Some((user, group)) = owner.filter(|(user, _)| *user != 0 || old.is_some()) {
-        // Where owners cannot be told, as on some network shares, the file is the administrator's.
+    let Ok(new) = out.metadata() else { return };
+    let directory = || fs::metadata(beside.parent()?).ok().filter(|directory| directory.uid() != new.uid());
+    let wanted = match old {
+        Some(old) => Some((old.uid(), old.gid())),
+        None => directory().map(|directory| (directory.uid(), directory.gid())),
+    };
+    if let Some((user, group)) = wanted.filter(|wanted| *wanted != (new.uid(), new.gid())) {
+        // Nobody else may give files away, and then it stays his who writes it.
         let _ = fchown(out, Some(user), Some(group));
     }
 }

@@ -140,9 +140,11 @@ impl Gateway for ClaudeApps {
                 };
                 page.data.iter().filter(is_theirs).find(is_known).map(|known| {
                     let row = rows().find(is_theirs);
+                    // What is inherited cannot be taken away from one member.
+                    let is_own = |row: &&effective::Row| wish.limit.is_some() || row.source() == row.holder();
                     Holder {
                         name: known.name(),
-                        limit: row.and_then(effective::Row::limit),
+                        limit: row.filter(is_own).and_then(effective::Row::limit),
                         spent: row.and_then(effective::Row::spent),
                         notes: row.and_then(effective::Row::inherited).into_iter().chain(without_limit(wish)).collect(),
                         ..holder
@@ -180,6 +182,8 @@ impl Gateway for ClaudeApps {
 
     fn set_budget(&self, wish: &BudgetWish, holder: &Holder) -> Vec<Request> {
         let scope = match wish.whose {
+            // To take away what is not there would lift the inherited limit.
+            Whose::User if wish.limit.is_none() && holder.limit.is_none() => return Vec::new(),
             Whose::User => json!({"type": "user", "user_id": holder.id}),
             Whose::Team => json!({"type": "rbac_group", "rbac_group_id": holder.id}),
             Whose::Organization => json!({"type": "organization"}),

@@ -210,6 +210,19 @@ fn whoever_is_not_on_the_first_page_is_looked_for_on_the_next() {
 }
 
 #[test]
+fn taking_a_limit_away_leaves_an_inherited_one() {
+    let answer = json!({"data": ada(), "next_page": null}).to_string();
+    let orders = |per| {
+        let clear = wish(Whose::User, "ada", None, per);
+        let holder = ClaudeApps.found(&clear, &Answer { status: 200, version: None, body: answer.as_bytes() }).unwrap().unwrap();
+        (holder.limit, ClaudeApps.set_budget(&clear, &holder).len())
+    };
+    assert_eq!(orders(Per::Day), (usd(100_000_000_000), 1), "her own");
+    assert_eq!(orders(Per::Month), (None, 0), "the organization's");
+    assert_eq!(orders(Per::Week), (None, 0), "none");
+}
+
+#[test]
 fn an_amount_is_kept_in_whole_cents() {
     assert_eq!(Some(ClaudeApps.kept(usd(10_005_000_000).unwrap())), usd(10_000_000_000), "never more than was meant");
     assert_eq!(Some(ClaudeApps.kept(usd(10_010_000_000).unwrap())), usd(10_010_000_000));
