@@ -198,6 +198,10 @@ pub fn run(context: &Context, args: &ReconcileArgs) -> Result<ExitCode, CliError
     let seen = Window { from: window.from.saturating_sub(EDGE), to: window.to.saturating_add(EDGE) };
     let words = books.words(seen)?.into_iter().map(|word| (word.call.clone(), word)).collect();
     let found = Found { locals, remotes, joined, words };
+    // What the gateway has kept to itself is no difference of the logs.
+    for what in account.iter().flat_map(|account| &account.cannot).filter(|what| what.starts_with("calls ")) {
+        context.note(&format!("{}: not to be seen with this key: {}", clean(&setup.name), clean(what)));
+    }
     let as_of = account.and_then(|account| account.asked_at);
     if context.json {
         Out::json(&answer(&setup.name, user.as_deref(), window, as_of, &found))?;

@@ -370,6 +370,24 @@ fn an_older_release_tells_a_user_its_own_calls_day_by_day() {
 }
 
 #[test]
+fn a_day_that_an_older_release_cuts_is_not_told_to_be_whole() {
+    let row = |n: usize| json!({"request_id": format!("r{n}"), "startTime": "2026-11-21T00:00:01Z", "user": "ann", "spend": 0.01});
+    let rows = |count: usize| (0..count).map(row).collect::<Value>().to_string();
+    let told = |count: usize| {
+        let plan = Plan { calls_from: Some(NOW - DAY), ..plan() };
+        let server = |ask: &Ask| match place(ask) {
+            LOGS => no(401, ONLY_ADMINS),
+            "/spend/logs" => ok(if ask.request.path.contains("start_date=2026-11-21") { rows(count) } else { "[]".to_owned() }),
+            _ => developer(ask),
+        };
+        let facts = round(&plan, server).unwrap().facts;
+        let is_cut = facts.iter().any(|fact| matches!(fact, GatewayFact::Cannot(what) if what.starts_with("calls ")));
+        (windows(&facts).len(), is_cut)
+    };
+    assert_eq!([told(9_999), told(10_000)], [(2, false), (1, true)]);
+}
+
+#[test]
 fn calls_that_nobody_may_see_are_said_to_be_missing() {
     for (status, body) in [(403, FORBIDDEN), (404, NOT_FOUND), (401, ONLY_ADMINS)] {
         let server = |ask: &Ask| if place(ask).starts_with("/spend/logs") { no(status, body) } else { developer(ask) };
