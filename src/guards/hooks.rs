@@ -27,7 +27,7 @@ pub(super) struct Hooks<'a> {
     pub(super) events: &'static [&'static str],
 }
 
-/// Where one of our handlers stands.
+/// Where a handler stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) event: String,
@@ -62,20 +62,12 @@ impl Hooks<'_> {
 
     /// Our handlers in a document, in its order.
     pub(super) fn ours(&self, document: &Document) -> Vec<Place> {
-        let Some(Value::Object(events)) = document.value_at(&["hooks"]) else { return Vec::new() };
-        let mut found = Vec::new();
-        for (event, groups) in &events {
-            for (group, value) in groups.as_array().into_iter().flatten().enumerate() {
-                let handlers = value.get("hooks").and_then(Value::as_array);
-                for (handler, value) in handlers.into_iter().flatten().enumerate() {
-                    let said = value.get("command").and_then(Value::as_str);
-                    if said.is_some_and(|said| command::is_ours(said, self.binary, self.agent)) {
-                        found.push(Place { event: event.clone(), group, handler, value: value.clone() });
-                    }
-                }
-            }
-        }
-        found
+        places(document).into_iter().filter(|place| self.is_ours(place)).collect()
+    }
+
+    fn is_ours(&self, place: &Place) -> bool {
+        let said = place.value.get("command").and_then(Value::as_str);
+        said.is_some_and(|said| command::is_ours(said, self.binary, self.agent))
     }
 
     fn handler(&self) -> Json {
@@ -153,15 +145,10 @@ impl Hooks<'_> {
 
     /// Where hooks of others stood and where they stand now, event by event, where that is not the same.
     pub(super) fn moves(&self, before: &Document, after: &Document) -> Vec<(String, [(usize, usize); 2])> {
-        let others = |document: &Document| {
-            let ours = self.ours(document);
-            let mut places = places(document);
-            places.retain(|(event, at)| !ours.iter().any(|our| our.event == *event && (our.group, our.handler) == *at));
-            places
-        };
-        let (before, after) = (others(before), others(after));
-        let same = before.into_iter().zip(after).filter(|((was, _), (is, _))| was == is);
-        same.filter(|((_, from), (_, to))| from != to).map(|((event, from), (_, to))| (event, [from, to])).collect()
+        let others = |document| places(document).into_iter().filter(|place| !self.is_ours(place));
+        let at = |place: &Place| (place.group, place.handler);
+        let same = others(before).zip(others(after)).filter(|(was, is)| was.event == is.event);
+        same.filter(|(was, is)| at(was) != at(is)).map(|(was, is)| (is.event.clone(), [at(&was), at(&is)])).collect()
     }
 
     fn with_ours(&self, document: &Document) -> Result<Document, GuardError> {
@@ -246,14 +233,14 @@ impl Hooks<'_> {
     }
 }
 
-/// Where all handlers stand, in their order within each event.
-fn places(document: &Document) -> Vec<(String, (usize, usize))> {
+/// All handlers, whosever they are, in their order within each event.
+fn places(document: &Document) -> Vec<Place> {
     let Some(Value::Object(events)) = document.value_at(&["hooks"]) else { return Vec::new() };
     let mut found = Vec::new();
     for (event, groups) in &events {
         for (group, value) in groups.as_array().into_iter().flatten().enumerate() {
-            let handlers = value.get("hooks").and_then(Value::as_array).map_or(0, Vec::len);
-            found.extend((0..handlers).map(|handler| (event.clone(), (group, handler))));
+            let handlers = value.get("hooks").and_then(Value::as_array).into_iter().flatten().enumerate();
+            found.extend(handlers.map(|(handler, value)| Place { event: event.clone(), group, handler, value: value.clone() }));
         }
     }
     found

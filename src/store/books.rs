@@ -166,9 +166,7 @@ impl Books {
     pub fn forget_figures(&mut self, name: &str) -> Result<(), StoreError> {
         let fail = self.fail("forgetting a gateway's figures");
         let tx = self.conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(&fail)?;
-        for table in ["memory", "day_spend", "tag_spend", "call", "extra"] {
-            tx.execute(&format!("DELETE FROM {table} WHERE gateway = ?1"), [name]).map_err(&fail)?;
-        }
+        empty(&tx, name, &FIGURES).map_err(&fail)?;
         tx.commit().map_err(&fail)
     }
 
@@ -176,12 +174,17 @@ impl Books {
     pub fn forget(&mut self, name: &str) -> Result<(), StoreError> {
         let fail = self.fail("forgetting a gateway");
         let tx = self.conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(&fail)?;
-        for table in ["memory", "day_spend", "tag_spend", "named", "budget", "call", "extra"] {
-            tx.execute(&format!("DELETE FROM {table} WHERE gateway = ?1"), [name]).map_err(&fail)?;
-        }
+        empty(&tx, name, &FIGURES).and_then(|()| empty(&tx, name, &["named", "budget"])).map_err(&fail)?;
         tx.execute("DELETE FROM gateway WHERE name = ?1", params![name]).map_err(&fail)?;
         tx.commit().map_err(&fail)
     }
+}
+
+/// Where what a gateway has counted stands, and how far it was read.
+const FIGURES: [&str; 5] = ["memory", "day_spend", "tag_spend", "call", "extra"];
+
+fn empty(tx: &Connection, gateway: &str, tables: &[&str]) -> rusqlite::Result<()> {
+    tables.iter().try_for_each(|table| tx.execute(&format!("DELETE FROM {table} WHERE gateway = ?1"), [gateway]).map(|_| ()))
 }
 
 /// How an account is read.

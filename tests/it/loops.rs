@@ -72,16 +72,22 @@ fn a_call_that_comes_again_in_its_task_is_counted_once_however_often_it_is_read(
     assert_eq!(times(&loops(&ingest.store, Window::ALL, &HashMap::new(), at(1000)).unwrap()), times(&tasks));
 }
 
+/// The log of a session's subagent, and a line of it.
+fn side(home: &Home, session: &str) -> std::path::PathBuf {
+    home.claude(session).with_extension("").join("subagents/agent-abc.jsonl")
+}
+
+fn of_side(line: &str) -> String {
+    line.replace("\"isSidechain\":false", "\"isSidechain\":true,\"agentId\":\"abc\"") + "\n"
+}
+
 #[test]
 fn subagents_cost_but_are_no_steps() {
     let home = Home::new();
     let session = uuid(1, 1);
     task(&home, &session, 0, 3);
-    let side = home.claude(&session).with_extension("").join("subagents/agent-abc.jsonl");
     for n in 1..=4 {
-        let line =
-            answer(&session, 50 + n, 50 + n, 1000, None).replace("\"isSidechain\":false", "\"isSidechain\":true,\"agentId\":\"abc\"");
-        append(&side, line + "\n");
+        append(&side(&home, &session), of_side(&answer(&session, 50 + n, 50 + n, 1000, None)));
     }
     task(&home, &session, 100, 1);
     let tasks = all(&home);
@@ -96,13 +102,10 @@ fn sums_made_anew_leave_a_subagents_money_with_its_task() {
     let home = Home::new();
     let session = uuid(1, 1);
     task(&home, &session, 0, 3);
-    let side = home.claude(&session).with_extension("").join("subagents/agent-abc.jsonl");
-    let of_side = |line: String| line.replace("\"isSidechain\":false", "\"isSidechain\":true,\"agentId\":\"abc\"") + "\n";
     // Its first answer is begun during the first task, and told in full during the second.
-    let begun = of_side(answer(&session, 50, 50, 10, None));
-    append(&side, &begun);
+    append(&side(&home, &session), of_side(&answer(&session, 50, 50, 10, None)));
     task(&home, &session, 100, 1);
-    append(&side, of_side(answer(&session, 50, 150, 1000, None)));
+    append(&side(&home, &session), of_side(&answer(&session, 50, 150, 1000, None)));
     let mut ingest = read(&home);
     let subagents = |ingest: &Ingest| {
         let tasks = loops(&ingest.store, Window::ALL, &HashMap::new(), at(1000)).unwrap();

@@ -174,14 +174,14 @@ fn per(text: &str) -> Result<Per, &'static str> {
         "mo" | "monthly" => "month",
         other => other,
     };
-    Per::from_word(long).ok_or("has no period that is known: day, week or month")
+    Per::from_word(long).ok_or("no period that is known: day, week or month")
 }
 
 /// `20`, `20/day`, `$7.50/week`, `500/mo`.
 fn amount(text: &str) -> Result<(Money, Per), CliError> {
     let bad = |why: String| CliError::usage(format!("`{}` {why}", clean(text)), "such as `aifinops gateway cap set alice 20/day`");
     let (number, per) = match text.split_once('/') {
-        Some((number, word)) => (number, per(word).map_err(|why| bad(why.to_owned()))?),
+        Some((number, word)) => (number, per(word).map_err(|why| bad(format!("has {why}")))?),
         None => (text, Per::Day),
     };
     let amount = Amount::parse(number.trim()).map_err(|error| bad(error.to_string()))?;
